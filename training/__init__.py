@@ -1,0 +1,1 @@
+"""Training of the recognisers; never part of an archive."""

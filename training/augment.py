@@ -1,0 +1,68 @@
+"""Random variations of frames that leave the character what it is, a batch at a time in torch."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+ROTATION_DEG = 12.0
+SCALE = 0.12  # each axis is stretched by a factor in 1 +- SCALE
+SHEAR = 0.15  # horizontal shift per unit of height: slant
+SHIFT_PX = 2.0
+WARP_PX = 0.8  # standard deviation of the elastic displacement at its control points
+WARP_GRID = 6  # control points along each axis, about one every 5 px
+PEN_SHARE = 0.3  # share of the frames that get a bolder or a finer pen
+PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which erases a fine one
+
+
+def augment(frames: torch.Tensor) -> torch.Tensor:
+    """Vary pose, shape and pen of each frame at random, drawing from torch's global generator.
+
+    Args:
+        frames: (N, 1, 28, 28) float32 in [0, 1]; 1 is ink.
+
+    Returns:
+        (N, 1, 28, 28) float32 in [0, 1], new tensors.
+    """
+    return vary_pen(warp(frames))
+
+
+def warp(frames: torch.Tensor) -> torch.Tensor:
+    """Apply a random affine and elastic transformation to each frame, in one interpolation.
+
+    Source: Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural networks applied to
+    visual document analysis"; the smooth displacement field comes here from cubic interpolation of a coarse grid.
+    """
+    count, _, side, _ = frames.shape
+    half = side / 2  # pixels per unit of grid_sample's coordinates
+    grid = functional.affine_grid(random_affine(count, half), list(frames.shape), align_corners=False)
+    control = torch.randn(count, 2, WARP_GRID, WARP_GRID) * (WARP_PX / half)
+    field = functional.interpolate(control, size=(side, side), mode="bicubic", align_corners=True)
+    return functional.grid_sample(frames, grid + field.permute(0, 2, 3, 1), align_corners=False).clamp_(0, 1)
+
+
+def random_affine(count: int, half: float) -> torch.Tensor:
+    """Draw (count, 2, 3) float32 affine matrices: stretch, slant, rotate, shift."""
+    angle = uniform(count, math.radians(ROTATION_DEG))
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    width, height = 1 + uniform(count, SCALE), 1 + uniform(count, SCALE)
+    slant = uniform(count, SHEAR)
+    shift_x, shift_y = uniform(count, SHIFT_PX / half), uniform(count, SHIFT_PX / half)
+    top = torch.stack([cos * width, (cos * slant - sin) * height, shift_x], dim=1)
+    bottom = torch.stack([sin * width, (sin * slant + cos) * height, shift_y], dim=1)
+    return torch.stack([top, bottom], dim=1)
+
+
+def vary_pen(frames: torch.Tensor) -> torch.Tensor:
+    """Make the strokes of a share of the frames bolder or finer by up to about a pixel."""
+    bolder = functional.max_pool2d(frames, kernel_size=3, stride=1, padding=1)
+    finer = -functional.max_pool2d(-frames, kernel_size=2, stride=1, padding=1)[..., :-1, :-1]
+    choice = torch.rand(len(frames), 1, 1, 1)
+    amount = torch.rand(len(frames), 1, 1, 1) * PEN_AMOUNT
+    target = torch.where(choice < PEN_SHARE / 2, bolder, finer)
+    return torch.where(choice < PEN_SHARE, torch.lerp(frames, target, amount), frames)
+
+
+def uniform(count: int, bound: float) -> torch.Tensor:
+    """Draw (count,) float32 values from [-bound, bound)."""
+    return (torch.rand(count) * 2 - 1) * bound

@@ -1,0 +1,52 @@
+"""The card beside a checkpoint: what it is, where it comes from and how well it reads."""
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from handwriting.model import ConvNet, count_parameters
+from training.data import MNIST_SHA256
+
+
+def write_card(
+    weights: Path,
+    network: ConvNet,
+    version: str,
+    seed: int,
+    history: list[dict[str, float]],
+    metrics: list[dict[str, str | int | float]],
+) -> Path:
+    """Write `<model>-<version>.json` beside the weights and return its path."""
+    card = {
+        "model": network.config.model,
+        "version": version,
+        "architecture": type(network).__name__,
+        "config": asdict(network.config),
+        "parameters": count_parameters(network),
+        "bytes": weights.stat().st_size,
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "data": [{"file": name, "sha256_unpacked": digest} for name, digest in MNIST_SHA256.items()],
+        "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
+        "seed": seed,
+        "epochs": len(history),
+        "final_loss": history[-1]["loss"],
+        "commit": commit(),
+        "metrics": metrics,
+    }
+    path = weights.with_suffix(".json")
+    path.write_text(json.dumps(card, indent=2) + "\n")
+    return path
+
+
+def commit() -> str:
+    """Return the commit of the code that trains, marked where the working tree differs from it."""
+    try:
+        describe = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        done = subprocess.run(describe, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "unknown: git is not installed"
+    return done.stdout.strip() or "unknown: not a git checkout"

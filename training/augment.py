@@ -5,13 +5,13 @@ import math
 import torch
 from torch.nn import functional
 
-ROTATION_DEG = 12.0
-SCALE = 0.12  # each axis is stretched by a factor in 1 +- SCALE
-SHEAR = 0.15  # horizontal shift per unit of height: slant
-SHIFT_PX = 2.0
-WARP_PX = 0.8  # standard deviation of the elastic displacement at its control points
+ROTATION_DEG = 10.0
+SCALE = 0.1  # each axis is stretched by a factor in 1 +- SCALE
+SHEAR = 0.1  # horizontal shift per unit of height: slant
+SHIFT_PX = 1.5
+WARP_PX = 0.6  # standard deviation of the elastic displacement at its control points
 WARP_GRID = 6  # control points along each axis, about one every 5 px
-PEN_SHARE = 0.3  # share of the frames that get a bolder or a finer pen
+PEN_SHARE = 0.1  # share of the frames that get a bolder or a finer pen
 PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which erases a fine one
 
 

@@ -12,28 +12,25 @@ from handwriting.model import ConvNet, count_parameters
 from training.data import MNIST_SHA256
 
 
-def write_card(
-    weights: Path,
-    network: ConvNet,
-    version: str,
-    seed: int,
-    history: list[dict[str, float]],
-    metrics: list[dict[str, str | int | float]],
-) -> Path:
-    """Write `<model>-<version>.json` beside the weights and return its path."""
+def write_card(weights: Path, network: ConvNet, run: dict[str, str | int | float], metrics: list[dict]) -> Path:
+    """Write `<model>-<version>.json` beside the weights and return its path.
+
+    Args:
+        weights: the checkpoint.
+        network: what it holds.
+        run: what to say of the training run: version, seed, epochs and the like.
+        metrics: one row a test set, with its name and n.
+    """
     card = {
         "model": network.config.model,
-        "version": version,
         "architecture": type(network).__name__,
         "config": asdict(network.config),
         "parameters": count_parameters(network),
         "bytes": weights.stat().st_size,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "data": [{"file": name, "sha256_unpacked": digest} for name, digest in MNIST_SHA256.items()],
+        "data": [{"file": f"mnist/{name}", "sha256_unpacked": digest} for name, digest in MNIST_SHA256.items()],
         "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
-        "seed": seed,
-        "epochs": len(history),
-        "final_loss": history[-1]["loss"],
+        **run,
         "commit": commit(),
         "metrics": metrics,
     }

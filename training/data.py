@@ -54,10 +54,10 @@ def parse_idx(content: bytes, dimensions: int) -> np.ndarray:
 
     Source: LeCun, Cortes and Burges, "The MNIST database", file formats.
     """
-    header = np.frombuffer(content[: 4 * (1 + dimensions)], dtype=">u4")
-    if len(header) != 1 + dimensions or header[0] != IDX_MAGIC[dimensions]:
+    header = np.frombuffer(content[: 4 * (1 + dimensions)].ljust(4 * (1 + dimensions), b"\0"), dtype=">u4")
+    if header[0] != IDX_MAGIC[dimensions]:
         raise DataError(f"not an IDX file of {dimensions} dimensions: it starts with {content[:4].hex()!r}")
-    values = np.frombuffer(content, dtype=np.uint8, offset=header.nbytes)
+    values = np.frombuffer(content[header.nbytes :], dtype=np.uint8)
     shape = tuple(int(size) for size in header[1:])
     if values.size != np.prod(shape):
         raise DataError(f"IDX file says {shape}, but holds {values.size} values")

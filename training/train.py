@@ -13,19 +13,21 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from handwriting.labels import LABELS
-from handwriting.model import ConvNet, ModelConfig, save_checkpoint
+from handwriting.model import CheckpointError, ConvNet, ModelConfig, load_checkpoint, save_checkpoint
 from training.augment import augment
 from training.card import write_card
-from training.data import DataError, hold_out, load_mnist, to_tensors
-from training.score import accuracy
+from training.data import Characters, DataError, hold_out, load_mnist, to_tensors
+from training.score import score
 
-CLASS_SMOOTHING = 0.05
 GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 0.02
+TEACHER_SHARE = 0.8  # of the loss; the labels have the rest
+TEACHER_TEMPERATURE = 3.0  # softens the teachers' probabilities, so that the lesser ones count
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
 
 
@@ -35,14 +37,15 @@ class Trainer:
     def __init__(self, options: argparse.Namespace, steps_per_epoch: int) -> None:
         torch.manual_seed(options.seed)
         self.options = options
-        self.network = ConvNet(ModelConfig(options.model, LABELS[options.model]))
+        size = {"channels": tuple(options.channels), "depth": options.depth}
+        self.network = ConvNet(ModelConfig(options.model, LABELS[options.model], **size))
+        self.teachers = [load_checkpoint(path).to(memory_format=torch.channels_last) for path in options.teacher]
         self.network.to(memory_format=torch.channels_last)
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps_per_epoch), use_buffers=True)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.lr, weight_decay=WEIGHT_DECAY)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=options.lr, epochs=options.epochs, steps_per_epoch=steps_per_epoch, pct_start=0.15
         )
-        self.loss = nn.CrossEntropyLoss(label_smoothing=CLASS_SMOOTHING)
         self.history: list[dict[str, float]] = []
 
     def run_epoch(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
@@ -62,7 +65,11 @@ class Trainer:
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
         with torch.autocast("cpu", torch.bfloat16):
-            loss = self.loss(self.network(frames.contiguous(memory_format=torch.channels_last)), labels)
+            frames = frames.contiguous(memory_format=torch.channels_last)
+            logits = self.network(frames)
+            loss = functional.cross_entropy(logits, labels)
+            if self.teachers:
+                loss = torch.lerp(loss, distillation_loss(logits, frames, self.teachers), TEACHER_SHARE)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -92,6 +99,17 @@ class Trainer:
         self.history = state["history"]
 
 
+def distillation_loss(logits: torch.Tensor, frames: torch.Tensor, teachers: list[ConvNet]) -> torch.Tensor:
+    """Compare a student's logits with the mean of its teachers' probabilities for the same frames.
+
+    Source: Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", section 2.
+    """
+    with torch.no_grad():
+        soft = [(teacher(frames) / TEACHER_TEMPERATURE).softmax(dim=1) for teacher in teachers]
+    student = (logits / TEACHER_TEMPERATURE).log_softmax(dim=1)
+    return functional.kl_div(student, torch.stack(soft).mean(dim=0), reduction="batchmean") * TEACHER_TEMPERATURE**2
+
+
 def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[torch.Tensor], int], None]:
     """Make an exponential moving average of weights whose memory grows with the run up to EMA_EPOCHS.
 
@@ -109,10 +127,10 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
     return update
 
 
-def setup(options: argparse.Namespace) -> dict[str, float | str | None]:
+def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
-    names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit")
-    return {name: getattr(options, name) for name in names}
+    names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "channels", "depth")
+    return {name: getattr(options, name) for name in names} | {"teacher": [str(path) for path in options.teacher]}
 
 
 def train(options: argparse.Namespace) -> Path:
@@ -128,30 +146,37 @@ def train(options: argparse.Namespace) -> Path:
     while len(trainer.history) < options.epochs:
         row = {"loss": trainer.run_epoch(frames, labels)}
         if len(held_out):
-            row["held_out_accuracy"] = accuracy(trainer.average.module, *to_tensors(held_out))
+            row |= {f"held_out_{name}": value for name, value in measure(trainer, held_out).items()}
         trainer.history.append(row)
         trainer.save(state)
         print(f"epoch {len(trainer.history)}: " + ", ".join(f"{name} {value:.4f}" for name, value in row.items()))
-    return finish(trainer, held_out_count=len(held_out))
+    return finish(trainer, held_out)
 
 
-def finish(trainer: Trainer, held_out_count: int) -> Path:
+def measure(trainer: Trainer, characters: Characters) -> dict[str, float]:
+    """Score the averaged weights."""
+    return score(trainer.average.module, *to_tensors(characters))
+
+
+def finish(trainer: Trainer, held_out: Characters) -> Path:
     """Write the averaged weights, their card and the training curve."""
     options = trainer.options
     network = trainer.average.module.to(memory_format=torch.contiguous_format).eval()
     weights = options.weights / f"{options.model}-{options.version}.safetensors"
     weights.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(network, weights)
-    test = load_mnist("t10k")
-    metrics = [
-        {"metric": "accuracy", "set": "MNIST test", "n": len(test), "value": accuracy(network, *to_tensors(test))}
-    ]
-    if held_out_count:
-        value = trainer.history[-1]["held_out_accuracy"]
-        metrics.append({"metric": "accuracy", "set": "MNIST train, held out", "n": held_out_count, "value": value})
-    write_card(weights, network, options.version, options.seed, trainer.history, metrics)
+    metrics = [{"set": "MNIST test", "n": len(test := load_mnist("t10k")), **measure(trainer, test)}]
+    if len(held_out):
+        metrics.append({"set": "MNIST train, held out", "n": len(held_out), **measure(trainer, held_out)})
+    run = {
+        "version": options.version,
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "loss": trainer.history[-1]["loss"],
+    }
+    write_card(weights, network, run, metrics)
     for metric in metrics:
-        print(f"{metric['metric']} on {metric['set']} ({metric['n']:,}): {metric['value']:.2%}")
+        print(f"{metric['accuracy']:.2%} right, log loss {metric['log_loss']:.4f} on {metric['set']} ({metric['n']:,})")
     return weights
 
 
@@ -166,6 +191,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=3e-3, help="peak learning rate of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0, help="of the order, the augmentation and the first weights")
     parser.add_argument("--hold-out", type=int, default=5000, help="training characters kept aside to measure on")
+    parser.add_argument("--channels", type=int, nargs=3, default=[32, 64, 128], help="of the convolution blocks")
+    parser.add_argument("--depth", type=int, default=1, help="convolutions in each block")
+    parser.add_argument(
+        "--teacher", type=Path, action="append", default=[], help="larger network's weights to learn from"
+    )
     parser.add_argument("--limit", type=int, default=None, help="use only the first so many training characters")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
     parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
@@ -182,7 +212,7 @@ def main() -> int:
     print("training:", shlex.join(sys.argv[1:]), json.dumps(setup(options)))
     try:
         print(f"wrote {train(options)}")
-    except (DataError, ValueError) as err:
+    except (DataError, CheckpointError, ValueError) as err:
         print(f"training: {err}", file=sys.stderr)
         return 1
     return 0

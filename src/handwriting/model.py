@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ class ModelConfig:
         labels: one label for each output, in order.
         normal_form: which normal form of `handwriting.preprocess` the network was trained on.
         channels: output channels of the convolution blocks.
+        depth: convolutions in each block.
         hidden: widths of the fully connected layers before the output.
         dropout: probability of dropping a unit of the fully connected layers in training.
     """
@@ -27,6 +29,7 @@ class ModelConfig:
     labels: tuple[str, ...]
     normal_form: str = "mnist"
     channels: tuple[int, ...] = (32, 64, 128)
+    depth: int = 1
     hidden: tuple[int, ...] = (256, 128)
     dropout: float = 0.3
 
@@ -35,14 +38,13 @@ class CheckpointError(Exception):
     """A weights file is missing, damaged or not one of ours."""
 
 
-def conv_block(channels_in: int, channels_out: int) -> nn.Sequential:
-    """3 x 3 convolution, BatchNorm, ReLU, and a 2 x 2 max pool that halves height and width."""
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-    )
+def conv_block(channels_in: int, channels_out: int, depth: int) -> nn.Sequential:
+    """3 x 3 convolutions with BatchNorm and ReLU, and a 2 x 2 max pool that halves height and width."""
+    layers: list[nn.Module] = []
+    for width in [channels_in] + [channels_out] * (depth - 1):
+        convolution = nn.Conv2d(width, channels_out, kernel_size=3, padding=1)
+        layers += [convolution, nn.BatchNorm2d(channels_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.MaxPool2d(2))
 
 
 class ConvNet(nn.Module):
@@ -51,8 +53,8 @@ class ConvNet(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        widths = (1, *config.channels)
-        self.blocks = nn.Sequential(*map(conv_block, widths[:-1], widths[1:]))
+        widths = pairwise((1, *config.channels))
+        self.blocks = nn.Sequential(*(conv_block(before, after, config.depth) for before, after in widths))
         features = config.channels[-1] * 3 * 3  # 28 px halved three times, rounded down: 14, 7, 3
         layers: list[nn.Module] = []
         for width in config.hidden:

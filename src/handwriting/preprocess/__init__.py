@@ -1,5 +1,70 @@
-"""From picture to network input: the one implementation that training, handlers and dashboard share."""
+"""From picture to network input: the one implementation that training, handlers and dashboard share.
 
-from handwriting.preprocess.frame import FRAME_PX, unit_frames
+bytes -> `read_picture` -> grey values -> `to_ink` -> ink -> `to_frame` -> the 28 x 28 frame that a network sees.
+"""
 
-__all__ = ["FRAME_PX", "unit_frames"]
+import numpy as np
+
+from handwriting.errors import InvalidImage
+from handwriting.preprocess.decode import FORMATS, MAX_BYTES, MAX_MEGAPIXELS, Picture, read_array, read_picture
+from handwriting.preprocess.frame import FRAME_PX, to_frame, unit_frames
+from handwriting.preprocess.ink import MIN_CONTRAST, to_ink
+from handwriting.preprocess.paper import border_of
+
+__all__ = [
+    "FORMATS",
+    "FRAME_PX",
+    "MAX_BYTES",
+    "MAX_MEGAPIXELS",
+    "NORMAL_FORMS",
+    "Picture",
+    "mnist_frame",
+    "mnist_normal_form",
+    "read_array",
+    "read_picture",
+    "unit_frames",
+]
+
+DARK = 0.2  # the border of a finished frame is at most this grey
+
+
+def mnist_frame(picture: bytes) -> np.ndarray:
+    """Turn an encoded picture of one digit into the frame that an MNIST recogniser sees.
+
+    Args:
+        picture: PNG, JPEG, WebP, BMP, GIF or TIFF.
+
+    Returns:
+        (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
+
+    Raises:
+        InvalidImage: not a picture, damaged, blank, a speck, or all ink.
+        ImageTooLarge: over the byte or pixel limit.
+    """
+    return mnist_normal_form(read_picture(picture))
+
+
+def mnist_normal_form(picture: Picture) -> np.ndarray:
+    """Bring a decoded picture into MNIST's form; a finished frame passes unchanged.
+
+    Returns:
+        (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
+
+    Raises:
+        InvalidImage: blank, a speck, or all ink.
+    """
+    if not is_finished_frame(picture):
+        return to_frame(to_ink(picture.grey))
+    if picture.grey.max() < MIN_CONTRAST:
+        raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
+    return picture.grey
+
+
+def is_finished_frame(picture: Picture) -> bool:
+    """Tell whether a picture is a frame of MNIST's or EMNIST's kind: 28 x 28, one channel, light ink on black."""
+    if picture.channels != 1 or picture.grey.shape != (FRAME_PX, FRAME_PX):
+        return False
+    return float(np.median(border_of(picture.grey))) <= DARK
+
+
+NORMAL_FORMS = {"mnist": mnist_normal_form}  # by the name that a checkpoint's config carries

@@ -1,0 +1,65 @@
+# `make help` lists the targets. Ports and folders are variables: make up INFERENCE_PORT=9080
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL ?= digits
+MODELS := digits
+ARCHIVES := $(MODELS:%=model_store/%.mar)
+PACKAGE := $(shell find src -name '*.py')
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status install archive data train test test-fast lint clean
+.DELETE_ON_ERROR:
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: install archive ## start TorchServe and the dashboard, and wait for a real prediction
+	@$(BIN)/python -m deploy.local up
+
+down: ## stop both, and leave no process and no socket behind
+	@test ! -x $(BIN)/python || $(BIN)/python -m deploy.local down
+
+status: ## what runs, and where
+	@$(BIN)/python -m deploy.local status
+
+install: $(VENV)/installed ## the virtual environment with everything that `make up` needs
+
+archive: $(ARCHIVES) ## pack the committed weights into model_store/*.mar
+
+data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data), checked by sha256
+	$(BIN)/python -m training.download
+
+train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
+	$(BIN)/python -m training.train $(MODEL) $(ARGS)
+
+test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
+	$(BIN)/python -m tests.chromium
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser
+	$(BIN)/python -m pytest -m "not server and not browser"
+
+lint: $(VENV)/installed-dev ## ruff: format and rules
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+clean: down ## remove what was built, downloaded data and runs stay
+	rm -rf $(VENV) model_store/*.mar
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on this machine; name a Python 3.11 or newer with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP_INSTALL) --editable '.[serve,dashboard]'
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(PIP_INSTALL) --editable '.[serve,dashboard,train,dev]'
+	@touch $@
+
+model_store/%.mar: weights/%-1.0.safetensors weights/%-1.0.json handlers/%_handler.py config/%.yaml $(PACKAGE) | install
+	@mkdir -p model_store runs/archiver && find src -name __pycache__ -prune -exec rm -r {} +
+	TMPDIR=runs/archiver $(BIN)/torch-model-archiver --model-name $* --version 1.0 --handler handlers/$*_handler.py \
+	  --serialized-file $< --extra-files src,weights/$*-1.0.json --config-file config/$*.yaml --export-path model_store --force

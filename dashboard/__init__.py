@@ -1,0 +1,1 @@
+"""The Streamlit dashboard: speaks HTTP to the server and runs without torch."""

@@ -1,0 +1,1 @@
+"""Running Inkserve: `deploy.local` on this machine."""

@@ -1,0 +1,77 @@
+"""`python -m deploy.local up|down|status`: TorchServe and the dashboard on this machine.
+
+Ports are changed by environment variables: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, GRPC_INFERENCE_PORT,
+GRPC_MANAGEMENT_PORT, DASHBOARD_PORT. `status` exits with 1 if a service does not run or does not answer.
+"""
+
+import argparse
+import os
+import sys
+
+from deploy.local import dashboard, torchserve
+from deploy.local.errors import StackError
+from deploy.local.settings import ROOT, Settings, read_settings
+from deploy.local.stack import Stack, addresses
+
+
+def up(stack: Stack) -> int:
+    """Start the stack and print a prediction and the addresses."""
+    stack.up()
+    report(stack.settings)
+    print("Only this machine can reach these addresses; tokens are off. Stop everything with: make down")
+    return 0
+
+
+def down(stack: Stack) -> int:
+    """Stop the stack."""
+    stack.down()
+    return 0
+
+
+def status(stack: Stack) -> int:
+    """Print what runs and whether it answers."""
+    running = stack.running()
+    answers = {
+        "torchserve": torchserve.ask(stack.settings) is not None,
+        "dashboard": dashboard.is_ready(stack.settings),
+    }
+    for name, process in running.items():
+        state = "does not run" if process is None else f"runs as process {process.pid}"
+        print(f"{name:10}  {state}" + ("" if process is None or answers[name] else ", but does not answer"))
+    if not all(process and answers[name] for name, process in running.items()):
+        return 1
+    report(stack.settings)
+    return 0
+
+
+def report(settings: Settings) -> None:
+    """Print a prediction made now, and where everything is."""
+    answered = torchserve.ask(settings)
+    if answered is None:
+        raise StackError("TorchServe has stopped answering; see `make status`")
+    answer, round_trip_ms = answered
+    print(
+        f"{answer['model']} {answer['version']} reads {torchserve.EXAMPLE.relative_to(ROOT)} as {answer['label']!r} "
+        f"({answer['confidence']:.1%}) in {round_trip_ms:.1f} ms"
+    )
+    for name, url in addresses(settings).items():
+        print(f"  {name:12} {url}")
+
+
+def main() -> int:
+    """Run a command; 1 if it fails."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = {"up": up, "down": down, "status": status}
+    parser.add_argument("command", choices=commands)
+    name = parser.parse_args().command
+    try:
+        return commands[name](Stack(read_settings(os.environ)))
+    except StackError as err:
+        print(f"{name}: {err}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

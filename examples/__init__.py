@@ -1,0 +1,1 @@
+"""The project's own handwriting: strokes, the pictures drawn from them, and the script that draws them."""

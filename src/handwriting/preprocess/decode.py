@@ -1,0 +1,156 @@
+"""Bytes to grey values: any picture that people send, upright and without transparency."""
+
+import io
+import struct
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
+MAX_MEGAPIXELS = 25
+MAX_SIDE_PX = 1024  # no character needs more, and photographs have four times that
+DEEPEST = 65535  # largest value of a 16-bit picture
+MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
+
+# What Pillow's decoders raise on damaged files, found by feeding them such files
+DECODE_ERRORS = (
+    UnidentifiedImageError,
+    OSError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    EOFError,
+    IndexError,
+    TypeError,
+)
+
+
+class Picture(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        grey: (H, W) float32 in [0, 1]; 0 is black, 1 is white.
+        channels: how many the sender used; a finished frame has one.
+    """
+
+    grey: np.ndarray
+    channels: int
+
+
+def read_picture(picture: bytes) -> Picture:
+    """Decode a picture's first frame to grey values, turned upright as its EXIF data say.
+
+    Transparent pixels become paper. A picture with a side over MAX_SIDE_PX is reduced to that.
+
+    Args:
+        picture: an encoded picture, one of FORMATS.
+
+    Raises:
+        InvalidImage: the bytes are empty, not such a picture, or damaged.
+        ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
+    """
+    if not picture:
+        raise InvalidImage("the picture is empty: 0 bytes")
+    if len(picture) > MAX_BYTES:
+        raise ImageTooLarge(f"the picture has {len(picture):,} bytes; at most {MAX_BYTES:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are checked here
+            with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
+                check_size(image)
+                channels = len(image.getbands())
+                image.draft("L", (MAX_SIDE_PX, MAX_SIDE_PX))  # lets a large JPEG decode at a fraction of its size
+                return Picture(reduce(grey_values(ImageOps.exif_transpose(image))), channels)
+    except ImageTooLarge:
+        raise
+    except Image.DecompressionBombError as err:
+        raise ImageTooLarge(f"{err}; at most {MAX_MEGAPIXELS} megapixels") from err
+    except UnidentifiedImageError as err:
+        start = bytes(picture[:8]).hex(" ")
+        raise InvalidImage(f"not a picture (it starts with {start}); wanted one of {', '.join(FORMATS)}") from err
+    except DECODE_ERRORS as err:
+        raise InvalidImage(f"the picture is damaged or truncated: {err}") from err
+
+
+def check_size(image: Image.Image) -> None:
+    """Check what the header says, before any pixel is decoded.
+
+    Raises:
+        ImageTooLarge: over MAX_MEGAPIXELS.
+    """
+    if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
+        raise ImageTooLarge(f"the picture is {image.width} x {image.height} px; at most {MAX_MEGAPIXELS} megapixels")
+
+
+def grey_values(image: Image.Image) -> np.ndarray:
+    """Turn an opened picture of any mode into (H, W) float32 grey values in [0, 1]."""
+    if image.mode.startswith("I;16"):  # Pillow's own conversion would clip deep pixels, not scale them
+        return np.asarray(image, dtype=np.float32) / DEEPEST
+    if image.mode in {"I", "F"}:
+        return scaled_values(np.asarray(image, dtype=np.float32))
+    if image.has_transparency_data:
+        return composite(np.asarray(image.convert("LA"), dtype=np.float32) / 255)
+    return np.asarray(image.convert("L"), dtype=np.float32) / 255
+
+
+def scaled_values(values: np.ndarray) -> np.ndarray:
+    """Scale numbers to [0, 1] by the range that pictures with such values use: 1, 255 or 65535.
+
+    Raises:
+        InvalidImage: a value is negative, infinite, not a number, or over 65535.
+    """
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > DEEPEST:
+        raise InvalidImage(f"the picture's values are not all numbers from 0 to {DEEPEST}")
+    top = next(top for top in (1, 255, DEEPEST) if values.max() <= top)
+    return values / np.float32(top)
+
+
+def reduce(grey: np.ndarray) -> np.ndarray:
+    """Shrink (H, W) float32 grey values so that no side is over MAX_SIDE_PX."""
+    if max(grey.shape) <= MAX_SIDE_PX:
+        return grey
+    image = Image.fromarray(grey)
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BOX)
+    return np.asarray(image)
+
+
+def composite(grey_alpha: np.ndarray) -> np.ndarray:
+    """Lay (H, W, 2) grey and alpha in [0, 1] on paper that its ink stands out from: white, or black under light ink."""
+    grey, alpha = grey_alpha[..., 0], grey_alpha[..., 1]
+    cover = float(alpha.mean())
+    light_ink = 0 < cover < 0.5 < float((grey * alpha).mean()) / cover  # noqa: PLR2004 - mostly clear, and light where not
+    return grey * alpha + (1 - alpha) * (0.0 if light_ink else 1.0)
+
+
+def read_array(values: object) -> Picture:
+    """Read a picture given as nested lists of numbers.
+
+    Args:
+        values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white.
+
+    Raises:
+        InvalidRequest: another shape, or something that is no number from 0 to 255.
+        ImageTooLarge: over MAX_MEGAPIXELS.
+    """
+    try:
+        array = np.asarray(values, dtype=np.float32)
+    except (ValueError, TypeError, OverflowError) as err:
+        raise InvalidRequest(
+            '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
+        ) from err
+    if array.ndim == 2:  # noqa: PLR2004
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in MODES or 0 in array.shape:  # noqa: PLR2004
+        raise InvalidRequest(f'"data" has shape {array.shape}; wanted H x W, or H x W x 1, 3 or 4')
+    if array.shape[0] * array.shape[1] > MAX_MEGAPIXELS * 1_000_000:
+        raise ImageTooLarge(f'"data" is {array.shape[1]} x {array.shape[0]} px; at most {MAX_MEGAPIXELS} megapixels')
+    if not ((array >= 0) & (array <= 255)).all():  # noqa: PLR2004 - also catches NaN
+        raise InvalidRequest('"data" holds values outside 0 to 255')
+    pixels = array.round().astype(np.uint8)
+    image = Image.fromarray(pixels[..., 0] if array.shape[2] == 1 else pixels, MODES[array.shape[2]])
+    return Picture(reduce(grey_values(image)), array.shape[2])

@@ -1,0 +1,97 @@
+"""The paper in a picture: how light it is at each place, also under the ink."""
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+EVEN_PAPER = 0.02  # spread of the border's grey up to which paper is drawn or scanned, not photographed
+DARKEST = 0.02  # paper is at least this light, so that dividing by it is safe
+MIN_RANGE = 0.03  # of grey, below which a picture shows nothing
+FIT_PASSES = 5  # of fitting the paper's light and leaving out the ink
+MAP_PX = 64  # polarity and light are measured on a copy of this longest side
+DEVIATIONS_PER_MAD = 1.4826  # standard deviation over median absolute deviation, for normal noise
+
+
+def border_of(grey: np.ndarray) -> np.ndarray:
+    """Return the outermost pixels of (H, W) values as one row."""
+    return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+
+
+def find_paper(grey: np.ndarray) -> tuple[np.ndarray | float, float]:
+    """Estimate how light the paper is, and its grain.
+
+    Args:
+        grey: (H, W) float32 in [0, 1], ink darker than paper.
+
+    Returns:
+        the paper's grey, one value or (H, W); the standard deviation of clean paper around it, 0 where it is even.
+    """
+    border = border_of(grey)
+    low, high = np.percentile(border, (10, 90))
+    if high - low <= EVEN_PAPER:
+        return float(np.median(border)), 0.0
+    envelope = lighting(grey)
+    ratio = grey / envelope
+    typical = np.median(ratio)  # a closing follows the lightest grains, so paper itself is a little darker
+    return envelope * typical, float(DEVIATIONS_PER_MAD * np.median(np.abs(ratio / typical - 1)))
+
+
+def lighting(grey: np.ndarray) -> np.ndarray:
+    """Estimate (H, W) paper grey, also under the ink: a slow change of light across the page, then shadows.
+
+    A closing fills what is narrower than its window, so it erases strokes and keeps shadows. At the picture's edge
+    it would take a slope for ink, hence the slope is taken out first.
+    """
+    height, width = grey.shape
+    small = shrink(grey)
+    slope = fit_slope(small)
+    level = Image.fromarray(small / slope).filter(ImageFilter.MedianFilter(3))
+    window = max(3, min(small.shape) // 3) | 1  # the filters want an odd size
+    shadows = level.filter(ImageFilter.MaxFilter(window)).filter(ImageFilter.MinFilter(window))
+    paper = Image.fromarray(np.asarray(shadows) * slope).resize((width, height), Image.Resampling.BICUBIC)
+    return np.maximum(np.asarray(paper), DARKEST)
+
+
+def shrink(grey: np.ndarray) -> np.ndarray:
+    """Reduce (H, W) float32 grey values to at most MAP_PX a side, by area."""
+    small = Image.fromarray(grey)
+    small.thumbnail((MAP_PX, MAP_PX), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+def border_plane(grey: np.ndarray) -> np.ndarray:
+    """Fit a plane to the border of (h, w) grey values, and return it for all of them."""
+    terms = surface_terms(grey.shape)[:, :3]
+    border = border_of(np.arange(grey.size).reshape(grey.shape))
+    return (terms @ fit_robustly(terms[border], grey.ravel()[border])).reshape(grey.shape)
+
+
+def fit_slope(grey: np.ndarray) -> np.ndarray:
+    """Fit a quadratic surface to the paper of (h, w) grey values."""
+    terms = surface_terms(grey.shape)
+    return np.maximum((terms @ fit_robustly(terms, grey.ravel())).reshape(grey.shape), DARKEST).astype(np.float32)
+
+
+def surface_terms(shape: tuple[int, int]) -> np.ndarray:
+    """Return (h * w, 6) float32 terms of a quadratic surface: 1, x, y, x^2, xy, y^2, with x and y in [-1, 1]."""
+    y = np.repeat(np.linspace(-1, 1, shape[0], dtype=np.float32), shape[1])
+    x = np.tile(np.linspace(-1, 1, shape[1], dtype=np.float32), shape[0])
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+
+
+def fit_robustly(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Fit values by least squares, leaving out what lies far off: ink, while most of a picture is paper.
+
+    Args:
+        terms: (n, k) float32.
+        values: (n,) float32 grey.
+
+    Returns:
+        (k,) float32 weights of the terms.
+    """
+    weights = np.zeros(terms.shape[1], np.float32)
+    weights[0] = np.median(values)
+    for _ in range(FIT_PASSES):
+        distance = np.abs(values - terms @ weights)
+        near = distance <= max(2 * DEVIATIONS_PER_MAD * np.median(distance), MIN_RANGE)
+        weights = np.linalg.lstsq(terms[near], values[near], rcond=None)[0]
+    return weights

@@ -1,0 +1,88 @@
+"""The real server and dashboard on free ports, and the real data, for the tests that need them."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.local import torchserve
+from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, read_settings
+from deploy.local.stack import Stack
+from training.data import DataError, load_mnist
+
+
+class RunningStack:
+    """A started stack, and what a test may do to it."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.stack = Stack(settings)
+        self.inference_url = settings.url("INFERENCE_PORT")
+        self.management_url = settings.url("MANAGEMENT_PORT")
+        self.metrics_url = settings.url("METRICS_PORT")
+        self.dashboard_url = settings.url("DASHBOARD_PORT")
+        self.predictions_url = f"{self.inference_url}/predictions/digits"
+
+    def stop_server(self):
+        self.stack.stop("torchserve")
+
+    def start_server(self):
+        """Start TorchServe again, and return when it has read a picture."""
+        self.stack.start("torchserve")
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def port_variables() -> dict[str, str]:
+    return dict(zip(DEFAULT_PORTS, map(str, free_ports(len(DEFAULT_PORTS))), strict=True))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory) -> Iterator[RunningStack]:
+    settings = read_settings(port_variables() | {"RUN_DIR": str(tmp_path_factory.mktemp("stack"))})
+    running = RunningStack(settings)
+    try:
+        running.stack.up()
+        yield running
+    finally:
+        running.stack.down()
+
+
+@pytest.fixture(scope="session")
+def mnist_test():
+    return mnist("t10k")
+
+
+@pytest.fixture(scope="session")
+def mnist_train():
+    return mnist("train")
+
+
+def mnist(part: str):
+    try:
+        return load_mnist(part)
+    except DataError as err:
+        pytest.skip(str(err))
+
+
+@pytest.fixture
+def seven() -> bytes:
+    return torchserve.EXAMPLE.read_bytes()
+
+
+def drawings() -> list[Path]:
+    """Our own drawings, whose names begin with their label."""
+    return sorted((ROOT / "examples" / "digits").glob("*.png"))
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return os.environ | changes

@@ -1,0 +1,41 @@
+"""Pictures made for tests, encoded as people send them."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def encode(pixels: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
+    """Encode uint8 pixels, or a picture, in a file format."""
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def inverted(frame: np.ndarray) -> Image.Image:
+    """Dark ink on white."""
+    return Image.fromarray(255 - frame)
+
+
+def enlarged(frame: np.ndarray, side: int = 400, page: tuple[int, int] = (900, 700)) -> Image.Image:
+    """A frame in dark ink, side x side px, in the lower right of a white page."""
+    paper = Image.new("L", page, 255)
+    glyph = inverted(frame).resize((side, side), Image.Resampling.BICUBIC)
+    paper.paste(glyph, ((page[0] - side) * 9 // 10, (page[1] - side) * 8 // 10))
+    return paper
+
+
+def small_on_page(frame: np.ndarray) -> Image.Image:
+    """A frame in dark ink, 150 px high, in the lower right of a white page of 400 x 400 px."""
+    return enlarged(frame, side=150, page=(400, 400))
+
+
+def photographed(drawing: Image.Image, seed: int) -> Image.Image:
+    """A drawing as a camera sees it: a shadow across the paper, grey ink, grain."""
+    grey = np.asarray(drawing.convert("L"), np.float32) / 255
+    height, width = grey.shape
+    light = np.linspace(0.85, 0.5, width) * np.linspace(1, 0.85, height)[:, None]
+    grain = np.random.default_rng(seed).normal(0, 0.015, grey.shape)
+    return Image.fromarray((np.clip(light * (0.25 + 0.75 * grey) + grain, 0, 1) * 255).astype(np.uint8))

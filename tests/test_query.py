@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from handwriting.errors import InvalidRequest, UnsupportedMedia
+from handwriting.query import read_query
+
+
+def ask(inputs, headers=None):
+    return read_query(inputs, headers or {}, labels=10)
+
+
+def json_body(document) -> tuple[dict, dict]:
+    return {"body": json.dumps(document).encode()}, {"body": {"content-type": "application/json; charset=utf-8"}}
+
+
+def test_three_labels_are_listed_unless_more_or_fewer_are_asked_for(seven):
+    assert ask({"body": seven}).top_k == 3
+
+
+@pytest.mark.parametrize(
+    "query", [({"top_k": b"5"}, {}), ({"top_k": "5"}, {}), ({}, {"X-Top-K": "5"}), ({}, {"x-top-k": "5"})]
+)
+def test_top_k_comes_as_an_input_or_a_header(seven, query):
+    inputs, headers = query
+    assert ask({"body": bytearray(seven)} | inputs, headers).top_k == 5
+
+
+@pytest.mark.parametrize("top_k", ["0", "11", "-1", "x", "1.5", "", "9" * 5000, "١"])
+def test_another_top_k_is_rejected(seven, top_k):
+    with pytest.raises(InvalidRequest, match="from 1 to 10"):
+        ask({"body": seven, "top_k": top_k.encode()})
+
+
+def test_json_is_read_whether_the_server_parsed_it_or_not():
+    document = {"data": [[0, 255], [255, 0]]}
+    raw, parsed = ask(*json_body(document)), ask({"body": document})
+    assert raw.picture.grey.tolist() == parsed.picture.grey.tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("document", [{}, [], 7, "text", None, {"instances": []}], ids=str)
+def test_json_without_data_is_rejected(document):
+    with pytest.raises(InvalidRequest, match='wanted {"data"'):
+        ask(*json_body(document))
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000])
+def test_broken_json_is_rejected(body):
+    with pytest.raises(InvalidRequest, match="not JSON"):
+        ask({"body": body}, {"body": {"content-type": "application/json"}})
+
+
+def test_text_is_unsupported(seven):
+    with pytest.raises(UnsupportedMedia, match="text/plain"):
+        ask({"body": seven}, {"body": {"content-type": "text/plain"}})
+
+
+def test_a_url_encoded_form_is_told_how_to_send_a_picture():
+    with pytest.raises(UnsupportedMedia, match="as curl -T does"):
+        ask({"a": b"b"}, {"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def test_two_pictures_in_one_request_are_rejected_by_name(seven):
+    with pytest.raises(InvalidRequest, match=r"2 parts \(a, b\)"):
+        ask({"a": seven, "b": seven})
+
+
+def test_a_request_without_a_body_is_rejected():
+    with pytest.raises(InvalidRequest, match="no body"):
+        ask({"top_k": b"3"})

@@ -108,9 +108,8 @@ class Client:
             try:
                 return http.post(
                     self.url + path,
-                    params={"top_k": TOP_K},
                     data=body,
-                    headers={"Content-Type": "application/octet-stream"},
+                    headers={"Content-Type": "application/octet-stream", "X-Top-K": str(TOP_K)},
                     timeout=timeout_s,
                 )
             except requests.Timeout as err:

@@ -5,16 +5,17 @@ import shutil
 import subprocess
 import sys
 
-EXECUTABLE = "/usr/bin/chromium"
+from examples.browser import CHROMIUM
+
 PACKAGES = ["chromium"]
 
 
 def main() -> int:
     """Install Debian's Chromium if it is missing; 1 if it cannot be."""
-    if shutil.which(EXECUTABLE):
+    if shutil.which(CHROMIUM):
         return 0
     if os.geteuid() or not shutil.which("apt-get"):
-        print(f"{EXECUTABLE} is missing: install it with `sudo apt-get install {' '.join(PACKAGES)}`", file=sys.stderr)
+        print(f"{CHROMIUM} is missing: install it with `sudo apt-get install {' '.join(PACKAGES)}`", file=sys.stderr)
         return 1
     install = ["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES]
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.client import Client
-from tests.canvas import DIGIT_STROKES, canvas, draw, launch, picture_of_canvas
+from examples.browser import canvas, draw, launch, picture_of_canvas
+from examples.digits import DIGIT_STROKES
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

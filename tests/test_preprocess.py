@@ -117,3 +117,28 @@ def test_the_frame_is_the_same_from_bytes_and_from_pixels():
     path = drawings()[0]
     grey = np.asarray(Image.open(path).convert("L"), np.float32) / 255
     assert np.array_equal(mnist_frame(path.read_bytes()), mnist_normal_form(Picture(grey, 1)))
+
+
+def random_picture(random: np.random.Generator) -> np.ndarray:
+    """Noise, blobs, plain greys and slopes, down to a single pixel."""
+    height, width = random.choice([1, 2, 3, 5, 8, 28, 40, 97, 333], 2)
+    kinds = [
+        random.integers(0, 256, (height, width)),
+        (random.random((height, width)) < random.random()) * 255,
+        np.full((height, width), random.integers(256)),
+        np.add.outer(np.linspace(0, random.integers(128), height), np.linspace(0, random.integers(128), width)),
+    ]
+    return kinds[random.integers(len(kinds))].astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_any_picture_becomes_a_frame_or_a_named_error(seed):
+    random = np.random.default_rng(seed)
+    for _ in range(100):
+        try:
+            frame = mnist_frame(encode(random_picture(random)))
+        except InvalidImage:
+            continue
+        assert frame.shape == (FRAME_PX, FRAME_PX)
+        assert frame.dtype == np.float32
+        assert 0 <= frame.min() <= frame.max() <= 1

@@ -40,7 +40,7 @@ def test_json_is_read_whether_the_server_parsed_it_or_not():
 
 @pytest.mark.parametrize("document", [{}, [], 7, "text", None, {"instances": []}], ids=str)
 def test_json_without_data_is_rejected(document):
-    with pytest.raises(InvalidRequest, match='wanted {"data"'):
+    with pytest.raises(InvalidRequest, match=r'wanted \{"data"'):
         ask(*json_body(document))
 
 

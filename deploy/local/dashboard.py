@@ -9,7 +9,7 @@ import requests
 
 from deploy.local import process
 from deploy.local.errors import StackError
-from deploy.local.settings import HOST, ROOT, Settings
+from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
 READY_TIMEOUT_S = 60
 POLL_S = 0.2
@@ -43,6 +43,6 @@ def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
 def is_ready(settings: Settings) -> bool:
     """Tell whether the dashboard answers."""
     try:
-        return requests.get(f"{settings.url('DASHBOARD_PORT')}/_stcore/health", timeout=2).ok
+        return requests.get(f"{settings.url('DASHBOARD_PORT')}/_stcore/health", timeout=2, proxies=NO_PROXY).ok
     except requests.RequestException:
         return False

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 GRACE_S = 15  # for a process to end by itself before it is killed
+CHILDREN: list[subprocess.Popen] = []  # kept, because Python warns of one that is dropped while it runs
 
 
 def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], log: Path, cwd: Path) -> psutil.Process:
@@ -24,6 +25,7 @@ def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], 
             stderr=output,
             start_new_session=True,
         )
+    CHILDREN.append(child)
     return psutil.Process(child.pid)
 
 
@@ -41,6 +43,8 @@ def stop(process: psutil.Process) -> None:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(alive, timeout=GRACE_S)
+    for child in CHILDREN:
+        child.poll()  # takes note of its end
 
 
 class Record:

@@ -10,6 +10,7 @@ from pathlib import Path
 from deploy.local.errors import StackError
 
 HOST = "127.0.0.1"
+NO_PROXY = {"no_proxy": HOST}  # for requests: a proxy of the environment is no way to this machine
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORTS = {
     "INFERENCE_PORT": 8080,

@@ -13,7 +13,7 @@ import requests
 
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
-from deploy.local.settings import HOST, ROOT, Settings
+from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
 READY_TIMEOUT_S = 180
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
@@ -115,7 +115,7 @@ def ask(settings: Settings) -> tuple[dict, float] | None:
     """Ask for one prediction: the answer and the round trip in ms, or nothing if there is none."""
     url = f"{settings.url('INFERENCE_PORT')}/predictions/digits"
     try:
-        response = requests.post(url, data=EXAMPLE.read_bytes(), timeout=REQUEST_TIMEOUT_S)
+        response = requests.post(url, data=EXAMPLE.read_bytes(), timeout=REQUEST_TIMEOUT_S, proxies=NO_PROXY)
         return (response.json(), response.elapsed.total_seconds() * 1000) if response.ok else None
     except (requests.RequestException, ValueError):
         return None

@@ -10,7 +10,7 @@ BOX_PX = 20  # MNIST's glyph box inside the frame
 CENTRE = 14.0  # index of MNIST's centre of mass: measured; 13.5, the middle, costs 1 to 2 points on drawings
 INK_THRESHOLD = 0.3  # fainter pixels are the soft edge of a stroke and do not widen the ink box
 SPECK_PX = 4  # no smaller ink box is a character, nor one under
-SPECK_SHARE = 0.06  # of the picture's shorter side
+SPECK_SHARE = 0.08  # of the picture's shorter side; a dot of the dashboard's pen is 0.06
 WORKING_PX = 80  # a larger ink box is first reduced to this, 4 px for each px of the frame
 PEN_PX = 2.0  # finer strokes are thickened to this width in the frame; three quarters of MNIST's are wider
 

@@ -31,7 +31,9 @@ def find_paper(grey: np.ndarray) -> tuple[np.ndarray | float, float]:
         return float(np.median(border)), 0.0
     envelope = lighting(grey)
     ratio = grey / envelope
-    typical = np.median(ratio)  # a closing follows the lightest grains, so paper itself is a little darker
+    typical = max(
+        float(np.median(ratio)), DARKEST
+    )  # a closing follows the lightest grains, so paper itself is a little darker
     return envelope * typical, float(DEVIATIONS_PER_MAD * np.median(np.abs(ratio / typical - 1)))
 
 

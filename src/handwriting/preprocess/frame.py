@@ -64,10 +64,9 @@ def ink_box(ink: np.ndarray) -> Box:
         InvalidImage: there is no ink, or but a speck of it.
     """
     inked = ink > INK_THRESHOLD
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    if not len(rows):
+    if not inked.any():
         raise InvalidImage("the picture is blank: it holds no ink")
-    left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    (top, bottom), (left, right) = extent(inked, axis=1), extent(inked, axis=0)
     if max(right - left, bottom - top) < max(SPECK_PX, SPECK_SHARE * min(ink.shape)):
         raise InvalidImage(
             f"the only ink is a speck of {right - left} x {bottom - top} px in a picture of "
@@ -119,20 +118,31 @@ def place(glyph: np.ndarray, px_per_frame_px: float) -> np.ndarray:
     Returns:
         (28, 28) float32 in [0, 1].
     """
-    mass = glyph.sum()
-    centre_y = float(glyph.sum(axis=1) @ np.arange(glyph.shape[0])) / mass + 0.5  # from an index to a coordinate
-    centre_x = float(glyph.sum(axis=0) @ np.arange(glyph.shape[1])) / mass + 0.5
     reach = FRAME_PX * px_per_frame_px
     margin = int(np.ceil(reach)) + 1  # so that the region read lies inside, wherever the mass is
-    left = margin + within(centre_x - (CENTRE + 0.5) * px_per_frame_px, glyph.shape[1], px_per_frame_px)
-    top = margin + within(centre_y - (CENTRE + 0.5) * px_per_frame_px, glyph.shape[0], px_per_frame_px)
+    left, top = (margin + frame_start(glyph, axis, px_per_frame_px) for axis in (0, 1))
     padded = Image.fromarray(np.pad(glyph, margin))
     region = (left, top, left + reach, top + reach)
     frame = padded.resize((FRAME_PX, FRAME_PX), Image.Resampling.BILINEAR, box=region)
     return np.clip(np.asarray(frame), 0, 1)
 
 
-def within(start: float, size: int, px_per_frame_px: float) -> float:
-    """Move the start of the frame so that it holds all of a glyph, a pixel off its edge: better off centre than cut."""
-    low, high = sorted((-px_per_frame_px, size - (FRAME_PX - 1) * px_per_frame_px))
-    return min(max(start, low), high)
+def frame_start(glyph: np.ndarray, axis: int, px_per_frame_px: float) -> float:
+    """Find where the frame begins in px of the glyph: its mass is centred, unless that would cut some of the ink.
+
+    Args:
+        glyph: (H, W) float32 ink in [0, 1].
+        axis: 0 for the frame's left edge, 1 for its top.
+        px_per_frame_px: how many of the glyph's pixels make one of the frame.
+    """
+    profile = glyph.sum(axis=axis)
+    centre = float(profile @ np.arange(len(profile))) / float(profile.sum()) + 0.5  # from an index to a coordinate
+    first, end = extent(glyph > INK_THRESHOLD, axis)
+    low, high = sorted((first, end - FRAME_PX * px_per_frame_px))
+    return min(max(centre - (CENTRE + 0.5) * px_per_frame_px, low), high)
+
+
+def extent(inked: np.ndarray, axis: int) -> tuple[int, int]:
+    """Return the first column (axis 0) or row (axis 1) that holds ink, and the one after the last."""
+    where = np.flatnonzero(inked.any(axis=axis))
+    return int(where[0]), int(where[-1]) + 1

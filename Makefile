@@ -65,6 +65,6 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 model_store/%.mar: weights/%-1.0.safetensors weights/%-1.0.json handlers/%_handler.py config/%.yaml $(PACKAGE) | install
 	@echo "packing $@"
-	@mkdir -p model_store runs/archiver && find src -name __pycache__ -prune -exec rm -r {} +
+	@rm -f $@ && mkdir -p runs/archiver && find src -name __pycache__ -prune -exec rm -r {} +
 	@TMPDIR=runs/archiver $(BIN)/torch-model-archiver --model-name $* --version 1.0 --handler handlers/$*_handler.py \
 	  --serialized-file $< --extra-files src,weights/$*-1.0.json --config-file config/$*.yaml --export-path model_store --force

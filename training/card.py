@@ -12,13 +12,13 @@ from handwriting.model import ConvNet, count_parameters
 from training.data import MNIST_SHA256
 
 
-def write_card(weights: Path, network: ConvNet, run: dict[str, str | int | float], metrics: list[dict]) -> Path:
+def write_card(weights: Path, network: ConvNet, run: dict[str, object], metrics: list[dict]) -> Path:
     """Write `<model>-<version>.json` beside the weights and return its path.
 
     Args:
         weights: the checkpoint.
         network: what it holds.
-        run: what to say of the training run: version, seed, epochs and the like.
+        run: what to say of the training run: version, seed, epochs, the cards of its teachers.
         metrics: one row a test set, with its name and n.
     """
     card = {

@@ -61,6 +61,7 @@ def finish(trainer: Trainer, held_out: Characters) -> Path:
         "epochs": options.epochs,
         "loss": trainer.history[-1]["loss"],
     }
+    run |= {"teachers": [json.loads(path.with_suffix(".json").read_text()) for path in options.teacher]}
     write_card(weights, network, run, metrics)
     for metric in metrics:
         print(f"{metric['accuracy']:.2%} right, log loss {metric['log_loss']:.4f} on {metric['set']} ({metric['n']:,})")

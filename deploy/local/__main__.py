@@ -71,6 +71,9 @@ def main() -> int:
     except StackError as err:
         print(f"{name}: {err}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted; `make {name}` again goes on, `make down` stops what runs", file=sys.stderr)
+        return 130  # as shells report an interrupted command
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def write_card(weights: Path, network: ConvNet, run: dict[str, object], metrics:
     Args:
         weights: the checkpoint.
         network: what it holds.
-        run: what to say of the training run: version, seed, epochs, the cards of its teachers.
+        run: what to say of the training run: version, seed, epochs, commit, the cards of its teachers.
         metrics: one row a test set, with its name and n.
     """
     card = {
@@ -31,7 +31,6 @@ def write_card(weights: Path, network: ConvNet, run: dict[str, object], metrics:
         "data": [{"file": f"mnist/{name}", "sha256_unpacked": digest} for name, digest in MNIST_SHA256.items()],
         "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
         **run,
-        "commit": commit(),
         "metrics": metrics,
     }
     path = weights.with_suffix(".json")

@@ -14,7 +14,7 @@ import torch
 
 from handwriting.labels import LABELS
 from handwriting.model import CheckpointError, save_checkpoint
-from training.card import write_card
+from training.card import commit, write_card
 from training.data import Characters, DataError, hold_out, load_mnist, to_tensors
 from training.score import score
 from training.trainer import Trainer, setup
@@ -22,6 +22,7 @@ from training.trainer import Trainer, setup
 
 def train(options: argparse.Namespace) -> Path:
     """Train as the options say, and return the path of the weights."""
+    code = commit()  # before the run changes the weights in the working tree
     training, held_out = hold_out(load_mnist("train").take(slice(options.limit)), options.hold_out, options.seed)
     frames, labels = to_tensors(training)
     trainer = Trainer(options, steps_per_epoch=-(-len(labels) // options.batch_size))
@@ -37,7 +38,7 @@ def train(options: argparse.Namespace) -> Path:
         trainer.history.append(row)
         trainer.save(state)
         print(f"epoch {len(trainer.history)}: " + ", ".join(f"{name} {value:.4f}" for name, value in row.items()))
-    return finish(trainer, held_out)
+    return finish(trainer, held_out, code)
 
 
 def measure(trainer: Trainer, characters: Characters) -> dict[str, float]:
@@ -45,7 +46,7 @@ def measure(trainer: Trainer, characters: Characters) -> dict[str, float]:
     return score(trainer.average.module, *to_tensors(characters))
 
 
-def finish(trainer: Trainer, held_out: Characters) -> Path:
+def finish(trainer: Trainer, held_out: Characters, code: str) -> Path:
     """Write the averaged weights, their card and the training curve."""
     options = trainer.options
     network = trainer.average.module.to(memory_format=torch.contiguous_format).eval()
@@ -60,8 +61,9 @@ def finish(trainer: Trainer, held_out: Characters) -> Path:
         "seed": options.seed,
         "epochs": options.epochs,
         "loss": trainer.history[-1]["loss"],
+        "commit": code,
+        "teachers": [json.loads(path.with_suffix(".json").read_text()) for path in options.teacher],
     }
-    run |= {"teachers": [json.loads(path.with_suffix(".json").read_text()) for path in options.teacher]}
     write_card(weights, network, run, metrics)
     for metric in metrics:
         print(f"{metric['accuracy']:.2%} right, log loss {metric['log_loss']:.4f} on {metric['set']} ({metric['n']:,})")

@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.client import Client, from_environment
 
 MODEL = "digits"
+NO_BANNER = "<span hidden></span>"
 TICK_S = 1.0  # how often an open page looks; bounds both the banner's delay and the recovery's
 PROBE_TTL_S = 0.9  # under a tick, so that every tick sees a new probe, however many sessions are open
 
@@ -26,8 +27,8 @@ def _keep_looking() -> None:
     """
     was_up = is_up()
     _look()
-    if not is_up():
-        _banner(from_environment().url, st.session_state["fault"])
+    # An element of its own also while there is nothing to say: the page must not move when the banner comes
+    st.html(NO_BANNER if is_up() else _banner(from_environment().url, st.session_state["fault"]))
     if is_up() != was_up or (is_up() and st.session_state.pop("retry", False)):
         st.rerun()
 
@@ -51,8 +52,8 @@ def _fault(url: str, model: str) -> str:
     return Client(url).fault(model)
 
 
-def _banner(url: str, fault: str) -> None:
-    st.html(
+def _banner(url: str, fault: str) -> str:
+    return (
         '<div class="ink-banner" role="alert">'
         "<strong>The recognition server is not answering.</strong> "
         f"<span>{html.escape(url)}: {html.escape(fault)}.</span> "

@@ -39,3 +39,10 @@ def photographed(drawing: Image.Image, seed: int) -> Image.Image:
     light = np.linspace(0.85, 0.5, width) * np.linspace(1, 0.85, height)[:, None]
     grain = np.random.default_rng(seed).normal(0, 0.015, grey.shape)
     return Image.fromarray((np.clip(light * (0.25 + 0.75 * grey) + grain, 0, 1) * 255).astype(np.uint8))
+
+
+def tightly_cropped(frame: np.ndarray) -> Image.Image:
+    """A frame in dark ink at three times its size, cut so that the ink touches all four sides."""
+    rows, columns = np.flatnonzero(frame.max(axis=1)), np.flatnonzero(frame.max(axis=0))
+    glyph = inverted(frame[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    return glyph.resize((glyph.width * 3, glyph.height * 3), Image.Resampling.BICUBIC)

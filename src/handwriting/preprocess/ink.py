@@ -9,7 +9,7 @@ MIN_CONTRAST = 0.12  # ink that takes away less of the paper's light is not seen
 GRAIN_FACTOR = 4.0  # so many standard deviations of the paper's own grain are taken off as no ink
 SEEN_FACTOR = 6.0  # and a picture without a pixel over so many shows no ink at all: one in a billion is, by chance
 LIGHT_INK_FACTOR = 1.5  # how much more than the darkest spot light ink differs from the paper
-MAX_INK_SHARE = 0.7  # more than this is a filled picture, not writing
+MAX_INK_SHARE = 0.8  # more than this is a filled picture, not writing
 
 
 def to_ink(grey: np.ndarray) -> np.ndarray:

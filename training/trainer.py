@@ -54,12 +54,13 @@ class Trainer:
 
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
-        with torch.autocast("cpu", torch.bfloat16):
-            frames = frames.contiguous(memory_format=torch.channels_last)
-            logits = self.network(frames)
-            loss = functional.cross_entropy(logits, labels)
-            if self.teachers:
-                loss = torch.lerp(loss, distillation_loss(logits, frames, self.teachers), TEACHER_SHARE)
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        logits = run_in_bfloat16(self.network, frames)
+        loss = functional.cross_entropy(logits, labels)
+        if self.teachers:
+            with torch.no_grad():
+                taught = [run_in_bfloat16(teacher, frames) for teacher in self.teachers]
+            loss = torch.lerp(loss, distillation_loss(logits, taught), TEACHER_SHARE)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -89,15 +90,27 @@ class Trainer:
         self.history = state["history"]
 
 
-def distillation_loss(logits: torch.Tensor, frames: torch.Tensor, teachers: list[ConvNet]) -> torch.Tensor:
+def run_in_bfloat16(network: nn.Module, frames: torch.Tensor) -> torch.Tensor:
+    """Score frames, with the arithmetic of the layers in bfloat16 and (N, labels) float32 logits for the loss.
+
+    Probabilities rounded to bfloat16 do not add up to 1; as a teacher's they drive the student's logits to infinity.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        return network(frames).float()
+
+
+def distillation_loss(logits: torch.Tensor, taught: list[torch.Tensor]) -> torch.Tensor:
     """Compare a student's logits with the mean of its teachers' probabilities for the same frames.
+
+    Args:
+        logits: (N, labels) float32, the student's.
+        taught: (N, labels) float32 logits, one for each teacher.
 
     Source: Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", section 2.
     """
-    with torch.no_grad():
-        soft = [(teacher(frames) / TEACHER_TEMPERATURE).softmax(dim=1) for teacher in teachers]
+    soft = torch.stack([(each / TEACHER_TEMPERATURE).softmax(dim=1) for each in taught]).mean(dim=0)
     student = (logits / TEACHER_TEMPERATURE).log_softmax(dim=1)
-    return functional.kl_div(student, torch.stack(soft).mean(dim=0), reduction="batchmean") * TEACHER_TEMPERATURE**2
+    return functional.kl_div(student, soft, reduction="batchmean") * TEACHER_TEMPERATURE**2
 
 
 def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[torch.Tensor], int], None]:

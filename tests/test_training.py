@@ -17,6 +17,7 @@ from tests.pictures import encode
 from training import train
 from training.augment import augment
 from training.data import DataError, hold_out, parse_idx, read_idx, to_tensors
+from training.trainer import distillation_loss
 
 
 def test_training_and_serving_see_the_same_tensor_for_the_same_digit(mnist_train):
@@ -121,3 +122,17 @@ def test_a_state_of_other_options_is_not_resumed(mnist_train, tmp_path):
     run_training(tmp_path, "--epochs", "1")
     with pytest.raises(ValueError, match="was made with"):
         run_training(tmp_path, "--epochs", "2", "--resume")
+
+
+def test_a_students_card_carries_its_teachers(mnist_train, tmp_path):
+    run_training(tmp_path / "teacher", "--epochs", "1", "--depth", "2")
+    teacher = tmp_path / "teacher" / "weights" / "digits-1.0.safetensors"
+    run_training(tmp_path / "student", "--epochs", "1", "--teacher", str(teacher))
+    card = json.loads((tmp_path / "student" / "weights" / "digits-1.0.json").read_text())
+    assert [each["config"]["depth"] for each in card["teachers"]] == [2]
+
+
+def test_a_students_loss_leaves_equal_logits_where_they_are():
+    logits = (torch.randn(64, 10) * 10).requires_grad_()
+    distillation_loss(logits, [logits.detach().clone()]).backward()
+    assert logits.grad.abs().max() < 1e-6

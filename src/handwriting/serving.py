@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ts.context import Context
 
 from handwriting.errors import InternalError, RequestError
 from handwriting.model import ConvNet, load_checkpoint
-from handwriting.preprocess import FRAME_PX, NORMAL_FORMS
+from handwriting.preprocess import FRAME_PX, NORMAL_FORMS, Picture
 from handwriting.query import Query, read_query
 
 logger = logging.getLogger(__name__)
@@ -27,11 +27,15 @@ class RecogniserHandler:
 
     Attributes:
         model: name of the recogniser, as in its checkpoint.
+        version: MAJOR.MINOR of the archive.
+        network: in evaluation mode, on the CPU.
+        normal_form: what brings a picture into the form that the network was trained on.
     """
 
     model: str
-    network: ConvNet
     version: str
+    network: ConvNet
+    normal_form: Callable[[Picture], np.ndarray]
 
     def initialize(self, context: Context) -> None:
         """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
@@ -47,9 +51,8 @@ class RecogniserHandler:
         if self.network.config.model != self.model:
             raise RuntimeError(f"the archive of {self.model} holds the weights of {self.network.config.model}")
         self.normal_form = NORMAL_FORMS[self.network.config.normal_form]
-        self.inference(
-            np.zeros((1, 1, FRAME_PX, FRAME_PX), np.float32)
-        )  # the first pass is slow; no client waits for it
+        # The first pass is slow; no client waits for it
+        self.inference(np.zeros((1, 1, FRAME_PX, FRAME_PX), np.float32))
 
     def handle(self, data: Sequence[Inputs], context: Context) -> list[str]:
         """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""

@@ -103,7 +103,7 @@ class RecogniserHandler:
         """Describe one prediction as the API documents it."""
         order = np.argsort(-probabilities, kind="stable")[:top_k]
         labels = self.network.config.labels
-        top = [{"label": labels[i], "probability": round(float(probabilities[i]), 6)} for i in order]
+        top = [{"label": labels[i], "probability": float(f"{probabilities[i]:.6g}")} for i in order]
         return {
             "label": top[0]["label"],
             "confidence": top[0]["probability"],

@@ -1,7 +1,11 @@
+import re
+import tomllib
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.local.settings import ROOT
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest
 from handwriting.preprocess import MAX_BYTES, mnist_frame, read_array, read_picture
 from tests.conftest import drawings
@@ -121,6 +125,10 @@ def test_an_array_is_read_as_the_picture_is(drawing, channels):
     [
         ([[1, 2], [3]], "not a rectangle"),
         ([["a", "b"]], "not a rectangle"),
+        ([["1", "2"]], "not a rectangle"),
+        ([[True, False]], "not a rectangle"),
+        ([[None, 1]], "not a rectangle"),
+        ([[10**30, 1]], "not a rectangle"),
         ([], "shape"),
         ([[]], "shape"),
         (7, "shape"),
@@ -135,3 +143,16 @@ def test_an_array_is_read_as_the_picture_is(drawing, channels):
 def test_an_array_of_another_shape_is_rejected(values, complaint):
     with pytest.raises(InvalidRequest, match=complaint):
         read_array(values)
+
+
+def test_a_deep_picture_with_impossible_values_says_so():
+    values = np.full((40, 40), -1.0, np.float32)
+    with pytest.raises(InvalidImage, match="not all numbers from 0"):
+        read_picture(encode(Image.fromarray(values), "TIFF"))
+
+
+def test_servers_byte_limits_let_the_largest_picture_through():
+    properties = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "config.properties").read_text(), re.MULTILINE))
+    streamlit = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert MAX_BYTES <= int(properties["max_request_size"]) <= MAX_BYTES * 1.01
+    assert streamlit["server"]["maxUploadSize"] * 2**20 == MAX_BYTES

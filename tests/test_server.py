@@ -85,7 +85,7 @@ def test_requests_at_the_same_time_travel_in_batches(stack, seven):
     before = log.read_text().count("Backend received inference")
     read_at_once(stack, [seven] * 320, clients=32)
     batches = log.read_text().count("Backend received inference") - before
-    assert batches < 160  # more than two requests in each, where 32 wait at once
+    assert 0 < batches < 160  # more than two requests in each, where 32 wait at once
 
 
 def test_a_multipart_file_is_read(stack, seven):

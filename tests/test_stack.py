@@ -10,6 +10,7 @@ import psutil
 import pytest
 import requests
 
+from deploy.local import process
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, read_settings
@@ -97,6 +98,19 @@ def test_a_taken_port_is_one_line_that_names_it_and_its_variable(variables, name
     assert f"port {variables[name]} is taken" in failed.stderr
     assert f"{name}=" in failed.stderr
     assert not processes_with(variables["RUN_DIR"])
+
+
+def test_a_service_that_ends_while_starting_is_shown_with_its_log(tmp_path):
+    log = tmp_path / "service.log"
+    command = [sys.executable, "-c", "print('no such model'); raise SystemExit(1)"]
+    started = process.start(command, environment(), log, tmp_path)
+    with pytest.raises(StackError, match=r"(?s)it ended while starting.*no such model"):
+        process.wait_until(lambda: False, started, 30, [log])
+
+
+def test_a_service_that_never_answers_is_given_up(tmp_path):
+    with pytest.raises(StackError, match="does not answer after 0 s"):
+        process.wait_until(lambda: False, psutil.Process(), 0.1, [tmp_path / "missing.log"])
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080.5"])

@@ -47,7 +47,7 @@ def measure(trainer: Trainer, characters: Characters) -> dict[str, float]:
 
 
 def finish(trainer: Trainer, held_out: Characters, code: str) -> Path:
-    """Write the averaged weights, their card and the training curve."""
+    """Write the averaged weights and their card, and return the path of the weights."""
     options = trainer.options
     network = trainer.average.module.to(memory_format=torch.contiguous_format).eval()
     weights = options.weights / f"{options.model}-{options.version}.safetensors"

@@ -1,13 +1,13 @@
 """Upload a picture of one digit and see it read."""
 
-import io
-
+import numpy as np
 import streamlit as st
 from PIL import Image, ImageOps
 
 from dashboard import view
 from dashboard.reading import show_reading
-from handwriting.preprocess.decode import DECODE_ERRORS, FORMATS, check_size, read_picture
+from handwriting.errors import RequestError
+from handwriting.preprocess.decode import opened, read_picture
 
 TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
 PREVIEW_PX = 640
@@ -35,12 +35,12 @@ def preview(picture: bytes) -> Image.Image | None:
     Every type goes through Pillow, because browsers show no TIFF. Why a picture is broken is the server's to say.
     """
     try:
-        with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
-            check_size(image)
+        with opened(picture) as image:
             if image.mode.startswith(("I", "F")):  # deep greys, which Pillow would clip
-                return Image.open(io.BytesIO(view.png(read_picture(picture).grey)))
-            shown = ImageOps.exif_transpose(image).convert("RGBA")
-    except (*DECODE_ERRORS, Image.DecompressionBombError):
+                shown = Image.fromarray((read_picture(picture).grey * 255).astype(np.uint8))
+            else:
+                shown = ImageOps.exif_transpose(image).convert("RGBA")
+    except RequestError:
         return None
     shown.thumbnail((PREVIEW_PX, PREVIEW_PX))
     return shown

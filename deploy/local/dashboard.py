@@ -2,17 +2,15 @@
 
 import os
 import sys
-import time
 
 import psutil
 import requests
 
 from deploy.local import process
-from deploy.local.errors import StackError
 from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
 READY_TIMEOUT_S = 60
-POLL_S = 0.2
+LOG = "dashboard.log"
 
 
 def start(settings: Settings) -> psutil.Process:
@@ -20,7 +18,7 @@ def start(settings: Settings) -> psutil.Process:
     command = [sys.executable, "-m", "streamlit", "run", ROOT / "dashboard" / "app.py"]
     command += ["--server.address", HOST, "--server.port", str(settings.ports["DASHBOARD_PORT"])]
     environment = os.environ | {"INKSERVE_URL": settings.url("INFERENCE_PORT")}
-    return process.start(command, environment, settings.logs / "dashboard.log", cwd=ROOT)
+    return process.start(command, environment, settings.logs / LOG, cwd=ROOT)
 
 
 def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
@@ -29,15 +27,7 @@ def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
     Raises:
         StackError: it ended, or did not answer for READY_TIMEOUT_S.
     """
-    log = settings.logs / "dashboard.log"
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if not running.is_running() or running.status() == psutil.STATUS_ZOMBIE:
-            raise StackError(f"the dashboard ended while starting:\n{log.read_text('utf-8', 'replace')[-2000:]}")
-        if is_ready(settings):
-            return
-        time.sleep(POLL_S)
-    raise StackError(f"the dashboard does not answer after {READY_TIMEOUT_S} s; see {log}")
+    process.wait_until(lambda: is_ready(settings), running, READY_TIMEOUT_S, [settings.logs / LOG])
 
 
 def is_ready(settings: Settings) -> bool:

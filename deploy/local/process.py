@@ -3,11 +3,15 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
+from deploy.local.errors import StackError
+
+POLL_S = 0.2
 GRACE_S = 15  # for a process to end by itself before it is killed
 CHILDREN: list[subprocess.Popen] = []  # kept, because Python warns of one that is dropped while it runs
 
@@ -47,6 +51,35 @@ def stop(process: psutil.Process) -> None:
         child.poll()  # takes note of its end
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process runs: one that ended and was not yet taken note of does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_until(is_ready: Callable[[], bool], process: psutil.Process, timeout_s: float, logs: Sequence[Path]) -> None:
+    """Wait until a starting service answers.
+
+    Raises:
+        StackError: its process ended, or it did not answer in time; with the end of its logs.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not is_ready():
+        if not is_alive(process):
+            raise StackError(f"it ended while starting:\n{tail(logs)}")
+        if time.monotonic() > deadline:
+            raise StackError(f"it does not answer after {timeout_s:.0f} s:\n{tail(logs)}")
+        time.sleep(POLL_S)
+
+
+def tail(logs: Sequence[Path], lines: int = 12) -> str:
+    """Return the last lines of each log, under its name."""
+    written = [(path, path.read_text("utf-8", "replace").splitlines()[-lines:]) for path in logs if path.exists()]
+    return "\n".join("\n".join([f"{path}:", *end]) for path, end in written)
+
+
 class Record:
     """The file that tells the next command which processes run, and on which ports."""
 
@@ -81,7 +114,7 @@ class Record:
             same = abs(process.create_time() - entry["started"]) < 1
         except psutil.NoSuchProcess:
             return None
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return process if same and is_alive(process) else None
 
     def clear(self) -> None:
         """Forget everything."""

@@ -48,7 +48,10 @@ class Stack:
             running = service.start(self.settings)
             self.record.write(self.record.read() | {"ports": dict(self.settings.ports)})
             self.record.add(name, running)
-        service.wait_until_ready(self.settings, running)
+        try:
+            service.wait_until_ready(self.settings, running)
+        except StackError as err:
+            raise StackError(f"{name}: {err}") from err
 
     def down(self) -> None:
         """Stop what runs, and remove the sockets and unpacked archives."""

@@ -5,19 +5,18 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import requests
 
+from deploy.local import process
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
 from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
 READY_TIMEOUT_S = 180
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
-POLL_S = 0.2
 EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 
 
@@ -46,11 +45,11 @@ def start(settings: Settings) -> psutil.Process:
         )
     pid_file = settings.temp_dir / ".model_server.pid"
     if done.returncode or not pid_file.exists():
-        raise StackError(f"TorchServe did not start:\n{tail(log_files(settings))}")
+        raise StackError(f"TorchServe did not start:\n{process.tail(log_files(settings))}")
     try:
         return psutil.Process(int(pid_file.read_text()))
     except psutil.NoSuchProcess as err:
-        raise StackError(f"TorchServe ended at once:\n{tail(log_files(settings))}") from err
+        raise StackError(f"TorchServe ended at once:\n{process.tail(log_files(settings))}") from err
 
 
 def make_private(folder: Path) -> None:
@@ -91,24 +90,13 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def wait_until_ready(settings: Settings, process: psutil.Process) -> tuple[dict, float]:
+def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
     """Wait until a real picture is read, because /ping says Healthy before any worker lives, and after.
-
-    Returns:
-        the answer, and the round trip of that request in ms.
 
     Raises:
         StackError: the server ended, or answered nothing for READY_TIMEOUT_S.
     """
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-            raise StackError(f"TorchServe ended while starting:\n{tail(log_files(settings))}")
-        answer = ask(settings)
-        if answer:
-            return answer
-        time.sleep(POLL_S)
-    raise StackError(f"TorchServe answers no prediction after {READY_TIMEOUT_S} s:\n{tail(log_files(settings))}")
+    process.wait_until(lambda: ask(settings) is not None, running, READY_TIMEOUT_S, log_files(settings))
 
 
 def ask(settings: Settings) -> tuple[dict, float] | None:
@@ -124,13 +112,3 @@ def ask(settings: Settings) -> tuple[dict, float] | None:
 def log_files(settings: Settings) -> list[Path]:
     """Return the logs that say why a start failed."""
     return [settings.logs / name for name in ("console.log", "server.log", "workers.log")]
-
-
-def tail(paths: list[Path], lines: int = 12) -> str:
-    """Return the last lines of each log, under its name."""
-    parts = [
-        f"{path}\n" + "\n".join(path.read_text("utf-8", "replace").splitlines()[-lines:])
-        for path in paths
-        if path.exists()
-    ]
-    return "\n".join(parts)

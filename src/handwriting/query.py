@@ -8,6 +8,7 @@ from handwriting.errors import InvalidRequest, UnsupportedMedia
 from handwriting.preprocess import Picture, read_array, read_picture
 
 DEFAULT_TOP_K = 3
+TOP_K_DIGITS = 9  # a longer number is not worth parsing
 TOP_K_HEADER = "x-top-k"  # TorchServe 0.12 drops the query string of /predictions, so no ?top_k= there
 ADDRESS = {"model_name", "model_version"}  # what /invocations, which does keep its query string, hands on as inputs
 FORM = "application/x-www-form-urlencoded"
@@ -65,7 +66,7 @@ def read_top_k(value: object, labels: int) -> int:
     if value is None:
         return DEFAULT_TOP_K
     text = bytes(value).decode("utf-8", "replace") if isinstance(value, bytes | bytearray) else str(value)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= labels):
+    if not (text.isascii() and text.isdigit() and len(text) <= TOP_K_DIGITS and 1 <= int(text) <= labels):
         raise InvalidRequest(f"top_k is {text[:40]!r}; wanted a whole number from 1 to {labels}")
     return int(text)
 

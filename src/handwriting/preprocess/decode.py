@@ -3,12 +3,14 @@
 import io
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest
+from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
@@ -16,6 +18,8 @@ MAX_MEGAPIXELS = 25
 MAX_SIDE_PX = 1024  # no character needs more, and photographs have four times that
 DEEPEST = 65535  # largest value of a 16-bit picture
 MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
+
+NO_RECTANGLE = '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
 
 # What Pillow's decoders raise on damaged files, found by feeding them such files
 DECODE_ERRORS = (
@@ -54,6 +58,20 @@ def read_picture(picture: bytes) -> Picture:
         InvalidImage: the bytes are empty, not such a picture, or damaged.
         ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
     """
+    with opened(picture) as image:
+        channels = len(image.getbands())
+        image.draft("L", (MAX_SIDE_PX, MAX_SIDE_PX))  # lets a large JPEG decode at a fraction of its size
+        return Picture(reduce(grey_values(ImageOps.exif_transpose(image))), channels)
+
+
+@contextmanager
+def opened(picture: bytes) -> Iterator[Image.Image]:
+    """Open a picture whose header is within the limits; what goes wrong while it is decoded inside is named, too.
+
+    Raises:
+        InvalidImage: the bytes are empty, not one of FORMATS, or damaged.
+        ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
+    """
     if not picture:
         raise InvalidImage("the picture is empty: 0 bytes")
     if len(picture) > MAX_BYTES:
@@ -62,11 +80,9 @@ def read_picture(picture: bytes) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are checked here
             with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
-                check_size(image)
-                channels = len(image.getbands())
-                image.draft("L", (MAX_SIDE_PX, MAX_SIDE_PX))  # lets a large JPEG decode at a fraction of its size
-                return Picture(reduce(grey_values(ImageOps.exif_transpose(image))), channels)
-    except ImageTooLarge:
+                check_size(image.width, image.height)
+                yield image
+    except RequestError:
         raise
     except Image.DecompressionBombError as err:
         raise ImageTooLarge(f"{err}; at most {MAX_MEGAPIXELS} megapixels") from err
@@ -77,14 +93,14 @@ def read_picture(picture: bytes) -> Picture:
         raise InvalidImage(f"the picture is damaged or truncated: {err}") from err
 
 
-def check_size(image: Image.Image) -> None:
-    """Check what the header says, before any pixel is decoded.
+def check_size(width: int, height: int) -> None:
+    """Check a picture's size before any pixel of it is decoded.
 
     Raises:
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
-    if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
-        raise ImageTooLarge(f"the picture is {image.width} x {image.height} px; at most {MAX_MEGAPIXELS} megapixels")
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise ImageTooLarge(f"the picture is {width} x {height} px; at most {MAX_MEGAPIXELS} megapixels")
 
 
 def grey_values(image: Image.Image) -> np.ndarray:
@@ -138,17 +154,16 @@ def read_array(values: object) -> Picture:
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
     try:
-        array = np.asarray(values, dtype=np.float32)
-    except (ValueError, TypeError, OverflowError) as err:
-        raise InvalidRequest(
-            '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
-        ) from err
+        array = np.asarray(values)
+    except (ValueError, OverflowError) as err:
+        raise InvalidRequest(NO_RECTANGLE) from err
+    if array.dtype.kind not in "iuf":  # text, booleans, nothing, numbers beyond 64 bits
+        raise InvalidRequest(NO_RECTANGLE)
     if array.ndim == 2:  # noqa: PLR2004
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in MODES or 0 in array.shape:  # noqa: PLR2004
         raise InvalidRequest(f'"data" has shape {array.shape}; wanted H x W, or H x W x 1, 3 or 4')
-    if array.shape[0] * array.shape[1] > MAX_MEGAPIXELS * 1_000_000:
-        raise ImageTooLarge(f'"data" is {array.shape[1]} x {array.shape[0]} px; at most {MAX_MEGAPIXELS} megapixels')
+    check_size(array.shape[1], array.shape[0])
     if not ((array >= 0) & (array <= 255)).all():  # noqa: PLR2004 - also catches NaN
         raise InvalidRequest('"data" holds values outside 0 to 255')
     pixels = array.round().astype(np.uint8)

@@ -42,13 +42,13 @@ def variables(tmp_path):
 def processes_with(text: str) -> list[psutil.Process]:
     """Processes whose environment names a folder: the stack's own, with all their children."""
     found = []
-    for process in psutil.process_iter():
+    for each in psutil.process_iter():
         try:
-            if text in " ".join([*process.cmdline(), *process.environ().values()]):
-                found.append(process)
+            if text in " ".join([*each.cmdline(), *each.environ().values()]):
+                found.append(each)
         except psutil.Error:
             continue
-    return [process for process in found if process.pid != psutil.Process().pid]
+    return [each for each in found if each.pid != psutil.Process().pid]
 
 
 @pytest.mark.server

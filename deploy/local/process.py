@@ -47,12 +47,18 @@ def stop(process: psutil.Process) -> None:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(alive, timeout=GRACE_S)
+    take_note_of_ends()
+
+
+def take_note_of_ends() -> None:
+    """Collect our own children that have ended, which are zombies until then."""
     for child in CHILDREN:
-        child.poll()  # takes note of its end
+        child.poll()
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Tell whether a process runs: one that ended and was not yet taken note of does not."""
+    """Tell whether a process runs; somebody else's zombie does not."""
+    take_note_of_ends()
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

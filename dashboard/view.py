@@ -42,10 +42,10 @@ def refusal(message: str) -> str:
 
 
 def percent(probability: float) -> str:
-    """Write a probability in [0, 1] with one decimal, never rounded to a certainty that the model doesn't claim."""
-    if 0 < probability < 0.0005:  # noqa: PLR2004 - below half of the last digit shown
+    """Write a probability in [0, 1] with one decimal, never rounded to a certainty that no model has."""
+    if probability < 0.0005:  # noqa: PLR2004 - below half of the last digit shown
         return "< 0.1 %"
-    if 0.9995 <= probability < 1:  # noqa: PLR2004
+    if probability >= 0.9995:  # noqa: PLR2004
         return "> 99.9 %"
     return f"{100 * probability:.1f} %"
 

@@ -112,7 +112,7 @@ def test_a_prediction_proves_readiness(answering):
 
 def test_no_probability_is_rounded_to_a_certainty():
     assert [view.percent(p) for p in (1.0, 0.99999, 0.5, 0.00001, 0.0)] == [
-        "100.0 %", "> 99.9 %", "50.0 %", "< 0.1 %", "0.0 %",
+        "> 99.9 %", "> 99.9 %", "50.0 %", "< 0.1 %", "< 0.1 %",
     ]  # fmt: skip
 
 

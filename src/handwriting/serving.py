@@ -103,7 +103,8 @@ class RecogniserHandler:
         """Describe one prediction as the API documents it."""
         order = np.argsort(-probabilities, kind="stable")[:top_k]
         labels = self.network.config.labels
-        top = [{"label": labels[i], "probability": float(f"{probabilities[i]:.6g}")} for i in order]
+        # The digits that float32 has: rounded, the surest answers would claim 1
+        top = [{"label": labels[i], "probability": float(str(probabilities[i]))} for i in order]
         return {
             "label": top[0]["label"],
             "confidence": top[0]["probability"],

@@ -11,7 +11,8 @@ import pytest
 from deploy.local import torchserve
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, read_settings
 from deploy.local.stack import Stack
-from training.data import DataError, load_mnist
+from training.data import load_characters
+from training.idx import DataError
 
 
 class RunningStack:
@@ -59,7 +60,7 @@ def stack(tmp_path_factory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="session")
 def mnist_test():
-    return mnist("t10k")
+    return mnist("test")
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +70,7 @@ def mnist_train():
 
 def mnist(part: str):
     try:
-        return load_mnist(part)
+        return load_characters("mnist", part)
     except DataError as err:
         pytest.skip(str(err))
 

@@ -7,8 +7,9 @@ import torch
 from ts.context import Context, RequestProcessor
 
 from deploy.local.settings import ROOT
+from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS
-from handwriting.model import ConvNet, ModelConfig, load_checkpoint, save_checkpoint
+from handwriting.networks import ModelConfig, build_network
 from tests.pictures import encode
 
 sys.path.insert(0, str(ROOT / "handlers"))
@@ -91,6 +92,6 @@ def test_a_fault_of_ours_fails_one_request_and_is_logged(handler, seven, monkeyp
 
 
 def test_another_recognisers_weights_are_refused_at_the_start(tmp_path):
-    save_checkpoint(ConvNet(ModelConfig("lenet5", DIGITS)), tmp_path / "digits-1.0.safetensors")
+    save_checkpoint(build_network(ModelConfig("lenet5", "LeNet5", DIGITS)), tmp_path / "digits-1.0.safetensors")
     with pytest.raises(RuntimeError, match="the archive of digits holds the weights of lenet5"):
         DigitsHandler().initialize(make_context(tmp_path / "digits-1.0.safetensors"))

@@ -2,27 +2,47 @@ import pytest
 import torch
 from torch import nn
 
-from handwriting.labels import DIGITS
-from handwriting.model import CheckpointError, ConvNet, ModelConfig, count_parameters, load_checkpoint, save_checkpoint
+from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from handwriting.labels import DIGITS, LABELS
+from handwriting.networks import ModelConfig, Network, build_network, count_parameters
 from training.data import to_tensors
 
-CONFIG = ModelConfig("digits", DIGITS)
+CONFIG = ModelConfig("digits", "ConvNet", DIGITS)
 
 
 @pytest.fixture
-def network() -> ConvNet:
+def network() -> Network:
     torch.manual_seed(0)
-    return ConvNet(CONFIG).eval()
+    return build_network(CONFIG).eval()
 
 
-def test_digits_stays_under_its_limit_of_parameters(network):
-    assert count_parameters(network) == 422_474
+@pytest.mark.parametrize(
+    ("model", "architecture", "limit"),
+    [
+        ("digits", "ConvNet", 430_000),
+        ("digits-tiny", "TinyNet", 15_000),
+        ("lenet5", "LeNet5", 62_000),
+        ("characters", "ResidualNet", 3_000_000),
+        ("characters-edge", "MobileNet", 14_928),
+    ],
+)
+def test_a_network_scores_frames_within_its_limit_of_parameters(model, architecture, limit):
+    network = build_network(ModelConfig(model, architecture, LABELS[model])).eval()
+    assert network(torch.rand(2, 1, 28, 28)).shape == (2, len(LABELS[model]))
+    assert limit / 4 < count_parameters(network) <= limit
+
+
+def test_changing_the_last_layer_rescales_every_logit(network):
+    frames, offsets = torch.rand(3, 1, 28, 28), torch.randn(10)
+    before = network(frames)
+    network.rescale_logits(0.5, offsets)
+    assert torch.allclose(network(frames), 0.5 * before + offsets, atol=1e-5)
 
 
 def test_it_learns_ten_digits_by_heart(mnist_train):
     frames, labels = to_tensors(mnist_train.take(slice(10)))
     torch.manual_seed(0)
-    network = ConvNet(ModelConfig("digits", DIGITS, dropout=0.0)).train()
+    network = build_network(ModelConfig("digits", "ConvNet", DIGITS, sizes={"dropout": 0.0})).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     for _ in range(60):
         optimizer.zero_grad()

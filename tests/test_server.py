@@ -9,11 +9,11 @@ from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.settings import ROOT
-from handwriting.model import load_checkpoint
+from handwriting.checkpoint import load_checkpoint
 from tests.conftest import drawings
 from tests.pictures import encode, enlarged, inverted, small_on_page, tightly_cropped
 from training.data import to_tensors
-from training.score import predict
+from training.score import score_frames
 
 pytestmark = pytest.mark.server
 
@@ -45,7 +45,7 @@ def accuracy(predicted, labels) -> float:
 def test_mnist_scores_over_http_what_the_network_scores_in_process(stack, mnist_test):
     digits = mnist_test.take(slice(COUNT))
     frames, labels = to_tensors(digits)
-    in_process = predict(load_checkpoint(ROOT / "weights" / "digits-1.0.safetensors"), frames).argmax(dim=1)
+    in_process = score_frames(load_checkpoint(ROOT / "weights" / "digits-1.0.safetensors"), frames).argmax(dim=1)
     over_http = read_one_by_one(stack, [encode(image) for image in digits.images])
     assert accuracy(over_http, digits.labels) == pytest.approx((in_process == labels).float().mean().item(), abs=0.001)
 

@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from deploy.local.settings import ROOT
-from handwriting.model import load_checkpoint
+from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import mnist_frame
 from tests.conftest import environment
 from tests.pictures import encode
 from training import train
 from training.augment import augment
-from training.data import Characters, DataError, hold_out, parse_idx, read_idx, to_tensors
-from training.trainer import distillation_loss
+from training.data import Characters, hold_out, read_idx, to_tensors
+from training.idx import DataError, parse_idx
+from training.loss import distillation_loss
+from training.options import parse
 
 
 def test_training_and_serving_see_the_same_tensor_for_the_same_digit(mnist_train):
@@ -68,25 +70,28 @@ def test_an_idx_file_with_too_few_values_is_refused():
         parse_idx(bytes.fromhex("00000801 00000002 01"), 1)
 
 
-def test_a_missing_data_file_says_what_to_do(tmp_path):
+def test_a_missing_data_file_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
     with pytest.raises(DataError, match="make data"):
-        read_idx(tmp_path / "t10k-labels-idx1-ubyte.gz", 1)
+        read_idx("mnist/t10k-labels-idx1-ubyte.gz", 1)
 
 
-def test_other_contents_under_an_official_name_are_refused(tmp_path):
-    path = tmp_path / "t10k-labels-idx1-ubyte.gz"
+def test_other_contents_under_an_official_name_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    path = tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    path.parent.mkdir()
     path.write_bytes(gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x01\x05"))
     with pytest.raises(DataError, match="sha256"):
-        read_idx(path, 1)
+        read_idx("mnist/t10k-labels-idx1-ubyte.gz", 1)
 
 
 def arguments(folder, *more: str) -> list[str]:
     short = ["digits", "--limit", "1500", "--hold-out", "300", "--threads", "1", "--batch-size", "64"]
-    return [*short, "--weights", str(folder / "weights"), "--runs", str(folder / "runs"), *more]
+    return [*short, "--no-tracking", "--weights", str(folder / "weights"), "--runs", str(folder / "runs"), *more]
 
 
 def run_training(folder, *more: str):
-    options = train.parse(arguments(folder, *more))
+    options = parse(arguments(folder, *more), None)
     torch.set_num_threads(options.threads)
     return load_checkpoint(train.train(options)).state_dict()
 
@@ -125,11 +130,11 @@ def test_a_state_of_other_options_is_not_resumed(mnist_train, tmp_path):
 
 
 def test_a_students_card_carries_its_teachers(mnist_train, tmp_path):
-    run_training(tmp_path / "teacher", "--epochs", "1", "--depth", "2")
+    run_training(tmp_path / "teacher", "--epochs", "1", "--architecture", "LeNet5")
     teacher = tmp_path / "teacher" / "weights" / "digits-1.0.safetensors"
     run_training(tmp_path / "student", "--epochs", "1", "--teacher", str(teacher))
     card = json.loads((tmp_path / "student" / "weights" / "digits-1.0.json").read_text())
-    assert [each["config"]["depth"] for each in card["teachers"]] == [2]
+    assert [each["architecture"] for each in card["teachers"]] == ["LeNet5"]
 
 
 def test_a_students_loss_leaves_equal_logits_where_they_are():

@@ -16,7 +16,7 @@ PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which e
 
 
 def augment(frames: torch.Tensor) -> torch.Tensor:
-    """Vary pose, shape and pen of each frame at random, drawing from torch's global generator.
+    """Vary pose, shape and pen of each frame at random, drawing from torch's global generator on the CPU.
 
     Args:
         frames: (N, 1, 28, 28) float32 in [0, 1]; 1 is ink.
@@ -35,8 +35,8 @@ def warp(frames: torch.Tensor) -> torch.Tensor:
     """
     count, _, side, _ = frames.shape
     half = side / 2  # pixels per unit of grid_sample's coordinates
-    grid = functional.affine_grid(random_affine(count, half), list(frames.shape), align_corners=False)
-    control = torch.randn(count, 2, WARP_GRID, WARP_GRID) * (WARP_PX / half)
+    grid = functional.affine_grid(random_affine(count, half).to(frames), list(frames.shape), align_corners=False)
+    control = torch.randn(count, 2, WARP_GRID, WARP_GRID).to(frames) * (WARP_PX / half)
     field = functional.interpolate(control, size=(side, side), mode="bicubic", align_corners=True)
     return functional.grid_sample(frames, grid + field.permute(0, 2, 3, 1), align_corners=False).clamp_(0, 1)
 
@@ -57,8 +57,8 @@ def vary_pen(frames: torch.Tensor) -> torch.Tensor:
     """Make the strokes of a share of the frames bolder or finer by up to about a pixel."""
     bolder = functional.max_pool2d(frames, kernel_size=3, stride=1, padding=1)
     finer = -functional.max_pool2d(-frames, kernel_size=2, stride=1, padding=1)[..., :-1, :-1]
-    choice = torch.rand(len(frames), 1, 1, 1)
-    amount = torch.rand(len(frames), 1, 1, 1) * PEN_AMOUNT
+    choice = torch.rand(len(frames), 1, 1, 1).to(frames)
+    amount = torch.rand(len(frames), 1, 1, 1).to(frames) * PEN_AMOUNT
     target = torch.where(choice < PEN_SHARE / 2, bolder, finer)
     return torch.where(choice < PEN_SHARE, torch.lerp(frames, target, amount), frames)
 

@@ -5,37 +5,57 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from handwriting.model import ConvNet, count_parameters
-from training.data import MNIST_SHA256
+from handwriting.networks import Network, count_parameters
 
 
-def write_card(weights: Path, network: ConvNet, run: dict[str, object], metrics: list[dict]) -> Path:
+def write_card(
+    weights: Path,
+    network: Network,
+    files: Mapping[str, str],
+    run: Mapping[str, object],
+    metrics: list[dict[str, object]],
+) -> Path:
     """Write `<model>-<version>.json` beside the weights and return its path.
 
     Args:
         weights: the checkpoint.
         network: what it holds.
-        run: what to say of the training run: version, seed, epochs, commit, the cards of its teachers.
+        files: sha256 of the unpacked contents of each data file.
+        run: what to say of the training run: version, seed, epochs, commit, methods, the cards of its teachers.
         metrics: one row a test set, with its name and n.
     """
     card = {
         "model": network.config.model,
-        "architecture": type(network).__name__,
+        "architecture": network.config.architecture,
         "config": asdict(network.config),
         "parameters": count_parameters(network),
         "bytes": weights.stat().st_size,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "data": [{"file": f"mnist/{name}", "sha256_unpacked": digest} for name, digest in MNIST_SHA256.items()],
-        "command": shlex.join(["python", "-m", "training.train", *sys.argv[1:]]),
+        "data": [{"file": name, "sha256_unpacked": digest} for name, digest in files.items()],
+        "command": command(),
         **run,
         "metrics": metrics,
     }
     path = weights.with_suffix(".json")
     path.write_text(json.dumps(card, indent=2) + "\n")
     return path
+
+
+def read_card(weights: Path) -> dict[str, object]:
+    """Read the card beside a teacher's weights, without its history."""
+    card = json.loads(weights.with_suffix(".json").read_text())
+    return {name: value for name, value in card.items() if name != "history"}
+
+
+def command() -> str:
+    """Return the command that runs now, as one would type it."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    program = ["-m", module.name] if module else [sys.argv[0]]
+    return shlex.join(["python", *program, *sys.argv[1:]])
 
 
 def commit() -> str:

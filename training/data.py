@@ -1,44 +1,67 @@
-"""MNIST as arrays: read from IDX files in DATA_DIR, checked against the official contents."""
+"""MNIST and EMNIST as arrays: read from IDX files in DATA_DIR, checked against the known contents."""
 
-import gzip
-import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from handwriting.preprocess import FRAME_PX, unit_frames
-
-IDX_MAGIC = {1: 0x0801, 3: 0x0803}  # 0x08 is uint8, then the number of dimensions
+from training.idx import DataError, check_sha256, parse_idx, unpack
 
 # sha256 of the unpacked contents: the gzip wrapping differs between mirrors, the data does not
-MNIST_SHA256 = {
-    "train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+SHA256 = {
+    "mnist/train-images-idx3-ubyte.gz": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "mnist/train-labels-idx1-ubyte.gz": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "mnist/t10k-images-idx3-ubyte.gz": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "mnist/t10k-labels-idx1-ubyte.gz": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "emnist/emnist-train-images-idx3-ubyte.gz": "e7866db63e1f18120c4ee9cf76e7a229c75136f5d0b561888d6845dc8bbeb5db",
+    "emnist/emnist-train-labels-idx1-ubyte.gz": "8e3e52574faad1d5e797553c05b614b6e3fccd3d9322070f3282177f4bb9e22c",
+    "emnist/emnist-bymerge-test-images-idx3-ubyte.gz": (
+        "b83491f90f47fecffad3c3b699274dd674d3e139c855a9b3c89a64c298ac587c"
+    ),
+    "emnist/emnist-bymerge-test-labels-idx1-ubyte.gz": (
+        "17b8bd69b4e584fa425d7268b1f58882ef4bf7f241a6116fa606bb6d36839b5a"
+    ),
 }
 
-
-class DataError(Exception):
-    """A data file is missing or is not what it should be."""
+# The first of these that is there is used. EMNIST's pictures are upright here; in the official files they are not.
+PARTS = {
+    ("mnist", "train"): ["mnist/train"],
+    ("mnist", "test"): ["mnist/t10k"],
+    ("emnist", "train"): ["emnist/emnist-train", "emnist/emnist-bymerge-train"],
+    ("emnist", "test"): ["emnist/emnist-bymerge-test"],
+}
+TITLES = {
+    ("mnist", "train"): "MNIST train",
+    ("mnist", "test"): "MNIST test",
+    ("emnist", "train"): "EMNIST train",
+    ("emnist", "test"): "EMNIST ByMerge test",
+}
 
 
 @dataclass(frozen=True)
 class Characters:
-    """Labelled frames: (N, 28, 28) uint8, 255 is ink, and (N,) int64 class indices."""
+    """Labelled frames.
+
+    Attributes:
+        images: (N, 28, 28) uint8, 255 is ink.
+        labels: (N,) int64 class indices.
+        files: sha256 of the unpacked contents of the files they come from, by name.
+    """
 
     images: np.ndarray
     labels: np.ndarray
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: np.ndarray | slice) -> "Characters":
         """Return the characters in the given rows."""
-        return Characters(self.images[rows], self.labels[rows])
+        return Characters(self.images[rows], self.labels[rows], self.files)
 
 
 def data_dir() -> Path:
@@ -46,63 +69,37 @@ def data_dir() -> Path:
     return Path(os.environ.get("DATA_DIR", "data"))
 
 
-def parse_idx(content: bytes, dimensions: int) -> np.ndarray:
-    """Read an unpacked IDX file of unsigned bytes.
-
-    Raises:
-        DataError: the header is not that of a uint8 file with so many dimensions, or the length differs.
-
-    Source: LeCun, Cortes and Burges, "The MNIST database", file formats.
-    """
-    header = np.frombuffer(content[: 4 * (1 + dimensions)].ljust(4 * (1 + dimensions), b"\0"), dtype=">u4")
-    if header[0] != IDX_MAGIC[dimensions]:
-        raise DataError(f"not an IDX file of {dimensions} dimensions: it starts with {content[:4].hex()!r}")
-    values = np.frombuffer(content[header.nbytes :], dtype=np.uint8)
-    shape = tuple(int(size) for size in header[1:])
-    if values.size != np.prod(shape):
-        raise DataError(f"IDX file says {shape}, but holds {values.size} values")
-    return values.reshape(shape)
-
-
-def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """Read a gzipped IDX file and check its contents against the official sha256.
-
-    Raises:
-        DataError: the file is missing, damaged, or its contents are not the official ones.
-    """
-    try:
-        content = gzip.decompress(path.read_bytes())
-    except FileNotFoundError as err:
-        raise DataError(f"{path} is missing: run `make data`, or set DATA_DIR to the folder that has mnist/") from err
-    except (OSError, EOFError) as err:
-        raise DataError(f"{path}: not a complete gzip file: {err}") from err
-    check_sha256(path.name, content)
-    return parse_idx(content, dimensions)
-
-
-def check_sha256(name: str, content: bytes) -> None:
-    """Compare unpacked contents with the official ones.
-
-    Raises:
-        DataError: they differ.
-    """
-    found = hashlib.sha256(content).hexdigest()
-    if found != MNIST_SHA256[name]:
-        raise DataError(f"{name}: sha256 of the contents is {found}, wanted {MNIST_SHA256[name]}")
-
-
-def load_mnist(part: str) -> Characters:
-    """Load MNIST.
+def load_characters(data_set: str, part: str) -> Characters:
+    """Load a part of a data set.
 
     Args:
-        part: "train" (60,000 digits) or "t10k" (the 10,000 test digits).
+        data_set: "mnist" (60,000 and 10,000 digits) or "emnist" (47 classes; 116,323 characters in the test part).
+        part: "train" or "test".
+
+    Raises:
+        DataError: a file is missing, damaged, or its contents are not the known ones.
     """
-    folder = data_dir() / "mnist"
-    images = read_idx(folder / f"{part}-images-idx3-ubyte.gz", 3)
-    labels = read_idx(folder / f"{part}-labels-idx1-ubyte.gz", 1)
+    stems = PARTS[data_set, part]
+    stem = next((each for each in stems if (data_dir() / f"{each}-images-idx3-ubyte.gz").exists()), stems[0])
+    images, images_file = read_idx(f"{stem}-images-idx3-ubyte.gz", 3)
+    labels, labels_file = read_idx(f"{stem}-labels-idx1-ubyte.gz", 1)
     if images.shape[1:] != (FRAME_PX, FRAME_PX) or len(images) != len(labels):
-        raise DataError(f"MNIST {part}: images {images.shape} do not fit labels {labels.shape}")
-    return Characters(images, labels.astype(np.int64))
+        raise DataError(f"{stem}: images {images.shape} do not fit labels {labels.shape}")
+    return Characters(images, labels.astype(np.int64), images_file | labels_file)
+
+
+def read_idx(name: str, dimensions: int) -> tuple[np.ndarray, dict[str, str]]:
+    """Read a gzipped IDX file in DATA_DIR and check its contents against the known sha256, if there is one.
+
+    Returns:
+        its values; {name: sha256}.
+
+    Raises:
+        DataError: the file is missing, damaged, or its contents are not the known ones.
+    """
+    content = unpack(data_dir() / name)
+    digest = check_sha256(name, content, SHA256.get(name))
+    return parse_idx(content, dimensions), {name: digest}
 
 
 def hold_out(characters: Characters, count: int, seed: int) -> tuple[Characters, Characters]:

@@ -11,18 +11,20 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
-from training.data import MNIST_SHA256, DataError, check_sha256, data_dir
+from training.data import SHA256, data_dir
+from training.idx import DataError, check_sha256, unpack
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"
 TIMEOUT_S = 15
 CHUNK_BYTES = 1 << 16
+MNIST = [Path(name).name for name in SHA256 if name.startswith("mnist/")]
 
 
 def is_whole(path: Path) -> bool:
     """Tell whether a file is there with the official contents."""
     try:
-        check_sha256(path.name, gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, DataError):
+        check_sha256(path.name, unpack(path), SHA256[f"mnist/{path.name}"])
+    except DataError:
         return False
     return True
 
@@ -44,7 +46,7 @@ def fetch(url: str, path: Path) -> None:
                 progress.update(len(part))
     content = b"".join(parts)
     try:
-        check_sha256(path.name, gzip.decompress(content))
+        check_sha256(path.name, gzip.decompress(content), SHA256[f"mnist/{path.name}"])
     except (OSError, EOFError) as err:
         raise DataError(f"{url}: not a complete gzip file: {err}") from err
     partial = path.with_suffix(".partial")
@@ -61,7 +63,7 @@ def main() -> int:
     mirror = parser.parse_args().mirror
     folder = data_dir() / "mnist"
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in MNIST_SHA256 if not is_whole(folder / name)]
+    missing = [name for name in MNIST if not is_whole(folder / name)]
     try:
         for name in missing:
             fetch(f"{mirror}/{name}", folder / name)

@@ -1,7 +1,8 @@
 """Train a recogniser: `python -m training.train digits`.
 
 Reads the data from DATA_DIR, saves its state after each epoch under runs/train/<model>/ and goes on from there
-with --resume, and ends by writing weights/<model>-<version>.safetensors with its card.
+with --resume, and ends by writing weights/<model>-<version>.safetensors with its card. Every run is recorded in
+MLflow's store, which `make mlflow` shows. With --folds K it cross-validates instead, and writes no weights.
 """
 
 import argparse
@@ -12,96 +13,102 @@ from pathlib import Path
 
 import torch
 
-from handwriting.labels import LABELS
-from handwriting.model import CheckpointError, save_checkpoint
-from training.card import commit, write_card
-from training.data import Characters, DataError, hold_out, load_mnist, to_tensors
-from training.score import score
+from handwriting.checkpoint import CheckpointError, save_checkpoint
+from handwriting.networks import Network
+from training.calibrate import calibrate
+from training.card import commit, read_card, write_card
+from training.crossval import cross_validate
+from training.data import TITLES, Characters, hold_out, load_characters, to_tensors
+from training.fit import config_of, describe, fit, score
+from training.idx import DataError
+from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
+from training.options import parse
+from training.recipes import RECIPES
+from training.score import score_frames
+from training.tracking import Tracker, tracked
 from training.trainer import Trainer, setup
 
 
 def train(options: argparse.Namespace) -> Path:
     """Train as the options say, and return the path of the weights."""
     code = commit()  # before the run changes the weights in the working tree
-    training, held_out = hold_out(load_mnist("train").take(slice(options.limit)), options.hold_out, options.seed)
-    frames, labels = to_tensors(training)
-    trainer = Trainer(options, steps_per_epoch=-(-len(labels) // options.batch_size))
+    characters = load_characters(RECIPES[options.model].data_set, "train").take(slice(options.limit))
+    training, held_out = hold_out(characters, options.hold_out, options.seed)
     state = options.runs / "train" / options.model / "state.pt"
-    state.parent.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(options, config_of(options), len(training))
     if options.resume and state.exists():
         trainer.resume(state)
         print(f"going on after epoch {len(trainer.history)} of {state}")
-    while len(trainer.history) < options.epochs:
-        row = {"loss": trainer.run_epoch(frames, labels)}
-        if len(held_out):
-            row |= {f"held_out_{name}": value for name, value in measure(trainer, held_out).items()}
-        trainer.history.append(row)
-        trainer.save(state)
-        print(f"epoch {len(trainer.history)}: " + ", ".join(f"{name} {value:.4f}" for name, value in row.items()))
-    return finish(trainer, held_out, code)
+    with tracked(options, setup(options) | {"commit": code}, trainer.run_id) as tracker:
+        trainer.run_id = tracker.run_id
+        fit(trainer, training, held_out, tracker, state)
+        return finish(trainer, training, held_out, tracker, code)
 
 
-def measure(trainer: Trainer, characters: Characters) -> dict[str, float]:
-    """Score the averaged weights."""
-    return score(trainer.average.module, *to_tensors(characters))
-
-
-def finish(trainer: Trainer, held_out: Characters, code: str) -> Path:
-    """Write the averaged weights and their card, and return the path of the weights."""
-    options = trainer.options
-    network = trainer.average.module.to(memory_format=torch.contiguous_format).eval()
+def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
+    """Calibrate the weights, measure them, write them with their card, and return their path."""
+    options, recipe = trainer.options, RECIPES[trainer.options.model]
+    network = trainer.trained()
+    if len(held_out):
+        frames, labels = to_tensors(held_out)
+        shares = frequencies(training, len(network.config.labels)) if recipe.balanced else None
+        calibrate(network, score_frames(network, frames), labels, shares)
     weights = options.weights / f"{options.model}-{options.version}.safetensors"
     weights.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(network, weights)
-    metrics = [{"set": "MNIST test", "n": len(test := load_mnist("t10k")), **measure(trainer, test)}]
+    test = load_characters(recipe.data_set, "test")
+    metrics = [{"set": TITLES[recipe.data_set, "test"], "n": len(test), **score(network, test)}]
     if len(held_out):
-        metrics.append({"set": "MNIST train, held out", "n": len(held_out), **measure(trainer, held_out)})
+        title = f"{TITLES[recipe.data_set, 'train']}, held out"
+        metrics.append({"set": title, "n": len(held_out), **score(network, held_out)})
     run = {
         "version": options.version,
         "seed": options.seed,
-        "epochs": options.epochs,
-        "loss": trainer.history[-1]["loss"],
+        "epochs": len(trainer.history),
         "commit": code,
-        "teachers": [json.loads(path.with_suffix(".json").read_text()) for path in options.teacher],
+        "methods": methods(network, options, len(held_out)),
+        "teachers": [read_card(path) for path in options.teacher],
+        "history": trainer.history,
     }
-    write_card(weights, network, run, metrics)
+    card = write_card(weights, network, dict(training.files) | dict(test.files), run, metrics)
+    tracker.log_results({f"test_{name}": metrics[0][name] for name in ("accuracy", "log_loss")}, [weights, card])
     for metric in metrics:
-        print(f"{metric['accuracy']:.2%} right, log loss {metric['log_loss']:.4f} on {metric['set']} ({metric['n']:,})")
+        print(f"{metric['set']} ({metric['n']:,}): {describe(metric)}")
     return weights
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.train", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("model", choices=sorted(LABELS), help="recogniser to train")
-    parser.add_argument("--epochs", type=int, default=60, help="passes over the training data")
-    parser.add_argument("--batch-size", type=int, default=128, help="characters a step")
-    parser.add_argument("--lr", type=float, default=3e-3, help="peak learning rate of the one-cycle schedule")
-    parser.add_argument("--seed", type=int, default=0, help="of the order, the augmentation and the first weights")
-    parser.add_argument("--hold-out", type=int, default=5000, help="training characters kept aside to measure on")
-    parser.add_argument("--channels", type=int, nargs=3, default=[32, 64, 128], help="of the convolution blocks")
-    parser.add_argument("--depth", type=int, default=1, help="convolutions in each block")
-    parser.add_argument(
-        "--teacher", type=Path, action="append", default=[], help="larger network's weights to learn from"
-    )
-    parser.add_argument("--limit", type=int, default=None, help="use only the first so many training characters")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
-    parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
-    parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the weights that are written")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder for the weights and their card")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for the state of the run")
-    return parser.parse_args(arguments)
+def frequencies(characters: Characters, classes: int) -> torch.Tensor:
+    """Return the (classes,) float32 shares of the classes, none of them 0."""
+    counts = torch.from_numpy(characters.labels).bincount(minlength=classes) + 1
+    return counts / counts.sum()
+
+
+def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
+    """Say in one line each what was done beside plain training."""
+    lines = [
+        "augmentation: affine, elastic and pen width (training/augment.py)",
+        "exponential moving average of the weights",
+        "AdamW with one cycle of the learning rate; layers in bfloat16",
+    ]
+    if options.teacher:
+        lines.append(f"distillation: {TEACHER_SHARE:.0%} of the loss, at temperature {TEACHER_TEMPERATURE:g}")
+    if held_out:
+        lines.append(f"temperature {network.config.temperature:.3f}, fitted on {held_out:,} held-out characters")
+    if network.config.balance:
+        lines.append(f"logits less {network.config.balance:g} times the log of the class's share of the training data")
+    return lines
 
 
 def main() -> int:
     """Train from the command line; 1 if the data or the saved state cannot be used."""
-    options = parse()
+    options = parse(None, __doc__)
     torch.set_num_threads(options.threads)
     print("training:", shlex.join(sys.argv[1:]), json.dumps(setup(options)))
     try:
-        print(f"wrote {train(options)}")
+        if options.folds:
+            cross_validate(options)
+        else:
+            print(f"wrote {train(options)}")
     except (DataError, CheckpointError, ValueError) as err:
         print(f"training: {err}", file=sys.stderr)
         return 1

@@ -1,45 +1,64 @@
 """A network in training: its steps, and the state that a resumed run goes on from."""
 
 import argparse
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from handwriting.labels import LABELS
-from handwriting.model import ConvNet, ModelConfig, load_checkpoint
+from handwriting.checkpoint import load_checkpoint
+from handwriting.networks import ModelConfig, Network, build_network
 from training.augment import augment
+from training.loss import loss_of
 
 GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 0.02
-TEACHER_SHARE = 0.8  # of the loss; the labels have the rest
-TEACHER_TEMPERATURE = 3.0  # softens the teachers' probabilities, so that the lesser ones count
+WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
+STATEFUL = ("network", "average", "optimizer", "schedule")
 
 
 class Trainer:
-    """A network in training with all the state that a resumed run needs."""
+    """A network in training with all the state that a resumed run needs.
 
-    def __init__(self, options: argparse.Namespace, steps_per_epoch: int) -> None:
+    Attributes:
+        average: moving average of the weights; this is what is measured and kept.
+        history: one row of figures for each finished epoch.
+        best: the averaged weights of the best epoch so far by held-out log loss, where there is one.
+        run_id: of the run in MLflow, so that a resumed run goes on in the same one.
+    """
+
+    def __init__(self, options: argparse.Namespace, config: ModelConfig, count: int) -> None:
         torch.manual_seed(options.seed)
         self.options = options
-        size = {"channels": tuple(options.channels), "depth": options.depth}
-        self.network = ConvNet(ModelConfig(options.model, LABELS[options.model], **size))
-        self.teachers = [load_checkpoint(path).to(memory_format=torch.channels_last) for path in options.teacher]
-        self.network.to(memory_format=torch.channels_last)
-        self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps_per_epoch), use_buffers=True)
+        self.device = torch.device(options.device)
+        self.network = self.place(build_network(config))
+        self.teachers = [self.place(load_checkpoint(path)) for path in options.teacher]
+        steps = -(-count // options.batch_size)  # an epoch; the last batch may be smaller
+        self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps), use_buffers=True)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.lr, weight_decay=WEIGHT_DECAY)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, max_lr=options.lr, epochs=options.epochs, steps_per_epoch=steps_per_epoch, pct_start=0.15
+            self.optimizer, max_lr=options.lr, epochs=options.epochs, steps_per_epoch=steps, pct_start=WARM_UP
         )
         self.history: list[dict[str, float]] = []
+        self.best: dict[str, torch.Tensor] = {}
+        self.run_id = ""
+
+    def place(self, network: Network) -> Network:
+        """Move a network to the device, laid out as its convolutions run fastest."""
+        return network.to(self.device, memory_format=torch.channels_last)
 
     def run_epoch(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
-        """Go once through the data in a new random order, and return the mean loss."""
+        """Go once through the data in a new random order, and return the mean loss.
+
+        Args:
+            frames: (N, 1, 28, 28) uint8, 255 is ink.
+            labels: (N,) int64.
+        """
         epoch = len(self.history)
         torch.manual_seed(self.options.seed * 100_003 + epoch)  # a resumed run draws what an unbroken one would have
         self.network.train()
@@ -47,20 +66,15 @@ class Trainer:
         total = 0.0
         with tqdm(batches, desc=f"epoch {epoch + 1}/{self.options.epochs}", unit="batch", disable=None) as progress:
             for rows in progress:
-                loss = self.step(augment(frames[rows]), labels[rows])
+                loss = self.step(frames[rows].to(self.device).float() / 255, labels[rows].to(self.device))
                 total += loss * len(rows)
                 progress.set_postfix(loss=f"{loss:.3f}")
         return total / len(labels)
 
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
-        frames = frames.contiguous(memory_format=torch.channels_last)
-        logits = run_in_bfloat16(self.network, frames)
-        loss = functional.cross_entropy(logits, labels)
-        if self.teachers:
-            with torch.no_grad():
-                taught = [run_in_bfloat16(teacher, frames) for teacher in self.teachers]
-            loss = torch.lerp(loss, distillation_loss(logits, taught), TEACHER_SHARE)
+        varied = augment(frames).contiguous(memory_format=torch.channels_last)
+        loss = loss_of(self.network, varied, labels, self.teachers)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -69,11 +83,31 @@ class Trainer:
         self.average.update_parameters(self.network)
         return loss.item()
 
+    def end_epoch(self, row: dict[str, float]) -> None:
+        """Note an epoch's figures, and its weights if they are the best on held-out characters."""
+        log_losses = [earlier["held_out_log_loss"] for earlier in self.history if "held_out_log_loss" in earlier]
+        if row.get("held_out_log_loss", float("inf")) < min(log_losses, default=float("inf")):
+            self.best = copy.deepcopy(self.average.module.state_dict())
+        self.history.append(row)
+
+    def epochs_since_best(self) -> int:
+        """Count the epochs since held-out log loss was at its least; 0 without held-out characters."""
+        log_losses = [row["held_out_log_loss"] for row in self.history if "held_out_log_loss" in row]
+        return len(log_losses) - 1 - log_losses.index(min(log_losses)) if log_losses else 0
+
+    def trained(self) -> Network:
+        """Return the network with the best averaged weights, or the last where nothing was held out, on the CPU."""
+        network = copy.deepcopy(self.average.module)
+        network.load_state_dict(self.best or network.state_dict())
+        return network.to("cpu", memory_format=torch.contiguous_format).eval()
+
     def save(self, path: Path) -> None:
         """Write the state so that a kill at any moment leaves either the old file or the new one."""
-        state = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimizer", "schedule")}
+        state = {name: getattr(self, name).state_dict() for name in STATEFUL}
+        facts = {"history": self.history, "best": self.best, "run_id": self.run_id, "setup": setup(self.options)}
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        torch.save(state | {"history": self.history, "setup": setup(self.options)}, partial)
+        torch.save(state | facts, partial)
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
@@ -82,35 +116,12 @@ class Trainer:
         Raises:
             ValueError: it was saved by a run with other options.
         """
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=self.device, weights_only=True)
         if state["setup"] != setup(self.options):
             raise ValueError(f"{path} was made with {state['setup']}, not {setup(self.options)}")
-        for name in ("network", "average", "optimizer", "schedule"):
+        for name in STATEFUL:
             getattr(self, name).load_state_dict(state[name])
-        self.history = state["history"]
-
-
-def run_in_bfloat16(network: nn.Module, frames: torch.Tensor) -> torch.Tensor:
-    """Score frames, with the arithmetic of the layers in bfloat16 and (N, labels) float32 logits for the loss.
-
-    Probabilities rounded to bfloat16 do not add up to 1; as a teacher's they drive the student's logits to infinity.
-    """
-    with torch.autocast("cpu", torch.bfloat16):
-        return network(frames).float()
-
-
-def distillation_loss(logits: torch.Tensor, taught: list[torch.Tensor]) -> torch.Tensor:
-    """Compare a student's logits with the mean of its teachers' probabilities for the same frames.
-
-    Args:
-        logits: (N, labels) float32, the student's.
-        taught: (N, labels) float32 logits, one for each teacher.
-
-    Source: Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", section 2.
-    """
-    soft = torch.stack([(each / TEACHER_TEMPERATURE).softmax(dim=1) for each in taught]).mean(dim=0)
-    student = (logits / TEACHER_TEMPERATURE).log_softmax(dim=1)
-    return functional.kl_div(student, soft, reduction="batchmean") * TEACHER_TEMPERATURE**2
+        self.history, self.best, self.run_id = state["history"], state["best"], state["run_id"]
 
 
 def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[torch.Tensor], int], None]:
@@ -132,5 +143,5 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
-    names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "channels", "depth")
+    names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture", "sizes")
     return {name: getattr(options, name) for name in names} | {"teacher": [str(path) for path in options.teacher]}

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from ts.context import Context
 
+from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InternalError, RequestError
-from handwriting.model import ConvNet, load_checkpoint
+from handwriting.networks import Network
 from handwriting.preprocess import FRAME_PX, NORMAL_FORMS, Picture
 from handwriting.query import Query, read_query
 
@@ -34,7 +35,7 @@ class RecogniserHandler:
 
     model: str
     version: str
-    network: ConvNet
+    network: Network
     normal_form: Callable[[Picture], np.ndarray]
 
     def initialize(self, context: Context) -> None:

@@ -1,0 +1,40 @@
+"""Checkpoints: safetensors weights with the network's config as JSON in the file's header."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from handwriting.networks import ModelConfig, Network, build_network
+
+
+class CheckpointError(Exception):
+    """A weights file is missing, damaged or not one of ours."""
+
+
+def save_checkpoint(network: Network, path: Path) -> None:
+    """Write a network's weights and config."""
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, path, metadata={"config": json.dumps(asdict(network.config))})
+
+
+def load_checkpoint(path: Path) -> Network:
+    """Rebuild a network from its checkpoint, in evaluation mode on the CPU.
+
+    Nothing is unpickled: safetensors holds plain arrays and text.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or its tensors do not fit its config.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            fields = json.loads((file.metadata() or {})["config"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        fields["labels"] = tuple(fields["labels"])
+        network = build_network(ModelConfig(**fields))
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as err:
+        raise CheckpointError(f"{path}: not a checkpoint of this package: {err}") from err
+    return network.eval()

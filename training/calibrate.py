@@ -1,0 +1,58 @@
+"""Probabilities that mean what they say, and fairness to rare classes, both put into the last layer's weights."""
+
+import dataclasses
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch.nn import functional
+
+from handwriting.networks import Network
+from training.score import measure
+
+TEMPERATURES = (0.2, 5.0)
+BALANCES = [step / 20 for step in range(21)]
+
+
+def calibrate(network: Network, logits: torch.Tensor, labels: torch.Tensor, frequencies: torch.Tensor | None) -> None:
+    """Fit temperature and balance on characters that the network has not learned from, and change its last layer.
+
+    Args:
+        network: to be changed, in its config too.
+        logits: (N, labels) float32, the network's for held-out frames.
+        labels: (N,) int64, theirs.
+        frequencies: (labels,) float32 shares of the classes in the training data, to balance by; None for no balance.
+    """
+    temperature = best_temperature(logits, labels)
+    offsets = torch.zeros(logits.shape[1])
+    balance = 0.0
+    if frequencies is not None:
+        balance = best_balance(logits / temperature, labels, frequencies)
+        offsets = -balance * frequencies.log()
+        offsets -= offsets.mean()
+    network.rescale_logits(1 / temperature, offsets)
+    network.config = dataclasses.replace(network.config, temperature=temperature, balance=balance)
+
+
+def best_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """Find the temperature that divides logits so that log loss is least.
+
+    Source: Guo, Pleiss, Sun and Weinberger 2017, "On calibration of modern neural networks", section 4.2.
+    """
+
+    def log_loss(temperature: float) -> float:
+        return functional.cross_entropy(logits.double() / temperature, labels).item()
+
+    return float(minimize_scalar(log_loss, bounds=TEMPERATURES, method="bounded").x)
+
+
+def best_balance(logits: torch.Tensor, labels: torch.Tensor, frequencies: torch.Tensor) -> float:
+    """Find the power of the classes' frequencies whose division makes accuracy plus mean recall the greatest.
+
+    Source: Menon et al. 2021, "Long-tail learning via logit adjustment", section 4.1, whose tau this is.
+    """
+
+    def gain(balance: float) -> float:
+        measured = measure(logits - balance * frequencies.log(), labels)
+        return measured["accuracy"] + measured["mean_recall"]
+
+    return max(BALANCES, key=gain)

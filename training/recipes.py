@@ -1,0 +1,37 @@
+"""How each recogniser is made, unless the command line says otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recogniser learns from, and how.
+
+    Attributes:
+        data_set: "mnist" or "emnist"; also the normal form of its pictures.
+        architecture: name of its network in `handwriting.networks`.
+        epochs: passes over the training data.
+        batch_size: characters a step.
+        lr: peak learning rate.
+        sizes: of the network, where they differ from the architecture's own.
+        balanced: whether rare classes are favoured, as much as helps accuracy and mean recall together.
+    """
+
+    data_set: str
+    architecture: str
+    epochs: int
+    batch_size: int
+    lr: float
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    balanced: bool = False
+
+
+RECIPES = {
+    "digits": Recipe("mnist", "ConvNet", epochs=40, batch_size=128, lr=3e-3),
+    "digits-tiny": Recipe("mnist", "TinyNet", epochs=40, batch_size=128, lr=1e-2),
+    "lenet5": Recipe("mnist", "LeNet5", epochs=40, batch_size=128, lr=5e-3),
+    "characters": Recipe("emnist", "ResidualNet", epochs=30, batch_size=256, lr=3e-3, balanced=True),
+    "characters-edge": Recipe("emnist", "MobileNet", epochs=40, batch_size=256, lr=1e-2, balanced=True),
+}

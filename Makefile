@@ -3,9 +3,8 @@ PYTHON ?= $(if $(shell command -v python3.11),python3.11,python3)
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= digits
-MODELS := digits
-ARCHIVES := $(MODELS:%=model_store/%.mar)
-PACKAGE := $(shell find src -name '*.py')
+ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors))
+PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -26,7 +25,7 @@ status: ## what runs, and where
 
 install: $(VENV)/installed ## the virtual environment with everything that `make up` needs
 
-archive: $(ARCHIVES) ## pack the committed weights into model_store/*.mar
+archive: $(ARCHIVES) ## pack all versions in weights/ into model_store/*.mar
 
 data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data), checked by sha256
 	$(BIN)/python -m training.download
@@ -63,8 +62,5 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(PIP_INSTALL) --editable '.[serve,dashboard,train,dev]'
 	@touch $@
 
-model_store/%.mar: weights/%-1.0.safetensors weights/%-1.0.json handlers/%_handler.py config/%.yaml $(PACKAGE) | install
-	@echo "packing $@"
-	@rm -f $@ && mkdir -p runs/archiver && find src -name __pycache__ -prune -exec rm -r {} +
-	@TMPDIR=runs/archiver $(BIN)/torch-model-archiver --model-name $* --version 1.0 --handler handlers/$*_handler.py \
-	  --serialized-file $< --extra-files src,weights/$*-1.0.json --config-file config/$*.yaml --export-path model_store --force
+model_store/%.mar: weights/%.safetensors weights/%.json $(PARTS) | install
+	@$(BIN)/python -m deploy.archive $<

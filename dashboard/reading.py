@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard import connection, view
 from dashboard.client import Prediction, Rejected, ServerDown, from_environment
 from handwriting.errors import RequestError
-from handwriting.preprocess import mnist_frame
+from handwriting.labels import NORMAL_FORMS
+from handwriting.preprocess import picture_frame
 
 TRIES = 3  # a picture on which a ready server keeps failing is not asked about for ever
 
@@ -61,7 +62,7 @@ def _after_failure(failure: ServerDown) -> str:
 def _frame(picture: bytes) -> bytes | None:
     """Return the frame as the model saw it, PNG, or None where only the server could make one."""
     try:
-        return view.png(mnist_frame(picture))
+        return view.png(picture_frame(picture, NORMAL_FORMS[connection.MODEL]))
     except RequestError:
         return None
 

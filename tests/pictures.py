@@ -5,6 +5,12 @@ import io
 import numpy as np
 from PIL import Image
 
+from handwriting.preprocess import picture_frame
+
+
+def mnist_frame(picture: bytes) -> np.ndarray:
+    return picture_frame(picture, "mnist")
+
 
 def encode(pixels: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
     """Encode uint8 pixels, or a picture, in a file format."""

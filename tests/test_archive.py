@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.settings import ROOT
 
-ARCHIVE = ROOT / "model_store" / "digits.mar"
+ARCHIVE = ROOT / "model_store" / "digits-1.0.mar"
 
 # Loads the unpacked archive as TorchServe's worker does, in a process that finds the package nowhere else
 WORKER = """

@@ -7,9 +7,9 @@ from PIL import Image
 
 from deploy.local.settings import ROOT
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest
-from handwriting.preprocess import MAX_BYTES, mnist_frame, read_array, read_picture
+from handwriting.preprocess import MAX_BYTES, read_array, read_picture
 from tests.conftest import drawings
-from tests.pictures import encode
+from tests.pictures import encode, mnist_frame
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ import torch
 from ts.context import Context, RequestProcessor
 
 from deploy.local.settings import ROOT
+from handwriting import serving
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
+from handwriting.preprocess import normal_form
 from tests.pictures import encode
 
 sys.path.insert(0, str(ROOT / "handlers"))
@@ -79,12 +81,12 @@ def test_a_batch_of_nothing_but_bad_requests_is_answered(handler):
 
 
 def test_a_fault_of_ours_fails_one_request_and_is_logged(handler, seven, monkeypatch, caplog):
-    def fail_once(picture, normal_form=handler.normal_form, calls=iter([True])):  # noqa: B008
+    def fail_once(picture, form, calls=iter([True])):  # noqa: B008
         if next(calls, False):
             raise ZeroDivisionError
-        return normal_form(picture)
+        return normal_form(picture, form)
 
-    monkeypatch.setattr(handler, "normal_form", fail_once)
+    monkeypatch.setattr(serving, "normal_form", fail_once)
     failed, good = serve(handler, [seven, seven])
     assert (failed[0], failed[1]["type"]) == (500, "InternalError")
     assert good[1]["label"] == "7"

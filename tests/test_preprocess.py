@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from handwriting.errors import InvalidImage
-from handwriting.preprocess import FRAME_PX, Picture, mnist_frame, mnist_normal_form, read_picture
+from handwriting.preprocess import FRAME_PX, Picture, normal_form, read_picture
 from tests.conftest import drawings
-from tests.pictures import encode, enlarged, inverted, photographed
+from tests.pictures import encode, enlarged, inverted, mnist_frame, photographed
 
 
 def centre_of_mass(frame: np.ndarray) -> tuple[float, float]:
@@ -126,13 +126,13 @@ def test_a_28_px_colour_picture_is_no_finished_frame(mnist_test):
     colour = Image.fromarray(mnist_test.images[0]).convert("RGB")
     picture = read_picture(encode(colour))
     assert picture.channels == 3
-    assert not np.array_equal(mnist_normal_form(picture), picture.grey)
+    assert not np.array_equal(normal_form(picture, "mnist"), picture.grey)
 
 
 def test_the_frame_is_the_same_from_bytes_and_from_pixels():
     path = drawings()[0]
     grey = np.asarray(Image.open(path).convert("L"), np.float32) / 255
-    assert np.array_equal(mnist_frame(path.read_bytes()), mnist_normal_form(Picture(grey, 1)))
+    assert np.array_equal(mnist_frame(path.read_bytes()), normal_form(Picture(grey, 1), "mnist"))
 
 
 def random_picture(random: np.random.Generator) -> np.ndarray:

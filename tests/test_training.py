@@ -11,9 +11,8 @@ import torch
 
 from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
-from handwriting.preprocess import mnist_frame
 from tests.conftest import environment
-from tests.pictures import encode
+from tests.pictures import encode, mnist_frame
 from training import train
 from training.augment import augment
 from training.data import Characters, hold_out, read_idx, to_tensors

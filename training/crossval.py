@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sklearn.model_selection import StratifiedKFold
 
+from handwriting.labels import NORMAL_FORMS
 from training.card import command, commit
 from training.data import TITLES, load_characters
 from training.fit import config_of, describe, fit, score
-from training.recipes import RECIPES
 from training.tracking import Tracker
 from training.trainer import Trainer, setup
 
@@ -28,7 +28,7 @@ def cross_validate(options: argparse.Namespace) -> Path:
     Raises:
         ValueError: a class has fewer characters than there are folds.
     """
-    data_set = RECIPES[options.model].data_set
+    data_set = NORMAL_FORMS[options.model]
     characters = load_characters(data_set, "train").take(slice(options.limit))
     folds = StratifiedKFold(options.folds, shuffle=True, random_state=options.seed)
     rows: list[dict[str, float]] = []

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import torch
 
-from handwriting.labels import LABELS
+from handwriting.labels import LABELS, NORMAL_FORMS
 from handwriting.networks import ModelConfig, Network
 from training.data import Characters, to_tensors
-from training.recipes import RECIPES
 from training.score import measure, score_frames
 from training.tracking import Tracker
 from training.trainer import Trainer
@@ -20,7 +19,7 @@ def config_of(options: argparse.Namespace) -> ModelConfig:
         model=options.model,
         architecture=options.architecture,
         labels=LABELS[options.model],
-        normal_form=RECIPES[options.model].data_set,
+        normal_form=NORMAL_FORMS[options.model],
         sizes=options.sizes,
     )
 

@@ -7,10 +7,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recogniser learns from, and how.
+    """What learns a recogniser's characters, and how.
 
     Attributes:
-        data_set: "mnist" or "emnist"; also the normal form of its pictures.
         architecture: name of its network in `handwriting.networks`.
         epochs: passes over the training data.
         batch_size: characters a step.
@@ -19,7 +18,6 @@ class Recipe:
         balanced: whether rare classes are favoured, as much as helps accuracy and mean recall together.
     """
 
-    data_set: str
     architecture: str
     epochs: int
     batch_size: int
@@ -29,9 +27,9 @@ class Recipe:
 
 
 RECIPES = {
-    "digits": Recipe("mnist", "ConvNet", epochs=40, batch_size=128, lr=3e-3),
-    "digits-tiny": Recipe("mnist", "TinyNet", epochs=40, batch_size=128, lr=1e-2),
-    "lenet5": Recipe("mnist", "LeNet5", epochs=40, batch_size=128, lr=5e-3),
-    "characters": Recipe("emnist", "ResidualNet", epochs=30, batch_size=256, lr=3e-3, balanced=True),
-    "characters-edge": Recipe("emnist", "MobileNet", epochs=40, batch_size=256, lr=1e-2, balanced=True),
+    "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3),
+    "digits-tiny": Recipe("TinyNet", epochs=40, batch_size=128, lr=1e-2),
+    "lenet5": Recipe("LeNet5", epochs=40, batch_size=128, lr=5e-3),
+    "characters": Recipe("ResidualNet", epochs=30, batch_size=256, lr=3e-3, balanced=True),
+    "characters-edge": Recipe("MobileNet", epochs=40, batch_size=256, lr=1e-2, balanced=True),
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from handwriting.checkpoint import CheckpointError, save_checkpoint
+from handwriting.labels import NORMAL_FORMS
 from handwriting.networks import Network
 from training.calibrate import calibrate
 from training.card import commit, read_card, write_card
@@ -32,7 +33,7 @@ from training.trainer import Trainer, setup
 def train(options: argparse.Namespace) -> Path:
     """Train as the options say, and return the path of the weights."""
     code = commit()  # before the run changes the weights in the working tree
-    characters = load_characters(RECIPES[options.model].data_set, "train").take(slice(options.limit))
+    characters = load_characters(NORMAL_FORMS[options.model], "train").take(slice(options.limit))
     training, held_out = hold_out(characters, options.hold_out, options.seed)
     state = options.runs / "train" / options.model / "state.pt"
     trainer = Trainer(options, config_of(options), len(training))
@@ -47,19 +48,19 @@ def train(options: argparse.Namespace) -> Path:
 
 def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
     """Calibrate the weights, measure them, write them with their card, and return their path."""
-    options, recipe = trainer.options, RECIPES[trainer.options.model]
+    options, data_set = trainer.options, NORMAL_FORMS[trainer.options.model]
     network = trainer.trained()
     if len(held_out):
         frames, labels = to_tensors(held_out)
-        shares = frequencies(training, len(network.config.labels)) if recipe.balanced else None
+        shares = frequencies(training, len(network.config.labels)) if RECIPES[options.model].balanced else None
         calibrate(network, score_frames(network, frames), labels, shares)
     weights = options.weights / f"{options.model}-{options.version}.safetensors"
     weights.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(network, weights)
-    test = load_characters(recipe.data_set, "test")
-    metrics = [{"set": TITLES[recipe.data_set, "test"], "n": len(test), **score(network, test)}]
+    test = load_characters(data_set, "test")
+    metrics = [{"set": TITLES[data_set, "test"], "n": len(test), **score(network, test)}]
     if len(held_out):
-        title = f"{TITLES[recipe.data_set, 'train']}, held out"
+        title = f"{TITLES[data_set, 'train']}, held out"
         metrics.append({"set": title, "n": len(held_out), **score(network, held_out)})
     run = {
         "version": options.version,

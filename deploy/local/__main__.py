@@ -32,7 +32,7 @@ def status(stack: Stack) -> int:
     """Print what runs and whether it answers."""
     running = stack.running()
     answers = {
-        "torchserve": torchserve.ask(stack.settings) is not None,
+        "torchserve": all(torchserve.ask(stack.settings, each) for each in torchserve.versions(stack.settings)),
         "dashboard": dashboard.is_ready(stack.settings),
     }
     for name, process in running.items():
@@ -45,15 +45,16 @@ def status(stack: Stack) -> int:
 
 
 def report(settings: Settings) -> None:
-    """Print a prediction made now, and where everything is."""
-    answered = torchserve.ask(settings)
-    if answered is None:
-        raise StackError("TorchServe has stopped answering; see `make status`")
-    answer, round_trip_ms = answered
-    print(
-        f"{answer['model']} {answer['version']} reads {torchserve.EXAMPLE.relative_to(ROOT)} as {answer['label']!r} "
-        f"({answer['confidence']:.1%}) in {round_trip_ms:.1f} ms"
-    )
+    """Print a prediction of each recogniser, made now, and where everything is."""
+    for version in torchserve.versions(settings):
+        answered = torchserve.ask(settings, version)
+        if answered is None:
+            raise StackError(f"{version} has stopped answering; see `make status`")
+        answer, round_trip_ms = answered
+        print(
+            f"{answer['model']} {answer['version']} reads {torchserve.EXAMPLE.relative_to(ROOT)} as {answer['label']!r} "
+            f"({answer['confidence']:.1%}) in {round_trip_ms:.1f} ms"
+        )
     for name, url in addresses(settings).items():
         print(f"  {name:12} {url}")
 

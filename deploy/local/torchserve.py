@@ -1,10 +1,12 @@
 """TorchServe with our configuration: its environment, its start, and when it is ready."""
 
+import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import psutil
@@ -91,17 +93,39 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
-    """Wait until a real picture is read, because /ping says Healthy before any worker lives, and after.
+    """Wait until every recogniser reads a real picture; /ping says Healthy before any worker lives, and after.
 
     Raises:
-        StackError: the server ended, or answered nothing for READY_TIMEOUT_S.
+        StackError: the server ended, or a recogniser answered nothing for READY_TIMEOUT_S.
     """
-    process.wait_until(lambda: ask(settings) is not None, running, READY_TIMEOUT_S, log_files(settings))
+    for version in versions(settings):
+        process.wait_until(
+            lambda version=version: ask(settings, version) is not None, running, READY_TIMEOUT_S, log_files(settings)
+        )
 
 
-def ask(settings: Settings) -> tuple[dict, float] | None:
-    """Ask for one prediction: the answer and the round trip in ms, or nothing if there is none."""
-    url = f"{settings.url('INFERENCE_PORT')}/predictions/digits"
+def versions(settings: Settings) -> list[str]:
+    """Return `<model>/<version>` of each archive in the model store.
+
+    Raises:
+        StackError: there is none, or a file is no archive.
+    """
+    found = []
+    for path in sorted(settings.model_store.glob("*.mar")):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                model = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
+        except (zipfile.BadZipFile, KeyError, ValueError) as err:
+            raise StackError(f"{path} is no archive of a model: {err}") from err
+        found.append(f"{model['modelName']}/{model['modelVersion']}")
+    if not found:
+        raise StackError(f"no archive in {settings.model_store}: run `make archive`")
+    return found
+
+
+def ask(settings: Settings, version: str) -> tuple[dict, float] | None:
+    """Ask for one prediction of `<model>/<version>`: the answer and its round trip in ms, or nothing."""
+    url = f"{settings.url('INFERENCE_PORT')}/predictions/{version}"
     try:
         response = requests.post(url, data=EXAMPLE.read_bytes(), timeout=REQUEST_TIMEOUT_S, proxies=NO_PROXY)
         return (response.json(), response.elapsed.total_seconds() * 1000) if response.ok else None

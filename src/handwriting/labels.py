@@ -1,4 +1,4 @@
-"""Class lists by recogniser, in the order of the network's outputs."""
+"""Class lists by recogniser, in the order of the network's outputs, and normal forms."""
 
 DIGITS = tuple("0123456789")
 CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")  # EMNIST ByMerge; c i j k l ... read as capitals
@@ -9,6 +9,15 @@ LABELS = {
     "lenet5": DIGITS,
     "characters": CHARACTERS,
     "characters-edge": CHARACTERS,
+}
+
+# What a recogniser's characters look like: the data set it learns from, and the normal form of its pictures
+NORMAL_FORMS = {
+    "digits": "mnist",
+    "digits-tiny": "mnist",
+    "lenet5": "mnist",
+    "characters": "emnist",
+    "characters-edge": "emnist",
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ts.context import Context
 from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InternalError, RequestError
 from handwriting.networks import Network
-from handwriting.preprocess import FRAME_PX, NORMAL_FORMS, Picture
+from handwriting.preprocess import FORMS, FRAME_PX, normal_form
 from handwriting.query import Query, read_query
 
 logger = logging.getLogger(__name__)
@@ -30,28 +30,28 @@ class RecogniserHandler:
         model: name of the recogniser, as in its checkpoint.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
-        normal_form: what brings a picture into the form that the network was trained on.
     """
 
     model: str
     version: str
     network: Network
-    normal_form: Callable[[Picture], np.ndarray]
 
     def initialize(self, context: Context) -> None:
         """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
 
         Raises:
-            RuntimeError: the archive holds another recogniser's weights.
+            RuntimeError: the archive holds the weights of another recogniser, or of an unknown normal form.
         """
         manifest = context.manifest["model"]
         options = (context.model_yaml_config or {}).get("handler", {})
         torch.set_num_threads(int(options.get("threads", 1)))
         self.version = manifest["modelVersion"]
         self.network = load_checkpoint(Path(context.system_properties["model_dir"]) / manifest["serializedFile"])
-        if self.network.config.model != self.model:
-            raise RuntimeError(f"the archive of {self.model} holds the weights of {self.network.config.model}")
-        self.normal_form = NORMAL_FORMS[self.network.config.normal_form]
+        config = self.network.config
+        if config.model != self.model or config.normal_form not in FORMS:
+            raise RuntimeError(
+                f"the archive of {self.model} holds the weights of {config.model} for {config.normal_form} frames"
+            )
         # The first pass is slow; no client waits for it
         self.inference(np.zeros((1, 1, FRAME_PX, FRAME_PX), np.float32))
 
@@ -80,7 +80,7 @@ class RecogniserHandler:
         for i, inputs in enumerate(data):
             try:
                 query = read_query(inputs, context.get_all_request_header(i), len(self.network.config.labels))
-                frames.append(self.normal_form(query.picture))
+                frames.append(normal_form(query.picture, self.network.config.normal_form))
                 queries.append(query)
             except RequestError as err:
                 rejected[i] = err

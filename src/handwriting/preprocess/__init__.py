@@ -7,32 +7,34 @@ import numpy as np
 
 from handwriting.errors import InvalidImage
 from handwriting.preprocess.decode import FORMATS, MAX_BYTES, MAX_MEGAPIXELS, Picture, read_array, read_picture
-from handwriting.preprocess.frame import FRAME_PX, to_frame, unit_frames
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, to_frame, unit_frames
 from handwriting.preprocess.ink import MIN_CONTRAST, to_ink
 from handwriting.preprocess.paper import border_of
 
 __all__ = [
     "FORMATS",
+    "FORMS",
     "FRAME_PX",
     "MAX_BYTES",
     "MAX_MEGAPIXELS",
-    "NORMAL_FORMS",
     "Picture",
-    "mnist_frame",
-    "mnist_normal_form",
+    "normal_form",
+    "picture_frame",
     "read_array",
     "read_picture",
     "unit_frames",
 ]
 
+FORMS = {"mnist": MNIST, "emnist": EMNIST}  # by the name that a checkpoint's config carries
 DARK = 0.2  # the border of a finished frame is at most this grey
 
 
-def mnist_frame(picture: bytes) -> np.ndarray:
-    """Turn an encoded picture of one digit into the frame that an MNIST recogniser sees.
+def picture_frame(picture: bytes, form: str) -> np.ndarray:
+    """Turn an encoded picture of one character into the frame that a recogniser sees.
 
     Args:
         picture: PNG, JPEG, WebP, BMP, GIF or TIFF.
+        form: name of the recogniser's normal form.
 
     Returns:
         (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
@@ -41,11 +43,15 @@ def mnist_frame(picture: bytes) -> np.ndarray:
         InvalidImage: not a picture, damaged, blank, a speck, or all ink.
         ImageTooLarge: over the byte or pixel limit.
     """
-    return mnist_normal_form(read_picture(picture))
+    return normal_form(read_picture(picture), form)
 
 
-def mnist_normal_form(picture: Picture) -> np.ndarray:
-    """Bring a decoded picture into MNIST's form; a finished frame passes unchanged.
+def normal_form(picture: Picture, form: str) -> np.ndarray:
+    """Bring a decoded picture into a normal form; a finished frame passes unchanged.
+
+    Args:
+        picture: of one character.
+        form: "mnist" or "emnist".
 
     Returns:
         (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
@@ -54,7 +60,7 @@ def mnist_normal_form(picture: Picture) -> np.ndarray:
         InvalidImage: blank, a speck, or all ink.
     """
     if not is_finished_frame(picture):
-        return to_frame(to_ink(picture.grey))
+        return to_frame(to_ink(picture.grey), FORMS[form])
     if picture.grey.max() < MIN_CONTRAST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
     return picture.grey
@@ -65,6 +71,3 @@ def is_finished_frame(picture: Picture) -> bool:
     if picture.channels != 1 or picture.grey.shape != (FRAME_PX, FRAME_PX):
         return False
     return float(np.median(border_of(picture.grey))) <= DARK
-
-
-NORMAL_FORMS = {"mnist": mnist_normal_form}  # by the name that a checkpoint's config carries

@@ -1,4 +1,6 @@
-"""Ink to frame: the normal form in which MNIST stores its digits."""
+"""Ink to frame: the normal forms in which MNIST and EMNIST store their characters."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -6,15 +8,35 @@ from PIL import Image, ImageFilter
 from handwriting.errors import InvalidImage
 
 FRAME_PX = 28  # side of MNIST's pictures
-BOX_PX = 20  # MNIST's glyph box inside the frame
-CENTRE = 14.0  # index of MNIST's centre of mass: measured; 13.5, the middle, costs 1 to 2 points on drawings
+MASS_CENTRE = 14.0  # index of MNIST's centre of mass: measured; 13.5, the middle, costs 1 to 2 points on drawings
+BOX_CENTRE = 13.5  # index of the middle of EMNIST's glyph boxes
 INK_THRESHOLD = 0.3  # fainter pixels are the soft edge of a stroke and do not widen the ink box
 SPECK_PX = 4  # no smaller ink box is a character, nor one under
 SPECK_SHARE = 0.08  # of the picture's shorter side; a dot of the dashboard's pen is 0.06
 WORKING_PX = 80  # a larger ink box is first reduced to this, 4 px for each px of the frame
-PEN_PX = 2.0  # finer strokes are thickened to this width in the frame; three quarters of MNIST's are wider
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px; right and bottom are exclusive
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a data set lays a character out in its frame.
+
+    Attributes:
+        box_px: longest side of the ink box.
+        by_mass: whether the centre of mass is centred, or else the middle of the ink box.
+        pen_px: finer strokes are thickened to this width; most of the data set's are wider.
+        blur_px: standard deviation of a Gaussian that softens the strokes.
+    """
+
+    box_px: float
+    by_mass: bool
+    pen_px: float
+    blur_px: float
+
+
+MNIST = Form(box_px=20, by_mass=True, pen_px=2.0, blur_px=0.0)
+EMNIST = Form(box_px=24, by_mass=False, pen_px=2.6, blur_px=0.4)
 
 
 def unit_frames(frames: np.ndarray) -> np.ndarray:
@@ -29,11 +51,12 @@ def unit_frames(frames: np.ndarray) -> np.ndarray:
     return frames[:, None].astype(np.float32) / 255
 
 
-def to_frame(ink: np.ndarray) -> np.ndarray:
-    """Scale a character to fit 20 x 20 px and centre it by mass in a 28 x 28 frame.
+def to_frame(ink: np.ndarray, form: Form) -> np.ndarray:
+    """Scale a character to a form's box and centre it in a 28 x 28 frame.
 
     Args:
         ink: (H, W) float32 in [0, 1]; 1 is ink, 0 is paper.
+        form: of the data set whose frames it shall look like.
 
     Returns:
         (28, 28) float32 in [0, 1].
@@ -41,7 +64,8 @@ def to_frame(ink: np.ndarray) -> np.ndarray:
     Raises:
         InvalidImage: there is no ink, or but a speck of it.
 
-    Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition", III.A. Their pen was
+    Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition", III.A; Cohen et al. 2017,
+    "EMNIST: an extension of MNIST to handwritten letters", fig. 1. Their pens were
     thick; thickening a fine one is ours.
     """
     left, top, right, bottom = ink_box(ink)
@@ -50,8 +74,8 @@ def to_frame(ink: np.ndarray) -> np.ndarray:
     side = max(right - left, bottom - top)
     if side > WORKING_PX:
         glyph, side = resize(glyph, WORKING_PX / side), WORKING_PX
-    glyph, side = thicken(glyph, side)
-    return place(glyph, px_per_frame_px=side / BOX_PX)
+    glyph, side = thicken(glyph, side, form.pen_px / form.box_px)
+    return soften(place(glyph, side / form.box_px, form.by_mass), form.blur_px)
 
 
 def ink_box(ink: np.ndarray) -> Box:
@@ -82,17 +106,18 @@ def resize(ink: np.ndarray, factor: float) -> np.ndarray:
     return small * (ink.max() / small.max())
 
 
-def thicken(glyph: np.ndarray, side: float) -> tuple[np.ndarray, float]:
-    """Widen strokes that would be finer than PEN_PX in the frame.
+def thicken(glyph: np.ndarray, side: float, pen_share: float) -> tuple[np.ndarray, float]:
+    """Widen strokes that are finer than a share of the ink box.
 
     Args:
         glyph: (H, W) float32 ink in [0, 1].
         side: longest side of its ink box in px.
+        pen_share: of that side.
 
     Returns:
         the glyph, with a wider margin where its strokes grew, and the longest side of its ink box.
     """
-    missing = PEN_PX * side / BOX_PX - pen_width(glyph)
+    missing = pen_share * side - pen_width(glyph)
     grow = round(missing / 2)
     if grow < 1:
         return glyph, side
@@ -108,38 +133,52 @@ def pen_width(glyph: np.ndarray) -> float:
     return 2 * float(glyph.sum()) / outline
 
 
-def place(glyph: np.ndarray, px_per_frame_px: float) -> np.ndarray:
-    """Resample a glyph once, scaled and shifted by fractions of a pixel, with its centre of mass at (14.0, 14.0).
+def place(glyph: np.ndarray, px_per_frame_px: float, by_mass: bool) -> np.ndarray:
+    """Resample a glyph once, scaled and shifted by fractions of a pixel, and centre it.
 
     Args:
         glyph: (H, W) float32 ink in [0, 1].
         px_per_frame_px: how many of its pixels make one of the frame.
+        by_mass: whether its centre of mass comes to index (14.0, 14.0), or the middle of its ink box to (13.5, 13.5).
 
     Returns:
         (28, 28) float32 in [0, 1].
     """
     reach = FRAME_PX * px_per_frame_px
     margin = int(np.ceil(reach)) + 1  # so that the region read lies inside, wherever the mass is
-    left, top = (margin + frame_start(glyph, axis, px_per_frame_px) for axis in (0, 1))
+    left, top = (margin + frame_start(glyph, axis, px_per_frame_px, by_mass) for axis in (0, 1))
     padded = Image.fromarray(np.pad(glyph, margin))
     region = (left, top, left + reach, top + reach)
     frame = padded.resize((FRAME_PX, FRAME_PX), Image.Resampling.BILINEAR, box=region)
     return np.clip(np.asarray(frame), 0, 1)
 
 
-def frame_start(glyph: np.ndarray, axis: int, px_per_frame_px: float) -> float:
-    """Find where the frame begins in px of the glyph: its mass is centred, unless that would cut some of the ink.
+def frame_start(glyph: np.ndarray, axis: int, px_per_frame_px: float, by_mass: bool) -> float:
+    """Find where the frame begins in px of the glyph: its centre is centred, unless that would cut some of the ink.
 
     Args:
         glyph: (H, W) float32 ink in [0, 1].
         axis: 0 for the frame's left edge, 1 for its top.
         px_per_frame_px: how many of the glyph's pixels make one of the frame.
+        by_mass: which centre.
     """
+    first, end = extent(glyph > INK_THRESHOLD, axis)
+    if not by_mass:
+        return (first + end) / 2 - (BOX_CENTRE + 0.5) * px_per_frame_px
     profile = glyph.sum(axis=axis)
     centre = float(profile @ np.arange(len(profile))) / float(profile.sum()) + 0.5  # from an index to a coordinate
-    first, end = extent(glyph > INK_THRESHOLD, axis)
     low, high = sorted((first, end - FRAME_PX * px_per_frame_px))
-    return min(max(centre - (CENTRE + 0.5) * px_per_frame_px, low), high)
+    return min(max(centre - (MASS_CENTRE + 0.5) * px_per_frame_px, low), high)
+
+
+def soften(frame: np.ndarray, blur_px: float) -> np.ndarray:
+    """Blur a (28, 28) float32 frame with a Gaussian of this standard deviation; 0 leaves it as it is."""
+    if not blur_px:
+        return frame
+    distance = np.arange(FRAME_PX)[:, None] - np.arange(FRAME_PX)
+    weights = np.exp(-0.5 * (distance / blur_px) ** 2).astype(np.float32)
+    weights /= weights.sum(axis=1).max()  # of a row in the middle; beyond the frame is paper
+    return np.clip(weights @ frame @ weights.T, 0, 1)
 
 
 def extent(inked: np.ndarray, axis: int) -> tuple[int, int]:

@@ -1,0 +1,74 @@
+"""Pack a checkpoint into an archive: `python -m deploy.archive weights/digits-1.0.safetensors`.
+
+The archive, model_store/digits-1.0.mar, is complete in itself: weights, card, handler, config, and the package with its
+preprocessing, so that a version rolls back whole.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = re.compile(r"(?P<model>[a-z0-9-]+)-(?P<version>\d+\.\d+)")
+
+
+class ArchiveError(Exception):
+    """Something that belongs into the archive is missing."""
+
+
+def pack(weights: Path, model_store: Path) -> Path:
+    """Pack weights with their card, handler, config and the package, and return the archive's path.
+
+    Args:
+        weights: `<model>-<version>.safetensors`, with its card beside it.
+        model_store: folder for the archive; it appears there whole or not at all.
+
+    Raises:
+        ArchiveError: the name is not of that form, a file is missing, or the archiver fails.
+    """
+    name = NAME.fullmatch(weights.stem)
+    if name is None:
+        raise ArchiveError(f"{weights}: wanted a name such as digits-1.0.safetensors")
+    model, card = name["model"], weights.with_suffix(".json")
+    handler = ROOT / "handlers" / f"{model.replace('-', '_')}_handler.py"
+    config = ROOT / "config" / f"{model}.yaml"
+    missing = [str(path) for path in (weights, card, handler, config) if not path.exists()]
+    if missing:
+        raise ArchiveError(f"missing for the archive: {', '.join(missing)}")
+    model_store.mkdir(parents=True, exist_ok=True)
+    # A folder of its own, because the archiver empties one of the model's name in TMPDIR before it works
+    with tempfile.TemporaryDirectory(prefix="inkserve-archive-") as folder:
+        package = shutil.copytree(ROOT / "src", Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
+        command += ["--version", name["version"], "--handler", handler, "--serialized-file", weights]
+        command += ["--extra-files", f"{package},{card}", "--config-file", config, "--export-path", folder]
+        done = subprocess.run(command, env={"TMPDIR": folder}, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ArchiveError(f"torch-model-archiver failed:\n{done.stdout}{done.stderr}")
+        partial = shutil.copyfile(Path(folder) / f"{model}.mar", model_store / f"{weights.stem}.partial")
+    return partial.replace(model_store / f"{weights.stem}.mar")
+
+
+def main() -> int:
+    """Pack the checkpoints named on the command line; 1 if one cannot be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("weights", type=Path, nargs="+", help="<model>-<version>.safetensors, with its card beside it")
+    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for the archives")
+    options = parser.parse_args()
+    for weights in options.weights:
+        try:
+            print(f"packed {pack(weights, options.model_store)}")
+        except ArchiveError as err:
+            print(f"archive: {err}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

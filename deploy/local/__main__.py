@@ -51,8 +51,9 @@ def report(settings: Settings) -> None:
         if answered is None:
             raise StackError(f"{version} has stopped answering; see `make status`")
         answer, round_trip_ms = answered
+        picture = torchserve.EXAMPLE.relative_to(ROOT)
         print(
-            f"{answer['model']} {answer['version']} reads {torchserve.EXAMPLE.relative_to(ROOT)} as {answer['label']!r} "
+            f"{answer['model']} {answer['version']} reads {picture} as {answer['label']!r} "
             f"({answer['confidence']:.1%}) in {round_trip_ms:.1f} ms"
         )
     for name, url in addresses(settings).items():

@@ -3,12 +3,13 @@ PYTHON ?= $(if $(shell command -v python3.11),python3.11,python3)
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= digits
+MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors))
 PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status install archive data train test test-fast lint clean
+.PHONY: help up down status install archive data train finetune evaluate mlflow test test-fast lint clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -29,6 +30,15 @@ archive: $(ARCHIVES) ## pack all versions in weights/ into model_store/*.mar
 
 data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data), checked by sha256
 	$(BIN)/python -m training.download
+
+finetune: $(VENV)/installed-dev ## teach MODEL your own hand: make finetune MODEL=digits DRAWINGS=my-drawings
+	$(BIN)/python -m training.finetune $(MODEL) $(DRAWINGS) $(ARGS)
+
+evaluate: $(VENV)/installed-dev archive ## measure MODEL over HTTP and write docs/results/MODEL: make evaluate MODEL=digits
+	@$(BIN)/python -m evaluation $(MODEL) $(ARGS)
+
+mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
+	@$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///runs/mlflow.db} --port $(MLFLOW_PORT)
 
 train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
 	$(BIN)/python -m training.train $(MODEL) $(ARGS)

@@ -1,15 +1,13 @@
 """The real server and dashboard on free ports, and the real data, for the tests that need them."""
 
 import os
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from deploy.local import torchserve
-from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, read_settings
+from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, read_settings
 from deploy.local.stack import Stack
 from training.data import load_characters
 from training.idx import DataError
@@ -35,14 +33,6 @@ class RunningStack:
         self.stack.start("torchserve")
 
 
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 def port_variables() -> dict[str, str]:
     return dict(zip(DEFAULT_PORTS, map(str, free_ports(len(DEFAULT_PORTS))), strict=True))
 
@@ -60,17 +50,27 @@ def stack(tmp_path_factory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="session")
 def mnist_test():
-    return mnist("test")
+    return characters("mnist", "test")
 
 
 @pytest.fixture(scope="session")
 def mnist_train():
-    return mnist("train")
+    return characters("mnist", "train")
 
 
-def mnist(part: str):
+@pytest.fixture(scope="session")
+def emnist_train():
+    return characters("emnist", "train")
+
+
+@pytest.fixture(scope="session")
+def emnist_test():
+    return characters("emnist", "test")
+
+
+def characters(data_set: str, part: str):
     try:
-        return load_characters("mnist", part)
+        return load_characters(data_set, part)
     except DataError as err:
         pytest.skip(str(err))
 

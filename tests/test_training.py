@@ -1,24 +1,27 @@
 import gzip
 import json
-import signal
-import subprocess
-import sys
-import time
 
+import mlflow
 import numpy as np
 import pytest
 import torch
 
-from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
-from tests.conftest import environment
+from handwriting.labels import DIGITS
+from handwriting.networks import ModelConfig, build_network
 from tests.pictures import encode, mnist_frame
 from training import train
 from training.augment import augment
+from training.calibrate import best_balance, best_temperature, calibrate
+from training.crossval import cross_validate
 from training.data import Characters, hold_out, read_idx, to_tensors
+from training.fit import config_of, fit
 from training.idx import DataError, parse_idx
 from training.loss import distillation_loss
 from training.options import parse
+from training.score import measure
+from training.tracking import Tracker, store_uri
+from training.trainer import Trainer
 
 
 def test_training_and_serving_see_the_same_tensor_for_the_same_digit(mnist_train):
@@ -85,7 +88,19 @@ def test_other_contents_under_an_official_name_are_refused(tmp_path, monkeypatch
 
 
 def arguments(folder, *more: str) -> list[str]:
-    short = ["digits", "--limit", "1500", "--hold-out", "300", "--threads", "1", "--batch-size", "64"]
+    short = [
+        "digits",
+        "--limit",
+        "1500",
+        "--hold-out",
+        "300",
+        "--threads",
+        "1",
+        "--batch-size",
+        "64",
+        "--test-limit",
+        "1000",
+    ]
     return [*short, "--no-tracking", "--weights", str(folder / "weights"), "--runs", str(folder / "runs"), *more]
 
 
@@ -104,22 +119,8 @@ def test_a_short_training_reads_most_digits_and_says_so_on_its_card(mnist_train,
     run_training(tmp_path, "--epochs", "4")
     card = json.loads((tmp_path / "weights" / "digits-1.0.json").read_text())
     assert card["metrics"][0]["set"] == "MNIST test"
-    assert card["metrics"][0]["n"] == 10_000
+    assert card["metrics"][0]["n"] == 1000
     assert card["metrics"][0]["accuracy"] > 0.85
-
-
-def test_a_killed_training_goes_on_to_the_same_weights(mnist_train, tmp_path):
-    command = [sys.executable, "-m", "training.train", *arguments(tmp_path / "killed", "--epochs", "3", "--resume")]
-    state = tmp_path / "killed" / "runs" / "train" / "digits" / "state.pt"
-    with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not state.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-    assert len(torch.load(state, weights_only=True)["history"]) < 3
-    resumed = run_training(tmp_path / "killed", "--epochs", "3", "--resume")
-    unbroken = run_training(tmp_path / "unbroken", "--epochs", "3")
-    assert all(torch.equal(resumed[name], unbroken[name]) for name in resumed)
 
 
 def test_a_state_of_other_options_is_not_resumed(mnist_train, tmp_path):
@@ -140,3 +141,71 @@ def test_a_students_loss_leaves_equal_logits_where_they_are():
     logits = (torch.randn(64, 10) * 10).requires_grad_()
     distillation_loss(logits, [logits.detach().clone()]).backward()
     assert logits.grad.abs().max() < 1e-6
+
+
+def test_training_stops_early_and_keeps_the_best_weights(mnist_train):
+    options = parse(["digits-tiny", "--epochs", "9", "--patience", "2", "--no-tracking"], None)
+    trainer = Trainer(options, config_of(options), 100)
+    for log_loss in (0.5, 0.3, 0.4, 0.35):
+        trainer.end_epoch({"loss": 1.0, "held_out_log_loss": log_loss})
+        with torch.no_grad():
+            trainer.average.module.output.bias.fill_(log_loss)
+    digits = mnist_train.take(slice(100))
+    fit(trainer, digits, digits, Tracker())
+    assert len(trainer.history) == 4
+    assert trainer.trained().output.bias[0].item() == pytest.approx(0.5)  # filled after the epoch of 0.5, before 0.3's
+
+
+def test_cross_validation_measures_each_digit_once_and_reports_the_spread(mnist_train, tmp_path):
+    options = parse(["digits-tiny", "--folds", "3", "--limit", "600", "--epochs", "1", "--runs", str(tmp_path)], None)
+    results = json.loads(cross_validate(options).read_text())
+    accuracies = [fold["accuracy"] for fold in results["folds"]]
+    assert len(accuracies) == 3
+    assert results["summary"]["accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert results["summary"]["accuracy"]["standard_deviation"] == pytest.approx(np.std(accuracies, ddof=1))
+
+
+def test_one_fold_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        parse(["digits", "--folds", "1"], None)
+    assert "--folds is 1; wanted 2 or more" in capsys.readouterr().err
+
+
+def test_temperature_takes_back_overconfidence():
+    torch.manual_seed(0)
+    logits = torch.randn(4000, 5)
+    labels = torch.distributions.Categorical(logits=logits).sample()
+    assert best_temperature(3 * logits, labels) == pytest.approx(3, rel=0.1)
+
+
+def test_balance_raises_the_recall_of_a_rare_class():
+    torch.manual_seed(0)
+    labels = (torch.rand(4000) < 0.1).long()
+    logits = torch.stack([torch.zeros(4000), (2 * labels - 1) + torch.randn(4000) - 1.5], dim=1)
+    excess = torch.tensor([1.8, 0.2])
+    balance = best_balance(logits, labels, excess)
+    assert balance > 0
+    assert measure(logits - balance * excess.log(), labels)["mean_recall"] > measure(logits, labels)["mean_recall"]
+
+
+def test_calibration_is_part_of_the_weights():
+    torch.manual_seed(0)
+    network = build_network(ModelConfig("digits", "LeNet5", DIGITS)).eval()
+    frames, labels = torch.rand(200, 1, 28, 28), torch.randint(0, 10, (200,))
+    before = network(frames)
+    calibrate(network, before, labels, None)
+    assert network.config.temperature != 1
+    assert torch.allclose(network(frames), before / network.config.temperature, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, about SQLAlchemy
+def test_a_run_is_recorded_with_options_epochs_results_and_files(mnist_train, tmp_path):
+    short = ["digits-tiny", "--limit", "600", "--hold-out", "100", "--test-limit", "100", "--epochs", "2"]
+    train.train(parse([*short, "--weights", str(tmp_path / "weights"), "--runs", str(tmp_path / "runs")], None))
+    client = mlflow.MlflowClient(store_uri(tmp_path / "runs"))
+    [run] = client.search_runs([client.get_experiment_by_name("digits-tiny").experiment_id])
+    assert run.data.params["epochs"] == "2"
+    assert [metric.step for metric in client.get_metric_history(run.info.run_id, "loss")] == [1, 2]
+    assert 0 < run.data.metrics["test_accuracy"] < 1
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"digits-tiny-1.0.safetensors", "digits-tiny-1.0.json", "history.png"} <= files

@@ -13,21 +13,22 @@ TEMPERATURES = (0.2, 5.0)
 BALANCES = [step / 20 for step in range(21)]
 
 
-def calibrate(network: Network, logits: torch.Tensor, labels: torch.Tensor, frequencies: torch.Tensor | None) -> None:
+def calibrate(network: Network, logits: torch.Tensor, labels: torch.Tensor, excess: torch.Tensor | None) -> None:
     """Fit temperature and balance on characters that the network has not learned from, and change its last layer.
 
     Args:
         network: to be changed, in its config too.
         logits: (N, labels) float32, the network's for held-out frames.
         labels: (N,) int64, theirs.
-        frequencies: (labels,) float32 shares of the classes in the training data, to balance by; None for no balance.
+        excess: (labels,) float32, how much more common each class is in the training data than it should be; None for
+            no balance.
     """
     temperature = best_temperature(logits, labels)
     offsets = torch.zeros(logits.shape[1])
     balance = 0.0
-    if frequencies is not None:
-        balance = best_balance(logits / temperature, labels, frequencies)
-        offsets = -balance * frequencies.log()
+    if excess is not None:
+        balance = best_balance(logits / temperature, labels, excess)
+        offsets = -balance * excess.log()
         offsets -= offsets.mean()
     network.rescale_logits(1 / temperature, offsets)
     network.config = dataclasses.replace(network.config, temperature=temperature, balance=balance)
@@ -45,14 +46,14 @@ def best_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return float(minimize_scalar(log_loss, bounds=TEMPERATURES, method="bounded").x)
 
 
-def best_balance(logits: torch.Tensor, labels: torch.Tensor, frequencies: torch.Tensor) -> float:
-    """Find the power of the classes' frequencies whose division makes accuracy plus mean recall the greatest.
+def best_balance(logits: torch.Tensor, labels: torch.Tensor, excess: torch.Tensor) -> float:
+    """Find the power of the classes' excess whose division makes accuracy plus mean recall the greatest.
 
     Source: Menon et al. 2021, "Long-tail learning via logit adjustment", section 4.1, whose tau this is.
     """
 
     def gain(balance: float) -> float:
-        measured = measure(logits - balance * frequencies.log(), labels)
+        measured = measure(logits - balance * excess.log(), labels)
         return measured["accuracy"] + measured["mean_recall"]
 
     return max(BALANCES, key=gain)

@@ -37,7 +37,7 @@ def fit(
         state: file to save the trainer's state to after each epoch.
     """
     options = trainer.options
-    frames, labels = torch.from_numpy(training.images)[:, None], torch.from_numpy(training.labels)
+    frames, labels = torch.tensor(training.images)[:, None], torch.tensor(training.labels)
     while len(trainer.history) < options.epochs and trainer.epochs_since_best() < options.patience:
         row = {"loss": trainer.run_epoch(frames, labels)}
         if len(held_out):

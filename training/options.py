@@ -46,6 +46,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--patience", type=positive, default=10, help="epochs without a better held-out log loss until it stops early"
     )
     parser.add_argument("--limit", type=positive, help="use only the first so many training characters")
+    parser.add_argument("--test-limit", type=positive, help="measure on the first so many of the test set only")
     parser.add_argument("--folds", type=int, default=0, help="instead, cross-validate with so many stratified folds")
     parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
 

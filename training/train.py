@@ -9,12 +9,13 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from handwriting.checkpoint import CheckpointError, save_checkpoint
-from handwriting.labels import NORMAL_FORMS
+from handwriting.labels import NORMAL_FORMS, spellings
 from handwriting.networks import Network
 from training.calibrate import calibrate
 from training.card import commit, read_card, write_card
@@ -24,6 +25,7 @@ from training.fit import config_of, describe, fit, score
 from training.idx import DataError
 from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
 from training.options import parse
+from training.plots import draw_history
 from training.recipes import RECIPES
 from training.score import score_frames
 from training.tracking import Tracker, tracked
@@ -35,7 +37,7 @@ def train(options: argparse.Namespace) -> Path:
     code = commit()  # before the run changes the weights in the working tree
     characters = load_characters(NORMAL_FORMS[options.model], "train").take(slice(options.limit))
     training, held_out = hold_out(characters, options.hold_out, options.seed)
-    state = options.runs / "train" / options.model / "state.pt"
+    state = run_folder(options) / "state.pt"
     trainer = Trainer(options, config_of(options), len(training))
     if options.resume and state.exists():
         trainer.resume(state)
@@ -46,18 +48,23 @@ def train(options: argparse.Namespace) -> Path:
         return finish(trainer, training, held_out, tracker, code)
 
 
+def run_folder(options: argparse.Namespace) -> Path:
+    """Folder of a run's state and chart."""
+    return options.runs / "train" / options.model
+
+
 def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
     """Calibrate the weights, measure them, write them with their card, and return their path."""
     options, data_set = trainer.options, NORMAL_FORMS[trainer.options.model]
     network = trainer.trained()
     if len(held_out):
         frames, labels = to_tensors(held_out)
-        shares = frequencies(training, len(network.config.labels)) if RECIPES[options.model].balanced else None
-        calibrate(network, score_frames(network, frames), labels, shares)
+        excess = excess_of(training, network.config.labels) if RECIPES[options.model].balanced else None
+        calibrate(network, score_frames(network, frames), labels, excess)
     weights = options.weights / f"{options.model}-{options.version}.safetensors"
     weights.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(network, weights)
-    test = load_characters(data_set, "test")
+    test = load_characters(data_set, "test").take(slice(options.test_limit))
     metrics = [{"set": TITLES[data_set, "test"], "n": len(test), **score(network, test)}]
     if len(held_out):
         title = f"{TITLES[data_set, 'train']}, held out"
@@ -72,16 +79,22 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
         "history": trainer.history,
     }
     card = write_card(weights, network, dict(training.files) | dict(test.files), run, metrics)
-    tracker.log_results({f"test_{name}": metrics[0][name] for name in ("accuracy", "log_loss")}, [weights, card])
+    chart = draw_history(trainer.history, f"{options.model} {options.version}", run_folder(options) / "history.png")
+    tracker.log_results({f"test_{name}": metrics[0][name] for name in ("accuracy", "log_loss")}, [weights, card, chart])
     for metric in metrics:
         print(f"{metric['set']} ({metric['n']:,}): {describe(metric)}")
     return weights
 
 
-def frequencies(characters: Characters, classes: int) -> torch.Tensor:
-    """Return the (classes,) float32 shares of the classes, none of them 0."""
-    counts = torch.from_numpy(characters.labels).bincount(minlength=classes) + 1
-    return counts / counts.sum()
+def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
+    """Compare the classes' shares with what they were if every letter and digit, in either case, were as common.
+
+    Returns:
+        (classes,) float32 above 0; 1 where a class is as common as it should be.
+    """
+    counts = torch.from_numpy(characters.labels).bincount(minlength=len(names)) + 1  # none of them 0
+    wanted = torch.tensor([spellings(name) for name in names])
+    return counts / counts.sum() / (wanted / wanted.sum())
 
 
 def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
@@ -96,7 +109,8 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
     if held_out:
         lines.append(f"temperature {network.config.temperature:.3f}, fitted on {held_out:,} held-out characters")
     if network.config.balance:
-        lines.append(f"logits less {network.config.balance:g} times the log of the class's share of the training data")
+        mixture = "over an even mixture of characters"
+        lines.append(f"logits less {network.config.balance:g} times the log of the class's excess {mixture}")
     return lines
 
 

@@ -32,11 +32,23 @@ class Trainer:
         run_id: of the run in MLflow, so that a resumed run goes on in the same one.
     """
 
-    def __init__(self, options: argparse.Namespace, config: ModelConfig, count: int) -> None:
+    def __init__(
+        self, options: argparse.Namespace, config: ModelConfig, count: int, start: Network | None = None
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            options: of the command line.
+            config: of the network.
+            count: characters that an epoch goes through.
+            start: network whose weights to go on from, instead of random ones.
+        """
         torch.manual_seed(options.seed)
         self.options = options
         self.device = torch.device(options.device)
         self.network = self.place(build_network(config))
+        if start is not None:
+            self.network.load_state_dict(start.state_dict())
         self.teachers = [self.place(load_checkpoint(path)) for path in options.teacher]
         steps = -(-count // options.batch_size)  # an epoch; the last batch may be smaller
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps), use_buffers=True)

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,15 @@ class Settings:
     def url(self, port_name: str) -> str:
         """Return the address of the service whose port the variable changes."""
         return f"http://{HOST}:{self.ports[port_name]}"
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on now; they are different ones."""
+    with ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

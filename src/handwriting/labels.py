@@ -1,5 +1,7 @@
 """Class lists by recogniser, in the order of the network's outputs, and normal forms."""
 
+import string
+
 DIGITS = tuple("0123456789")
 CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")  # EMNIST ByMerge; c i j k l ... read as capitals
 
@@ -19,6 +21,11 @@ NORMAL_FORMS = {
     "characters": "emnist",
     "characters-edge": "emnist",
 }
+
+
+def spellings(label: str) -> int:
+    """Count the letters and digits that share a label of CHARACTERS: 2 where it stands for both cases."""
+    return sum(merge_case(character) == label for character in string.digits + string.ascii_letters)
 
 
 def merge_case(character: str) -> str:

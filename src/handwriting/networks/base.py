@@ -19,7 +19,8 @@ class ModelConfig:
         normal_form: which normal form of `handwriting.preprocess` the network was trained on.
         sizes: keyword arguments of the architecture; it has its own defaults for those not given.
         temperature: by what the trained logits were divided to calibrate the probabilities; the weights include it.
-        balance: by which power of the classes' frequencies the probabilities were divided; the weights include it.
+        balance: by which power of the classes' excess in the training data over an even mixture of characters the
+            probabilities were divided; the weights include it.
     """
 
     model: str

@@ -1,0 +1,144 @@
+"""Teach a recogniser one's own hand: `python -m training.finetune digits my-drawings/`.
+
+Goes on from a version's weights with labelled drawings, a folder with one subfolder a label or a database, mixed with
+characters of the original data so that nothing is forgotten. Writes the next version beside the old one, and prints
+what both read right: of the original test set, and of drawings that were kept aside.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+
+from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from handwriting.networks import Network
+from training.card import commit, read_card, write_card
+from training.data import TITLES, Characters, load_characters
+from training.drawings import load_drawings
+from training.fit import fit, score
+from training.idx import DataError
+from training.options import positive
+from training.recipes import RECIPES
+from training.tracking import Tracker
+from training.trainer import Trainer
+
+KEPT_ASIDE = 0.2  # of the drawings of each label, to measure on
+DRAWINGS_SHARE = 0.25  # of what is learned from; each drawing comes as often as that takes
+MIN_ORIGINALS = 3000  # characters of the original data, at least so many
+
+
+def finetune(options: argparse.Namespace) -> Path:
+    """Make the next version, and return the path of its weights."""
+    code = commit()
+    old = options.weights / f"{options.model}-{options.base}.safetensors"
+    network = load_checkpoint(old)
+    config = network.config
+    drawings = load_drawings(options.drawings, config.labels, config.normal_form)
+    learned, aside = split(drawings, options.seed)
+    test = load_characters(config.normal_form, "test").take(slice(options.test_limit))
+    print(f"{len(learned):,} drawings to learn from, {len(aside):,} kept aside to measure on")
+    mixture = mix(learned, load_characters(config.normal_form, "train"), options.seed)
+    trainer = Trainer(options, config, len(mixture), start=network)
+    fit(trainer, mixture, mixture.take(slice(0)), Tracker())
+    new = trainer.trained()
+    sets = {TITLES[config.normal_form, "test"]: test, "drawings kept aside": aside}
+    metrics = compare(network, new, sets, options)
+    weights = options.weights / f"{options.model}-{options.version}.safetensors"
+    save_checkpoint(new, weights)
+    labels, counts = np.unique(drawings.labels, return_counts=True)
+    run = {
+        "version": options.version,
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "commit": code,
+        "base": read_card(old),
+        "drawings": {config.labels[label]: int(count) for label, count in zip(labels, counts, strict=True)},
+        "history": trainer.history,
+    }
+    write_card(weights, new, mixture.files, run, metrics)
+    return weights
+
+
+def split(drawings: Characters, seed: int) -> tuple[Characters, Characters]:
+    """Split drawings label by label: the larger part to learn from, KEPT_ASIDE to measure on."""
+    rows = np.arange(len(drawings))
+    aside = max(round(KEPT_ASIDE * len(rows)), len(np.unique(drawings.labels)))
+    learned, measured = train_test_split(rows, test_size=aside, stratify=drawings.labels, random_state=seed)
+    return drawings.take(learned), drawings.take(measured)
+
+
+def mix(drawings: Characters, originals: Characters, seed: int) -> Characters:
+    """Put drawings, repeated, and a random part of the original data together in the ratio of DRAWINGS_SHARE."""
+    wanted = max(MIN_ORIGINALS, round(len(drawings) * (1 - DRAWINGS_SHARE) / DRAWINGS_SHARE))
+    part = originals.take(np.random.default_rng(seed).permutation(len(originals))[:wanted])
+    repeats = max(1, round(len(part) * DRAWINGS_SHARE / (1 - DRAWINGS_SHARE) / len(drawings)))
+    return Characters(
+        np.concatenate([part.images, *[drawings.images] * repeats]),
+        np.concatenate([part.labels, *[drawings.labels] * repeats]),
+        originals.files,
+    )
+
+
+def compare(
+    old: Network, new: Network, sets: dict[str, Characters], options: argparse.Namespace
+) -> list[dict[str, object]]:
+    """Print and return what both versions read right of each set; the new version's figures with the old accuracy."""
+    rows: list[dict[str, object]] = []
+    for title, characters in sets.items():
+        before, after = score(old, characters), score(new, characters)
+        rows.append({"set": title, "n": len(characters), **after, "accuracy_before": before["accuracy"]})
+        print(
+            f"{title} ({len(characters):,}): {options.model} {options.base} {before['accuracy']:.2%}, "
+            f"{options.version} {after['accuracy']:.2%}"
+        )
+    return rows
+
+
+def next_version(weights: Path, model: str) -> str:
+    """Return the version after the highest one in a folder of weights: 1.1 after 1.0."""
+    names = (re.fullmatch(rf"{model}-(\d+)\.(\d+)", path.stem) for path in weights.glob(f"{model}-*.safetensors"))
+    major, minor = max(((int(name[1]), int(name[2])) for name in names if name), default=(1, -1))
+    return f"{major}.{minor + 1}"
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.finetune", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("model", choices=sorted(RECIPES), help="recogniser to teach")
+    parser.add_argument("drawings", help="folder with a subfolder for each label, or a database: sqlite:///drawings.db")
+    parser.add_argument("--base", default="1.0", help="version to go on from")
+    parser.add_argument("--version", help="of the new weights (default: the next after the highest there is)")
+    parser.add_argument("--epochs", type=positive, default=8, help="passes over the mixture")
+    parser.add_argument("--batch-size", type=positive, default=64, help="characters a step")
+    parser.add_argument("--lr", type=float, default=5e-4, help="peak learning rate of the one-cycle schedule")
+    parser.add_argument("--seed", type=int, default=0, help="of what is kept aside, the order and the augmentation")
+    parser.add_argument("--test-limit", type=positive, help="measure on the first so many of the test set only")
+    parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of both versions' weights")
+    options = parser.parse_args(arguments)
+    options.version = options.version or next_version(options.weights, options.model)
+    options.device, options.teacher, options.patience = "cpu", [], 1
+    return options
+
+
+def main() -> int:
+    """Fine-tune from the command line; 1 if drawings, data or weights cannot be used."""
+    options = parse()
+    torch.set_num_threads(options.threads)
+    try:
+        weights = finetune(options)
+    except (DataError, CheckpointError) as err:
+        print(f"finetune: {err}", file=sys.stderr)
+        return 1
+    print(f"wrote {weights}; `make up` serves it beside the older versions")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

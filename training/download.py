@@ -1,6 +1,6 @@
-"""Download MNIST into DATA_DIR: `make data`.
+"""Download MNIST, and with --emnist EMNIST (half a gigabyte), into DATA_DIR: `make data`.
 
-Files that are there and whole are kept. A file takes its place only when its contents have the official sha256.
+Files that are there and whole are kept. A file takes its place only when its contents are the known ones.
 """
 
 import argparse
@@ -11,47 +11,74 @@ from pathlib import Path
 import requests
 from tqdm import tqdm
 
+from training import emnist
 from training.data import SHA256, data_dir
 from training.idx import DataError, check_sha256, unpack
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"
 TIMEOUT_S = 15
 CHUNK_BYTES = 1 << 16
-MNIST = [Path(name).name for name in SHA256 if name.startswith("mnist/")]
+MNIST = [name for name in SHA256 if name.startswith("mnist/")]
 
 
-def is_whole(path: Path) -> bool:
-    """Tell whether a file is there with the official contents."""
+def is_whole(name: str) -> bool:
+    """Tell whether a file of DATA_DIR is there, with the known contents where they are known."""
     try:
-        check_sha256(path.name, unpack(path), SHA256[f"mnist/{path.name}"])
+        check_sha256(name, unpack(data_dir() / name), SHA256.get(name))
     except DataError:
         return False
     return True
 
 
 def fetch(url: str, path: Path) -> None:
-    """Download a file, check its contents and put it in its place.
+    """Download a file with a progress bar; an interrupted download leaves only a `.partial` file.
+
+    Raises:
+        requests.RequestException: the network or the server failed.
+        DataError: less came than was announced.
+    """
+    partial = path.with_suffix(".partial")
+    with requests.get(url, stream=True, timeout=TIMEOUT_S) as response, partial.open("wb") as file:
+        response.raise_for_status()
+        total = int(response.headers.get("Content-Length", 0)) or None
+        with tqdm(total=total, desc=path.name, unit="B", unit_scale=True) as progress:
+            for part in response.iter_content(CHUNK_BYTES):
+                file.write(part)
+                progress.update(len(part))
+    if total is not None and partial.stat().st_size != total:
+        raise DataError(f"{url}: {partial.stat().st_size:,} bytes came of {total:,}")
+    partial.replace(path)
+
+
+def fetch_mnist(mirror: str, name: str) -> None:
+    """Download one file of MNIST and put it in its place if it is the official one.
 
     Raises:
         requests.RequestException: the network or the server failed.
         DataError: the contents are not the official ones.
     """
-    with requests.get(url, stream=True, timeout=TIMEOUT_S) as response:
-        response.raise_for_status()
-        total = int(response.headers.get("Content-Length", 0)) or None
-        with tqdm(total=total, desc=path.name, unit="B", unit_scale=True) as progress:
-            parts = []
-            for part in response.iter_content(CHUNK_BYTES):
-                parts.append(part)
-                progress.update(len(part))
-    content = b"".join(parts)
+    path = data_dir() / name
+    coming = path.with_suffix(".coming")
+    fetch(f"{mirror}/{path.name}", coming)
     try:
-        check_sha256(path.name, gzip.decompress(content), SHA256[f"mnist/{path.name}"])
+        check_sha256(name, gzip.decompress(coming.read_bytes()), SHA256[name])
     except (OSError, EOFError) as err:
-        raise DataError(f"{url}: not a complete gzip file: {err}") from err
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+        raise DataError(f"{mirror}/{path.name}: not a complete gzip file: {err}") from err
+    coming.replace(path)
+
+
+def fetch_emnist(url: str) -> None:
+    """Download EMNIST's official ZIP file, unless a download of it is there, and unpack what is used.
+
+    Raises:
+        requests.RequestException: the network or the server failed.
+        DataError: it is not the official one.
+    """
+    archive = data_dir() / "emnist" / "gzip.zip"
+    if not archive.exists():
+        fetch(url, archive)
+    emnist.unpack_official(archive, data_dir())
+    archive.unlink()
 
 
 def main() -> int:
@@ -59,19 +86,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m training.download", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--mirror", default=MIRROR, help="address of the folder with the four files")
-    mirror = parser.parse_args().mirror
-    folder = data_dir() / "mnist"
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in MNIST if not is_whole(folder / name)]
+    parser.add_argument("--emnist", action="store_true", help="EMNIST, too: ByMerge, 814,255 characters")
+    parser.add_argument("--mirror", default=MIRROR, help="address of the folder with MNIST's four files")
+    parser.add_argument("--emnist-url", default=emnist.URL, help="address of EMNIST's gzip.zip")
+    options = parser.parse_args()
+    wanted = [*MNIST, *(emnist.MEMBERS if options.emnist else ())]
+    for name in wanted:
+        (data_dir() / name).parent.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in wanted if not is_whole(name)]
     try:
         for name in missing:
-            fetch(f"{mirror}/{name}", folder / name)
+            if name in MNIST:
+                fetch_mnist(options.mirror, name)
+        if set(missing) & set(emnist.MEMBERS):
+            fetch_emnist(options.emnist_url)
     except (requests.RequestException, DataError) as err:
-        wanted = "\n".join(f"  {folder / name}" for name in missing if not is_whole(folder / name))
-        print(f"data: {err}\nTo go on without this mirror, put these files in place:\n{wanted}", file=sys.stderr)
+        files = "\n".join(f"  {data_dir() / name}" for name in missing if not is_whole(name))
+        print(f"data: {err}\nTo go on without this download, put these files in place:\n{files}", file=sys.stderr)
         return 1
-    print(f"{folder}: MNIST is complete")
+    print(f"{data_dir()}: {', '.join(['MNIST'] + ['EMNIST'] * options.emnist)} complete")
     return 0
 
 

@@ -11,20 +11,21 @@ SHEAR = 0.1  # horizontal shift per unit of height: slant
 SHIFT_PX = 1.5
 WARP_PX = 0.6  # standard deviation of the elastic displacement at its control points
 WARP_GRID = 6  # control points along each axis, about one every 5 px
-PEN_SHARE = 0.1  # share of the frames that get a bolder or a finer pen
+PEN_SHARE = 0.1  # share of the frames that get a bolder or a finer pen, unless said otherwise
 PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which erases a fine one
 
 
-def augment(frames: torch.Tensor) -> torch.Tensor:
+def augment(frames: torch.Tensor, pen_share: float = PEN_SHARE) -> torch.Tensor:
     """Vary pose, shape and pen of each frame at random, drawing from torch's global generator on the CPU.
 
     Args:
         frames: (N, 1, 28, 28) float32 in [0, 1]; 1 is ink.
+        pen_share: share of the frames that get a bolder or a finer pen.
 
     Returns:
         (N, 1, 28, 28) float32 in [0, 1], new tensors.
     """
-    return vary_pen(warp(frames))
+    return vary_pen(warp(frames), pen_share)
 
 
 def warp(frames: torch.Tensor) -> torch.Tensor:
@@ -53,14 +54,14 @@ def random_affine(count: int, half: float) -> torch.Tensor:
     return torch.stack([top, bottom], dim=1)
 
 
-def vary_pen(frames: torch.Tensor) -> torch.Tensor:
+def vary_pen(frames: torch.Tensor, share: float) -> torch.Tensor:
     """Make the strokes of a share of the frames bolder or finer by up to about a pixel."""
     bolder = functional.max_pool2d(frames, kernel_size=3, stride=1, padding=1)
     finer = -functional.max_pool2d(-frames, kernel_size=2, stride=1, padding=1)[..., :-1, :-1]
     choice = torch.rand(len(frames), 1, 1, 1).to(frames)
     amount = torch.rand(len(frames), 1, 1, 1).to(frames) * PEN_AMOUNT
-    target = torch.where(choice < PEN_SHARE / 2, bolder, finer)
-    return torch.where(choice < PEN_SHARE, torch.lerp(frames, target, amount), frames)
+    target = torch.where(choice < share / 2, bolder, finer)
+    return torch.where(choice < share, torch.lerp(frames, target, amount), frames)
 
 
 def uniform(count: int, bound: float) -> torch.Tensor:

@@ -14,6 +14,7 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import ModelConfig, Network, build_network
 from training.augment import augment
 from training.loss import loss_of
+from training.recipes import RECIPES
 
 GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 0.02
@@ -46,6 +47,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.options = options
         self.device = torch.device(options.device)
+        self.pen_share = RECIPES[options.model].pen_share
         self.network = self.place(build_network(config))
         if start is not None:
             self.network.load_state_dict(start.state_dict())
@@ -85,7 +87,7 @@ class Trainer:
 
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
-        varied = augment(frames).contiguous(memory_format=torch.channels_last)
+        varied = augment(frames, self.pen_share).contiguous(memory_format=torch.channels_last)
         loss = loss_of(self.network, varied, labels, self.teachers)
         self.optimizer.zero_grad()
         loss.backward()

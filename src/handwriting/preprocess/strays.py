@@ -9,7 +9,9 @@ FAINT = 0.2  # ink from here on connects; low, so that a faint bridge keeps a ch
 EDGE_SHARE = 0.5  # of the ink away from the edge: where the edge cuts off more, it cuts the character itself
 MARK_SHARE = 0.2  # of the largest piece's ink: no letter or digit has so small a part below the rest
 MARK_GAP = 0.08  # of the largest piece's height, which lies between it and a mark below it
-TOP, HEIGHT = cv2.CC_STAT_TOP, cv2.CC_STAT_HEIGHT
+LINE_SHARE = 0.12  # of the picture's height or width: a piece no thicker that runs across it is a line
+LINE_INK = 0.1  # of a line's ink: with less away from the edge, the line is the character, such as a cropped T's bar
+TOP, WIDTH, HEIGHT = cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT
 
 
 def drop_strays(ink: np.ndarray) -> np.ndarray:
@@ -26,7 +28,7 @@ def drop_strays(ink: np.ndarray) -> np.ndarray:
         return ink
     masses = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count)
     masses[0] = 0
-    stray = cut_off(pieces, masses) | marks_below(boxes, masses)
+    stray = cut_off(pieces, boxes, masses) | marks_below(boxes, masses)
     if not stray.any():
         return ink
     # The faint surroundings of a stray go with it, those of the character stay
@@ -34,11 +36,12 @@ def drop_strays(ink: np.ndarray) -> np.ndarray:
     return np.where(reach & ((pieces == 0) | stray[pieces]), 0, ink).astype(np.float32)
 
 
-def cut_off(pieces: np.ndarray, masses: np.ndarray) -> np.ndarray:
+def cut_off(pieces: np.ndarray, boxes: np.ndarray, masses: np.ndarray) -> np.ndarray:
     """Tell which pieces the picture's edge cuts off, unless they weigh so much that the character is among them.
 
     Args:
         pieces: (H, W) int32 numbers of connected pieces, 0 is paper.
+        boxes: (n, 5) int32 statistics of each piece, by cv2's columns.
         masses: (n,) float64 ink of each.
 
     Returns:
@@ -47,7 +50,13 @@ def cut_off(pieces: np.ndarray, masses: np.ndarray) -> np.ndarray:
     touching = np.zeros(len(masses), bool)
     touching[border_of(pieces)] = True
     touching[0] = False
-    return touching & (masses[touching].sum() <= EDGE_SHARE * masses[~touching].sum())
+    height, width = pieces.shape
+    across = (boxes[:, WIDTH] == width) & (boxes[:, HEIGHT] <= LINE_SHARE * height)
+    down = (boxes[:, HEIGHT] == height) & (boxes[:, WIDTH] <= LINE_SHARE * width)
+    lines = touching & (across | down)
+    rest = masses[~touching].sum()
+    few = masses[touching & ~lines].sum() <= EDGE_SHARE * rest
+    return touching & np.where(lines, rest >= LINE_INK * masses, few)
 
 
 def marks_below(boxes: np.ndarray, masses: np.ndarray) -> np.ndarray:

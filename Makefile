@@ -64,12 +64,12 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing the requirements: a few minutes the first time, without a further word"
-	@$(PIP_INSTALL) --editable '.[serve,dashboard]'
+	@$(PIP_INSTALL) --editable '.[serve,dashboard,client]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "installing what training and tests need"
-	@$(PIP_INSTALL) --editable '.[serve,dashboard,train,dev]'
+	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,train,dev]'
 	@touch $@
 
 model_store/%.mar: weights/%.safetensors weights/%.json $(PARTS) | install

@@ -4,7 +4,8 @@ import html
 
 import streamlit as st
 
-from dashboard.client import Client, from_environment
+from dashboard import client
+from handwriting.client.server import server_url
 
 MODEL = "digits"
 NO_BANNER = "<span hidden></span>"
@@ -28,7 +29,7 @@ def _keep_looking() -> None:
     was_up = is_up()
     _look()
     # An element of its own also while there is nothing to say: the page must not move when the banner comes
-    st.html(NO_BANNER if is_up() else _banner(from_environment().url, st.session_state["fault"]))
+    st.html(NO_BANNER if is_up() else _banner(server_url(), st.session_state["fault"]))
     if is_up() != was_up or (is_up() and st.session_state.pop("retry", False)):
         st.rerun()
 
@@ -44,12 +45,12 @@ def try_again_soon() -> None:
 
 
 def _look() -> None:
-    st.session_state["fault"] = _fault(from_environment().url, MODEL)
+    st.session_state["fault"] = _fault(MODEL, server_url())
 
 
 @st.cache_data(ttl=PROBE_TTL_S, max_entries=8, show_spinner=False)
-def _fault(url: str, model: str) -> str:
-    return Client(url).fault(model)
+def _fault(model: str, url: str) -> str:
+    return client.fault(model, url)
 
 
 def _banner(url: str, fault: str) -> str:

@@ -5,12 +5,15 @@ import hashlib
 import streamlit as st
 
 from dashboard import connection, view
-from dashboard.client import Prediction, Rejected, ServerDown, from_environment
+from dashboard.client import recogniser
+from handwriting.client import Prediction, Rejected, ServerDown, UnusablePicture
 from handwriting.errors import RequestError
 from handwriting.labels import NORMAL_FORMS
 from handwriting.preprocess import picture_frame
 
 TRIES = 3  # a picture on which a ready server keeps failing is not asked about for ever
+
+Answer = Prediction | Rejected | UnusablePicture  # what another try would not change
 
 
 def show_reading(picture: bytes) -> None:
@@ -25,16 +28,17 @@ def show_reading(picture: bytes) -> None:
         answer = _ask(picture)
     if isinstance(answer, Prediction):
         place.html(view.prediction(answer, _frame(picture)))
-    elif isinstance(answer, Rejected):
+    elif isinstance(answer, Rejected | UnusablePicture):
         place.html(view.refusal(answer.message))
     else:
         place.html(view.note(_after_failure(answer)))
 
 
-def _ask(picture: bytes) -> Prediction | Rejected | ServerDown:
+def _ask(picture: bytes) -> Answer | ServerDown:
     try:
-        answer: Prediction | Rejected = from_environment().predict(connection.MODEL, picture)
-    except Rejected as err:
+        with recogniser(connection.MODEL) as asked:
+            answer: Answer = asked.predict(picture)
+    except (Rejected, UnusablePicture) as err:
         answer = err
     except ServerDown as err:
         return err
@@ -43,7 +47,7 @@ def _ask(picture: bytes) -> Prediction | Rejected | ServerDown:
     return answer
 
 
-def _kept(picture: bytes) -> Prediction | Rejected | None:
+def _kept(picture: bytes) -> Answer | None:
     """Return this session's answer for the very same picture, so that a rerun that changed nothing asks nothing."""
     digest, answer = st.session_state.get("answer", ("", None))
     return answer if digest == _digest(picture) else None

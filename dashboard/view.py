@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from dashboard.client import Candidate, Prediction
+from handwriting.client import Candidate, Prediction
 
 
 def prediction(answer: Prediction, frame_png: bytes | None) -> str:

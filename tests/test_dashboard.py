@@ -1,11 +1,9 @@
-"""The dashboard: its client against a real HTTP server, and its pages with the server up and down."""
+"""The dashboard: its pages with the server up and down, and how long they wait for it."""
 
 import io
-import json
+import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,100 +12,29 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import view
-from dashboard.client import Candidate, Client, Prediction, Rejected, ServerDown
+from dashboard import client, view
+from handwriting.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
+from tests.answering import QUEUE_FULL, SILENCE, answering
 
 ROOT = Path(__file__).parents[1]
-SEVEN = {
-    "label": "7",
-    "confidence": 0.98,
-    "top": [{"label": "7", "probability": 0.98}, {"label": "1", "probability": 0.015}],
-    "model": "digits",
-    "version": "1.0",
-}
 PREDICTED = Prediction("7", 0.98, (Candidate("7", 0.98), Candidate("<1>", 0.015)), "digits", "1.0", 12.3)
-SHORT_S = (0.5, 0.2)  # connect, read
-Answer = Callable[[int, object], Client]
 
 
-@pytest.fixture
-def answering() -> Iterator[Answer]:
-    """Start a server that gives every request one status and body; a status of 0 is silence until the test ends."""
-    ended = threading.Event()
-    servers = []
-
-    def start(status: int, body: object) -> Client:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                if not status:
-                    ended.wait(10)
-                    return
-                content = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        return Client(f"http://127.0.0.1:{server.server_port}")
-
-    yield start
-    ended.set()
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+def test_a_silent_server_is_given_up_before_the_next_look_but_one():
+    with answering(SILENCE) as server:
+        assert client.fault("digits", server.url) == "it does not answer in time"
+    assert sum(client.PROBE_TIMEOUT_S) <= 2.5
 
 
-def test_a_prediction_carries_labels_version_and_round_trip(answering):
-    answer = answering(200, SEVEN).predict("digits", b"picture")
-    assert (answer.label, answer.version, answer.top[1]) == ("7", "1.0", Candidate("1", 0.015))
-    assert answer.round_trip_ms > 0
+def test_a_page_leaves_trying_again_to_its_next_look():
+    with answering(QUEUE_FULL) as server:
+        assert "503" in client.fault("digits", server.url)
+    assert len(server.bodies) == 1
 
 
-def test_a_4xx_is_rejected_with_the_servers_words(answering):
-    client = answering(400, {"code": 400, "type": "InvalidImage", "message": "the picture is blank"})
-    with pytest.raises(Rejected, match="the picture is blank") as caught:
-        client.predict("digits", b"picture")
-    assert caught.value.type == "InvalidImage"
-
-
-@pytest.mark.parametrize("status", [500, 503])
-def test_a_5xx_counts_as_down(answering, status):
-    with pytest.raises(ServerDown, match="no worker"):
-        answering(status, {"code": status, "type": "X", "message": "no worker"}).predict("digits", b"picture")
-
-
-def test_an_answer_that_is_no_prediction_counts_as_down(answering):
-    with pytest.raises(ServerDown, match="not a prediction"):
-        answering(200, {"status": "Healthy"}).predict("digits", b"picture")
-
-
-def test_a_server_that_hangs_is_given_up(answering):
-    with pytest.raises(ServerDown, match="in time"):
-        answering(0, None).predict("digits", b"picture", SHORT_S)
-
-
-def test_a_closed_port_is_refused():
-    with pytest.raises(ServerDown, match="refused"):
-        Client("http://127.0.0.1:1").predict("digits", b"picture")
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "ready"),
-    [(400, "InvalidImage", True), (404, "ModelNotFoundException", False), (503, "ServiceUnavailableException", False)],
-)
-def test_only_an_answer_of_the_handler_proves_readiness(answering, status, kind, ready):
-    assert answering(status, {"code": status, "type": kind, "message": "why"}).is_ready("digits") == ready
-
-
-def test_a_prediction_proves_readiness(answering):
-    assert answering(200, SEVEN).is_ready("digits")
+def test_the_dashboard_needs_no_torch():
+    code = "import sys; sys.modules['torch'] = None; from dashboard import connection, reading, view"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60).returncode == 0
 
 
 def test_no_probability_is_rounded_to_a_certainty():
@@ -117,15 +44,15 @@ def test_no_probability_is_rounded_to_a_certainty():
 
 
 class Server:
-    """What stands in for the client's HTTP: `fault` says why it is down, `answer` is returned or raised."""
+    """What stands in for the recogniser's HTTP: `fault` says why it is down, `answer` is returned or raised."""
 
     def __init__(self) -> None:
         self.fault = ""
         self.answer: Prediction | Exception = PREDICTED
         self.asked: list[bytes] = []
 
-    def predict(self, _model: str, picture: bytes) -> Prediction:
-        """Answer as Client.predict does."""
+    def predict(self, picture: bytes) -> Prediction:
+        """Answer as Recogniser.predict does."""
         self.asked.append(picture)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -134,10 +61,10 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch) -> Server:
-    """Put a stand-in behind every client of the pages."""
+    """Put a stand-in behind every recogniser of the pages."""
     stand_in = Server()
-    monkeypatch.setattr(Client, "predict", lambda _self, model, picture: stand_in.predict(model, picture))
-    monkeypatch.setattr(Client, "fault", lambda _self, _model: stand_in.fault)
+    monkeypatch.setattr(Recogniser, "predict", lambda _self, picture: stand_in.predict(picture))
+    monkeypatch.setattr(Recogniser, "fault", lambda _self: stand_in.fault)
     st.cache_data.clear()
     return stand_in
 
@@ -225,6 +152,12 @@ def test_a_rejected_drawing_names_the_reason(server, drawn):
     drawn("7-1.png")
     server.answer = Rejected("InvalidImage", "the picture shows a single speck")
     assert "The picture shows a single speck" in text_of(open_page())
+
+
+def test_a_drawing_that_cannot_be_sent_names_the_reason(server, drawn):
+    drawn("7-1.png")
+    server.answer = UnusablePicture("the picture has 20,000,000 bytes")
+    assert "The picture has 20,000,000 bytes" in text_of(open_page())
 
 
 @pytest.mark.parametrize("page", ["", "screens/upload.py"])

@@ -1,0 +1,1 @@
+"""Reading all pictures of a folder or ZIP file: `python -m handwriting.batch scans --out results.csv`."""

@@ -1,0 +1,97 @@
+"""Where a batch's pictures come from: a folder, or a ZIP file that is never unpacked to disk."""
+
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import NamedTuple
+
+from handwriting.client.pictures import Readable
+from handwriting.preprocess import MAX_BYTES
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python inflates the others without a limit
+BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
+
+
+class SourceError(Exception):
+    """There is nothing to read; the message says why."""
+
+
+class Entry(NamedTuple):
+    """A picture with its name: the path inside the folder or ZIP file, with slashes."""
+
+    name: str
+    picture: Path | Readable
+
+
+class Source(NamedTuple):
+    """The pictures of a folder or ZIP file, sorted by name, and how many other files it has."""
+
+    entries: list[Entry]
+    others: int
+
+
+class Member:
+    """A picture in a ZIP file, read into memory when it is asked for."""
+
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, lock: Lock) -> None:
+        self.archive = archive
+        self.info = info
+        self.lock = lock  # one for all members: opening them is not thread-safe
+
+    def __str__(self) -> str:
+        return self.info.filename
+
+    def read_bytes(self) -> bytes:
+        """Unpack the picture, or no more than a byte over MAX_BYTES of it, which is an error of its own.
+
+        Raises:
+            ValueError: it is over the limit, or packed with a method that can't be stopped at one.
+            zipfile.BadZipFile: damaged.
+            RuntimeError: encrypted.
+        """
+        if self.info.compress_type not in SAFE_METHODS:
+            raise ValueError(f"its packing method is {self.info.compress_type}; wanted stored (0) or deflated (8)")
+        if self.info.file_size > MAX_BYTES:
+            raise ValueError(f"it has {self.info.file_size:,} bytes unpacked; at most {MAX_BYTES:,}")
+        with self.lock, self.archive.open(self.info) as file:
+            return file.read(MAX_BYTES + 1)  # a limit here as well, since the size above is only what the file says
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[Source]:
+    """List the pictures of a folder, with those of folders inside it, or of a ZIP file, which stays open meanwhile.
+
+    A picture is a file with one of SUFFIXES. Hidden files and folders, and the Mac's `__MACOSX`, count for nothing.
+
+    Raises:
+        SourceError: there is no such folder or ZIP file, or no picture in it.
+    """
+    if path.is_dir():
+        yield _choose(path, [(each.relative_to(path).as_posix(), each) for each in path.rglob("*") if each.is_file()])
+        return
+    if not path.exists():
+        raise SourceError(f"{path}: no such folder or ZIP file")
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, *BAD_ZIP) as err:
+        raise SourceError(f"{path} is neither a folder nor a ZIP file: {err}") from err
+    with archive:
+        lock = Lock()
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+        yield _choose(path, [(info.filename, Member(archive, info, lock)) for info in infos])
+
+
+def _choose(path: Path, files: list[tuple[str, Path | Readable]]) -> Source:
+    visible = [Entry(*file) for file in files if not _is_hidden(PurePosixPath(file[0]))]
+    entries = sorted((each for each in visible if each.name.lower().endswith(SUFFIXES)), key=lambda each: each.name)
+    if not entries:
+        raise SourceError(f"{path} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
+    return Source(entries, len(visible) - len(entries))
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in name.parts)

@@ -1,0 +1,32 @@
+"""The Python client of the inference API: pictures in, predictions or named errors out.
+
+    from handwriting.client import Recogniser
+
+    with Recogniser("digits") as digits:
+        print(digits.predict("7.png").label)
+        for result in digits.predict_many(["a.png", "b.png"]):
+            ...  # a Prediction, or the RecogniserError of that picture
+
+RecogniserError           no prediction: `predict` raises it, `predict_many` gives it in the picture's place
+├── UnusablePicture       nothing was sent: no such file, too many bytes, an array of the wrong shape or range
+└── ServerError
+    ├── ServerDown        nobody answers in time, or the server itself failed (5xx): worth another try
+    └── Rejected          the server answered, and says what is wrong with this request (4xx)
+
+Nothing here needs torch.
+"""
+
+from handwriting.client.answer import Candidate, Prediction
+from handwriting.client.errors import RecogniserError, Rejected, ServerDown, ServerError, UnusablePicture
+from handwriting.client.recogniser import Recogniser
+
+__all__ = [
+    "Candidate",
+    "Prediction",
+    "Recogniser",
+    "RecogniserError",
+    "Rejected",
+    "ServerDown",
+    "ServerError",
+    "UnusablePicture",
+]

@@ -1,0 +1,104 @@
+"""One inference server: addresses, connections, timeouts, and when a request is worth sending again."""
+
+import ipaddress
+import os
+import random
+import time
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+from handwriting.client.errors import ServerDown
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+VARIABLE = "INKSERVE_URL"
+FIRST_PAUSE_S = 0.1  # before the second try; three times as long before each further one
+
+Timeout = tuple[float, float]  # s to connect, s to wait for the answer
+
+
+class Server:
+    """Posts to one server, from as many threads as there are connections.
+
+    Attributes:
+        url: its address, without a slash at the end.
+    """
+
+    def __init__(self, url: str | None, timeout_s: Timeout, tries: int, connections: int) -> None:
+        """Remember an address; nothing is sent.
+
+        Args:
+            url: as `server_url` takes it.
+            timeout_s: to connect and to wait, since a server whose worker is dead takes a request and never answers.
+            tries: how often a request is sent while the server answers 503.
+            connections: how many are kept open.
+        """
+        self.url = server_url(url)
+        self.timeout_s = timeout_s
+        self.tries = tries
+        self.http = requests.Session()  # its pool may be shared by threads; nothing else in it changes
+        self.http.trust_env = not is_loopback(self.url)  # a proxy of the environment is no way to this machine
+        for scheme in ("http://", "https://"):
+            self.http.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[requests.Response, float]:
+        """Send a request, again after a pause while the answer is 503.
+
+        TorchServe says so when its queue is full, which passes, and in the same words when a model has no worker.
+
+        Returns:
+            the response, of any status, and the round trip of the last try in ms.
+
+        Raises:
+            ServerDown: no response.
+        """
+        for number in range(1, self.tries + 1):
+            began = time.perf_counter()
+            response = self._post_once(path, body, headers)
+            round_trip_ms = (time.perf_counter() - began) * 1000
+            if response.status_code != requests.codes.service_unavailable or number == self.tries:
+                break
+            time.sleep(pause_s(number))
+        return response, round_trip_ms
+
+    def _post_once(self, path: str, body: bytes, headers: dict[str, str]) -> requests.Response:
+        try:
+            # A redirected POST would come back as a GET, without the picture
+            return self.http.post(
+                self.url + path, data=body, headers=headers, timeout=self.timeout_s, allow_redirects=False
+            )
+        except requests.RequestException as err:
+            raise ServerDown(self._reason(err)) from err
+
+    def _reason(self, err: requests.RequestException) -> str:
+        if isinstance(err, requests.Timeout):
+            return "it does not answer in time"
+        if isinstance(err, ValueError):  # requests' errors of addresses
+            return f"{self.url!r} is no address of a server; wanted one such as {DEFAULT_URL}"
+        cause = getattr(err.args[0] if err.args else None, "reason", None)  # urllib3's, inside its MaxRetryError
+        if isinstance(cause, NameResolutionError):
+            return f"no address is known for {self.url}"
+        if isinstance(cause, NewConnectionError):
+            return "the connection is refused"
+        return f"the request failed ({type(err).__name__})"
+
+
+def server_url(url: str | None = None) -> str:
+    """Return an address without a slash at the end: the one given, that of INKSERVE_URL, or else DEFAULT_URL."""
+    return (url or os.environ.get(VARIABLE) or DEFAULT_URL).rstrip("/")
+
+
+def pause_s(number: int) -> float:
+    """Return how long to wait after a try, counted from 1; by chance a part of it, so that waiting threads spread."""
+    return FIRST_PAUSE_S * 3 ** (number - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an address is one of this machine's own."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or no address at all
+        return False

@@ -1,0 +1,92 @@
+"""A small HTTP server in place of TorchServe, for answers that the real one gives only when it is in trouble."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SEVEN = {
+    "label": "7",
+    "confidence": 0.98,
+    "top": [{"label": "7", "probability": 0.98}, {"label": "1", "probability": 0.015}],
+    "model": "digits",
+    "version": "1.0",
+}
+SILENCE = (0, None)  # no answer until the test ends, as from a server whose worker is dead
+Reply = tuple[int, object]  # status, JSON document; or bytes, to be sent as they are
+
+
+def error(status: int, kind: str = "X", message: str = "why") -> Reply:
+    return status, {"code": status, "type": kind, "message": message}
+
+
+QUEUE_FULL = error(503, "ServiceUnavailableException", 'Model "digits" has no worker to serve inference request.')
+
+
+class AnsweringServer(ThreadingHTTPServer):
+    """Answers each POST with what `answer` returns for its body, and keeps what it was asked."""
+
+    daemon_threads = True
+    request_queue_size = 128  # the default of 5 refuses some of many clients at once
+
+    def __init__(self, answer: Callable[[bytes], Reply]):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer = answer
+        self.ended = threading.Event()
+        self.bodies: list[bytes] = []
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: AnsweringServer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.bodies.append(body)
+        self.server.paths.append(self.path)
+        self.server.headers.append(dict(self.headers))
+        status, document = self.server.answer(body)
+        if not status:
+            self.server.ended.wait(10)
+            self.close_connection = True
+            return
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        if status == HTTPStatus.FOUND:
+            self.send_header("Location", self.path)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def answering(answer: Reply | Callable[[bytes], Reply]) -> Iterator[AnsweringServer]:
+    """Run a server that always gives one answer, or one that it makes from the body."""
+    server = AnsweringServer(answer if callable(answer) else lambda _: answer)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.ended.set()
+        server.shutdown()
+        server.server_close()
+
+
+def in_turn(*answers: Reply) -> Callable[[bytes], Reply]:
+    """Give one answer after the other, and the last one from then on."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def closed_port() -> str:
+    """Return an address where nobody listens."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        return f"http://127.0.0.1:{server.server_port}"

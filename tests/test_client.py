@@ -1,0 +1,492 @@
+"""The Python client: against the real server, and against a small one for what goes wrong."""
+
+import io
+import pickle
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handwriting.client import Candidate, Prediction, Recogniser, RecogniserError, Rejected, ServerDown, UnusablePicture
+from handwriting.client import server as client_server
+from handwriting.client.pictures import to_bytes
+from handwriting.client.recogniser import IN_FLIGHT
+from handwriting.preprocess import MAX_BYTES
+from tests.answering import QUEUE_FULL, SEVEN, SILENCE, answering, closed_port, error, in_turn
+from tests.conftest import drawings
+from tests.pictures import encode, mnist_frame
+
+SHORT_S = (0.5, 0.2)  # connect, read
+DRAWING = drawings()[0]
+
+
+@pytest.fixture
+def digits(stack):
+    with Recogniser("digits", stack.inference_url) as recogniser:
+        yield recogniser
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(client_server, "FIRST_PAUSE_S", 0)
+
+
+def ask(server, picture=b"picture", **options) -> Prediction:
+    with Recogniser("digits", server.url, **options) as recogniser:
+        return recogniser.predict(picture)
+
+
+def ask_many(url: str, pictures, **options) -> list[Prediction | RecogniserError]:
+    chunk = options.pop("chunk", 256)
+    with Recogniser("digits", url, **options) as recogniser:
+        return list(recogniser.predict_many(pictures, chunk=chunk, progress=False))
+
+
+# The real server
+
+
+@pytest.mark.server
+def test_a_path_is_read(digits):
+    assert digits.predict(DRAWING).label == DRAWING.stem[0]
+
+
+@pytest.mark.server
+def test_a_prediction_says_who_made_it_and_how_long_it_took(digits, seven):
+    answer = digits.predict(seven)
+    assert (answer.model, answer.version, len(answer.top)) == ("digits", "1.0", 3)
+    assert answer.top[0] == Candidate(answer.label, answer.confidence)
+    assert answer.round_trip_ms > 0
+
+
+@pytest.mark.server
+def test_top_k_and_version_can_be_chosen(stack, seven):
+    with Recogniser("digits", stack.inference_url, version="1.0", top_k=5) as recogniser:
+        assert len(recogniser.predict(seven).top) == 5
+
+
+@pytest.mark.server
+def test_a_version_that_is_not_served_is_rejected(stack, seven):
+    with Recogniser("digits", stack.inference_url, "9.9") as recogniser, pytest.raises(Rejected, match=r"9\.9"):
+        recogniser.predict(seven)
+
+
+@pytest.mark.server
+def test_many_drawings_are_read_in_order(digits):
+    labels = [result.label for result in digits.predict_many(drawings(), chunk=7)]
+    assert labels == [path.stem[0] for path in drawings()]
+
+
+@pytest.mark.server
+def test_a_bad_picture_among_many_has_its_error_in_its_place(digits, tmp_path):
+    blank = encode(np.full((50, 50), 255, np.uint8))
+    results = list(digits.predict_many([DRAWING, blank, tmp_path / "missing.png", np.zeros(3), DRAWING]))
+    kinds = ["InvalidImage", "UnusablePicture", "UnusablePicture"]
+    assert [result.type for result in results[1:4]] == kinds
+    assert [result.label for result in (results[0], results[4])] == [DRAWING.stem[0]] * 2
+
+
+@pytest.mark.server
+def test_many_pictures_travel_in_batches(stack, digits, seven):
+    log = stack.settings.logs / "workers.log"
+    before = log.read_text().count("Backend received inference")
+    assert all(isinstance(result, Prediction) for result in digits.predict_many([seven] * 320))
+    assert 0 < log.read_text().count("Backend received inference") - before < 160
+
+
+@pytest.mark.server
+def test_a_running_server_is_ready(digits):
+    assert digits.fault() == ""
+
+
+@pytest.mark.server
+def test_a_model_that_is_not_served_is_not_ready(stack):
+    with Recogniser("runes", stack.inference_url) as recogniser:
+        assert "runes" in recogniser.fault()
+
+
+# What can be sent
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        lambda path: path.read_bytes(),
+        lambda path: memoryview(path.read_bytes()),
+        Image.open,
+        lambda path: Image.open(path).convert("CMYK"),
+        lambda path: np.asarray(Image.open(path).convert("L")),
+        lambda path: np.asarray(Image.open(path).convert("L"))[..., None].astype(np.int64),
+        lambda path: np.asarray(Image.open(path).convert("RGB")),
+        lambda path: np.asarray(Image.open(path).convert("RGBA")),
+        lambda path: np.asarray(Image.open(path).convert("L"), np.float32) / 255,
+    ],
+    ids=["str", "bytes", "memoryview", "image", "CMYK", "grey", "int64", "RGB", "RGBA", "float32"],
+)
+def test_every_form_of_a_picture_shows_the_model_the_same(form):
+    assert np.abs(mnist_frame(to_bytes(form(DRAWING))) - mnist_frame(DRAWING.read_bytes())).max() < 0.05
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "YCbCr", "PA", "RGBa"])
+def test_an_image_of_any_mode_shows_the_model_the_same(mode):
+    grey = Image.open(DRAWING).convert("L")
+    image = in_mode(grey, mode)
+    assert image.mode == mode
+    assert np.abs(mnist_frame(to_bytes(image)) - mnist_frame(encode(grey))).mean() < 0.02
+
+
+def in_mode(grey: Image.Image, mode: str) -> Image.Image:
+    if mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(grey).astype(np.uint16) * 257).astype(">u2" if mode == "I;16B" else "<u2"))
+    alpha_first = {"RGBa": "RGBA", "PA": "LA"}.get(mode, "L")  # Pillow has no shorter way
+    return grey.convert(alpha_first).convert(mode)
+
+
+@pytest.mark.parametrize("frame", [np.uint8(255), np.float32(1)], ids=["uint8", "float32"])
+def test_a_finished_frame_passes_unchanged(frame):
+    pixels = np.zeros((28, 28), frame.dtype)
+    pixels[4:24, 13:15] = frame
+    assert np.array_equal(mnist_frame(to_bytes(pixels)), pixels / frame)
+
+
+def test_an_image_is_turned_upright_as_its_file_would_be():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn 90 degrees clockwise to view
+    file = encode(Image.open(DRAWING).convert("L").rotate(90, expand=True), "JPEG", exif=exif, quality=95)
+    assert np.abs(mnist_frame(to_bytes(Image.open(io.BytesIO(file)))) - mnist_frame(file)).max() < 0.05
+
+
+def test_a_member_of_a_zip_file_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "scans.zip", "w") as archive:
+        archive.write(DRAWING, "0.png")
+    with zipfile.ZipFile(tmp_path / "scans.zip") as archive:
+        assert to_bytes(zipfile.Path(archive, "0.png")) == DRAWING.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.zeros(28), r"shape \(28,\); wanted H x W"),
+        (np.zeros((2, 28, 28, 1)), r"shape \(2, 28, 28, 1\)"),
+        (np.zeros((28, 28, 2)), r"shape \(28, 28, 2\)"),
+        (np.zeros((0, 28)), r"shape \(0, 28\)"),
+        (np.zeros((28, 28), bool), "holds bool; wanted integers"),
+        (np.full((28, 28), "7"), "holds <U1"),
+        (np.full((28, 28), 256), "int64 from 256 to 256"),
+        (np.full((28, 28), -1), "int64 from -1 to -1"),
+        (np.full((28, 28), 255.0), "float64 from 255 to 255; wanted integers from 0 to 255 or floats from 0 to 1"),
+        (np.full((28, 28), np.nan), "float64 from nan"),
+        (np.zeros((6000, 5000), np.uint8), "5000 x 6000 px; at most 25 megapixels"),
+        (Image.new("1", (6000, 5000)), "6000 x 5000 px; at most 25 megapixels"),
+        (Image.new("L", (0, 5)), "0 x 5 px"),
+        (bytes(MAX_BYTES + 1), "16,777,217 bytes; at most 16,777,216"),
+        (DRAWING.parent, "is no file"),
+        (DRAWING.with_name("missing.png"), "missing.png cannot be read: No such file"),
+        ("\0.png", "cannot be read: embedded null"),
+        (7, "int is no picture; wanted a path"),
+        (None, "NoneType is no picture"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_sent_is_named(picture, message):
+    with pytest.raises(UnusablePicture, match=message):
+        to_bytes(picture)
+
+
+def test_a_file_over_the_byte_limit_is_not_read(tmp_path, monkeypatch):
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    monkeypatch.setattr("pathlib.Path.read_bytes", lambda _: pytest.fail("it was read"))
+    with pytest.raises(UnusablePicture, match="at most"):
+        to_bytes(large)
+
+
+def test_a_damaged_image_is_named():
+    image = Image.open(io.BytesIO(DRAWING.read_bytes()[:200]))
+    with pytest.raises(UnusablePicture, match="cannot be encoded"):
+        to_bytes(image)
+
+
+def test_a_reader_that_fails_is_named():
+    class Broken:
+        def read_bytes(self):
+            raise KeyError("gone")
+
+    with pytest.raises(UnusablePicture, match="gone"):
+        to_bytes(Broken())
+
+
+# One request
+
+
+def test_a_prediction_carries_labels_version_and_round_trip():
+    with answering((200, SEVEN)) as server:
+        answer = ask(server)
+    assert (answer.label, answer.version, answer.top[1]) == ("7", "1.0", Candidate("1", 0.015))
+    assert answer.round_trip_ms > 0
+
+
+def test_the_model_the_version_and_top_k_are_asked_for():
+    with answering((200, SEVEN)) as server:
+        ask(server, version="1.0", top_k=7)
+    assert server.paths == ["/predictions/digits/1.0"]
+    assert server.headers[0]["X-Top-K"] == "7"
+
+
+def test_a_model_cannot_lead_to_another_address():
+    with answering((200, SEVEN)) as server, Recogniser("../models?x", server.url) as recogniser:
+        recogniser.predict(b"picture")
+    assert server.paths == ["/predictions/..%2Fmodels%3Fx"]
+
+
+def test_a_4xx_is_rejected_with_the_servers_words():
+    with answering(error(400, "InvalidImage", "the picture is blank")) as server:
+        with pytest.raises(Rejected, match="the picture is blank") as caught:
+            ask(server)
+        assert caught.value.type == "InvalidImage"
+
+
+def test_a_4xx_without_words_is_rejected_with_its_status():
+    with answering((413, b"")) as server, pytest.raises(Rejected) as caught:
+        ask(server)
+    assert caught.value.type == "413"
+
+
+@pytest.mark.parametrize("status", [302, 500, 503, 507])
+def test_any_other_status_counts_as_down(status):
+    with (
+        answering(error(status, message="no worker")) as server,
+        pytest.raises(ServerDown, match=f"it answers {status}: no worker"),
+    ):
+        ask(server, tries=1)
+
+
+@pytest.mark.parametrize("body", [{"status": "Healthy"}, [], b"<html>", b"", {**SEVEN, "top": [7]}, b'{"label": "7'])
+def test_an_answer_that_is_no_prediction_counts_as_down(body):
+    with answering((200, body)) as server, pytest.raises(ServerDown, match="not a prediction"):
+        ask(server)
+
+
+def test_a_server_that_hangs_is_given_up():
+    with answering(SILENCE) as server, pytest.raises(ServerDown, match="in time"):
+        ask(server, timeout_s=SHORT_S)
+
+
+def test_a_closed_port_is_refused():
+    with Recogniser("digits", closed_port()) as recogniser, pytest.raises(ServerDown, match="refused"):
+        recogniser.predict(b"picture")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "localhost", "http://", "http://[::1"])
+def test_what_is_no_address_is_named(url):
+    with Recogniser("digits", url) as recogniser, pytest.raises(ServerDown, match="is no address of a server"):
+        recogniser.predict(b"picture")
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_full_queue_is_tried_again():
+    with answering(in_turn(QUEUE_FULL, QUEUE_FULL, (200, SEVEN))) as server:
+        assert ask(server).label == "7"
+    assert len(server.bodies) == 3
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_queue_that_stays_full_is_given_up():
+    with answering(QUEUE_FULL) as server, pytest.raises(ServerDown, match="503"):
+        ask(server, tries=3)
+    assert len(server.bodies) == 3
+
+
+@pytest.mark.parametrize("answer", [error(400), error(404), error(429), error(500), error(507), (200, {})])
+def test_no_other_answer_is_tried_again(answer):
+    with answering(answer) as server, pytest.raises(RecogniserError):
+        ask(server)
+    assert len(server.bodies) == 1
+
+
+def test_the_pauses_grow():
+    assert [client_server.pause_s(3) > client_server.pause_s(1) for _ in range(100)] == [True] * 100
+
+
+@pytest.mark.parametrize(
+    ("answer", "ready"),
+    [
+        ((200, SEVEN), True),
+        (error(400, "InvalidImage"), True),
+        (error(404, "ModelNotFoundException"), False),
+        (QUEUE_FULL, False),
+    ],
+    ids=["prediction", "InvalidImage", "404", "503"],
+)
+def test_only_an_answer_of_the_handler_proves_readiness(answer, ready):
+    with answering(answer) as server, Recogniser("digits", server.url, tries=1) as recogniser:
+        assert recogniser.is_ready() == ready
+
+
+# Addresses
+
+
+def test_the_address_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("INKSERVE_URL", "http://10.0.0.1:9080/")
+    assert Recogniser("digits").url == "http://10.0.0.1:9080"
+
+
+def test_a_given_address_comes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("INKSERVE_URL", "http://10.0.0.1:9080")
+    assert Recogniser("digits", "http://10.0.0.2:9080").url == "http://10.0.0.2:9080"
+
+
+def test_without_an_address_it_is_the_one_of_make_up(monkeypatch):
+    monkeypatch.delenv("INKSERVE_URL", raising=False)
+    assert Recogniser("digits").url == "http://127.0.0.1:8080"
+
+
+def test_a_proxy_of_the_environment_is_not_used_for_this_machine(monkeypatch):
+    monkeypatch.setenv("http_proxy", closed_port())
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with answering((200, SEVEN)) as server:
+        assert ask(server).label == "7"
+
+
+def test_a_proxy_of_the_environment_is_used_for_other_machines(monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with answering((200, SEVEN)) as proxy, Recogniser("digits", "http://inkserve.invalid") as recogniser:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        recogniser.predict(b"picture")
+    assert proxy.paths == ["http://inkserve.invalid/predictions/digits"]
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://localhost:8080", True),
+        ("http://127.0.0.1", True),
+        ("http://127.1.2.3:80", True),
+        ("http://[::1]:8080", True),
+        ("http://10.0.0.1:8080", False),
+        ("http://127.0.0.1.example.com", False),
+    ],
+)
+def test_addresses_of_this_machine_are_told_from_others(url, loopback):
+    assert client_server.is_loopback(url) == loopback
+
+
+# Many pictures
+
+
+def test_results_come_in_the_order_of_the_pictures():
+    def slow_first(body: bytes):
+        time.sleep(0.05 * (body == b"0"))
+        return 200, SEVEN | {"label": body.decode()}
+
+    with answering(slow_first) as server:
+        results = ask_many(server.url, [str(i).encode() for i in range(100)], chunk=30)
+    assert [result.label for result in results] == [str(i) for i in range(100)]
+
+
+def test_no_more_pictures_are_taken_than_a_chunk():
+    taken = []
+
+    def pictures():
+        for i in range(1000):
+            taken.append(i)
+            yield b"picture"
+
+    with answering((200, SEVEN)) as server, Recogniser("digits", server.url) as recogniser:
+        results = recogniser.predict_many(pictures(), chunk=10, progress=False)
+        next(results)
+        results.close()
+    assert len(taken) == 10
+
+
+def test_requests_are_under_way_at_once():
+    together = threading.Barrier(IN_FLIGHT, timeout=10)  # nobody is answered before all are there
+
+    def wait(_: bytes):
+        together.wait()
+        return 200, SEVEN
+
+    with answering(wait) as server:
+        results = ask_many(server.url, [b"picture"] * IN_FLIGHT)
+    assert all(isinstance(result, Prediction) for result in results)
+
+
+def test_a_server_that_goes_away_in_the_middle_loses_no_answer():
+    with answering((200, SEVEN)) as server, Recogniser("digits", server.url) as recogniser:
+        results = recogniser.predict_many([b"picture"] * 100, chunk=10, progress=False)
+        first = [next(results) for _ in range(10)]
+        server.shutdown()
+        server.server_close()
+        recogniser.close()  # the small server's open connections would go on being answered
+        rest = list(results)
+    assert all(isinstance(result, Prediction) for result in first)
+    assert [type(result) for result in rest] == [ServerDown] * 90
+
+
+def test_pictures_after_a_chunk_without_answer_are_not_sent_to_a_dead_server():
+    with answering(SILENCE) as server:
+        results = ask_many(server.url, [b"picture"] * 50, chunk=5, timeout_s=SHORT_S)
+        assert len(server.bodies) == 6  # the first chunk and the probe
+    assert [type(result) for result in results] == [ServerDown] * 50
+    assert "not sent" in results[5].message
+
+
+def test_pictures_that_make_the_server_fail_do_not_end_the_sending():
+    def fail_on_poison(body: bytes):
+        return error(500, "InternalError") if body == b"poison" else (200, SEVEN)
+
+    with answering(fail_on_poison) as server:
+        results = ask_many(server.url, [b"poison"] * 5 + [b"picture"], chunk=5)
+    assert [type(result) for result in results] == [ServerDown] * 5 + [Prediction]
+
+
+def test_no_time_is_spent_on_a_probe_after_the_last_picture():
+    with answering(SILENCE) as server:
+        ask_many(server.url, [b"picture"], timeout_s=SHORT_S)
+        assert server.bodies == [b"picture"]
+
+
+def test_no_picture_gives_no_result():
+    assert ask_many(closed_port(), []) == []
+
+
+def test_a_chunk_of_none_is_refused():
+    with pytest.raises(ValueError, match="chunk is 0"):
+        Recogniser("digits").predict_many([], chunk=0)
+
+
+def test_a_single_path_is_not_taken_for_many():
+    with pytest.raises(TypeError, match="one str"):
+        Recogniser("digits").predict_many("7.png")
+
+
+@pytest.mark.parametrize(("terminal", "progress", "drawn"), [(True, True, 1), (False, True, 0), (True, False, 0)])
+def test_a_progress_bar_is_drawn_on_a_terminal_only(monkeypatch, terminal, progress, drawn):
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", screen)
+    with answering((200, SEVEN)) as server, Recogniser("digits", server.url) as recogniser:
+        list(recogniser.predict_many([b"picture"] * 3, progress=progress))
+    assert screen.getvalue().count("3/3") == drawn
+
+
+# What it needs
+
+
+@pytest.mark.parametrize("module", ["torch", "ts", "tqdm"])
+def test_the_client_imports_nothing_heavy(module):
+    code = f"import sys, handwriting.client; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_errors_can_be_sent_between_processes():
+    copy = pickle.loads(pickle.dumps(Rejected("InvalidImage", "blank")))  # noqa: S301
+    assert (copy.type, copy.message, str(copy)) == ("InvalidImage", "blank", "InvalidImage: blank")

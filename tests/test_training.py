@@ -199,7 +199,8 @@ def test_calibration_is_part_of_the_weights():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, about SQLAlchemy
-def test_a_run_is_recorded_with_options_epochs_results_and_files(mnist_train, tmp_path):
+def test_a_run_is_recorded_with_options_epochs_results_and_files(mnist_train, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     short = ["digits-tiny", "--limit", "600", "--hold-out", "100", "--test-limit", "100", "--epochs", "2"]
     train.train(parse([*short, "--weights", str(tmp_path / "weights"), "--runs", str(tmp_path / "runs")], None))
     client = mlflow.MlflowClient(store_uri(tmp_path / "runs"))
@@ -208,4 +209,5 @@ def test_a_run_is_recorded_with_options_epochs_results_and_files(mnist_train, tm
     assert [metric.step for metric in client.get_metric_history(run.info.run_id, "loss")] == [1, 2]
     assert 0 < run.data.metrics["test_accuracy"] < 1
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert client.get_experiment(run.info.experiment_id).artifact_location.startswith(tmp_path.as_uri())
     assert {"digits-tiny-1.0.safetensors", "digits-tiny-1.0.json", "history.png"} <= files

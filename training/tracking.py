@@ -62,10 +62,11 @@ def tracked(options: argparse.Namespace, parameters: Mapping[str, object], run_i
     import mlflow  # noqa: PLC0415
 
     options.runs.mkdir(parents=True, exist_ok=True)
+    elsewhere = bool(os.environ.get(STORE_VARIABLE))  # asked before MLflow sets it, too
     mlflow.set_tracking_uri(store_uri(options.runs))
     if mlflow.get_experiment_by_name(options.model) is None:
         local = (options.runs / "mlflow").resolve().as_uri()
-        mlflow.create_experiment(options.model, artifact_location=None if STORE_VARIABLE in os.environ else local)
+        mlflow.create_experiment(options.model, artifact_location=None if elsewhere else local)
     mlflow.set_experiment(options.model)
     with mlflow.start_run(run_id=run_id or None) as run:
         if not run_id:

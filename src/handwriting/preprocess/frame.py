@@ -36,7 +36,7 @@ class Form:
 
 
 MNIST = Form(box_px=20, by_mass=True, pen_px=2.0, blur_px=0.0)
-EMNIST = Form(box_px=24, by_mass=False, pen_px=2.2, blur_px=0.3)
+EMNIST = Form(box_px=24, by_mass=False, pen_px=2.2, blur_px=0.45)  # the blur gives as many grey pixels as EMNIST has
 
 
 def unit_frames(frames: np.ndarray) -> np.ndarray:

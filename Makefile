@@ -9,7 +9,7 @@ PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status install archive data train finetune evaluate mlflow test test-fast lint clean
+.PHONY: help up down status install archive data train finetune evaluate export mlflow test test-fast lint clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -36,6 +36,10 @@ finetune: $(VENV)/installed-dev ## teach MODEL your own hand: make finetune MODE
 
 evaluate: $(VENV)/installed-dev archive ## measure MODEL over HTTP and write docs/results/MODEL: make evaluate MODEL=digits
 	@$(BIN)/python -m evaluation $(MODEL) $(ARGS)
+
+export: $(VENV)/installed-mobile ## all recognisers in other formats, checked and measured: docs/results/exports.md
+	$(BIN)/python -m export $(ARGS)
+	$(BIN)/python -m export.table
 
 mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
 	@$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///runs/mlflow.db} --port $(MLFLOW_PORT)
@@ -69,7 +73,12 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "installing what training and tests need"
-	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,train,dev]'
+	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,train,export,dev]'
+	@touch $@
+
+$(VENV)/installed-mobile: $(VENV)/installed-dev
+	@echo "installing what exports for small devices need"
+	@$(PIP_INSTALL) --editable '.[mobile]'
 	@touch $@
 
 model_store/%.mar: weights/%.safetensors weights/%.json $(PARTS) | install

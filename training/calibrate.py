@@ -7,10 +7,10 @@ from scipy.optimize import minimize_scalar
 from torch.nn import functional
 
 from handwriting.networks import Network
-from training.score import measure
 
 TEMPERATURES = (0.2, 5.0)
-BALANCES = [step / 20 for step in range(21)]
+BALANCES = [step / 20 for step in range(-20, 21)]  # negative where a teacher has balanced too much
+BALANCE_WEIGHT = 0.25  # of the classes' mean log loss; the characters' mean log loss has the rest
 
 
 def calibrate(network: Network, logits: torch.Tensor, labels: torch.Tensor, excess: torch.Tensor | None) -> None:
@@ -47,13 +47,17 @@ def best_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def best_balance(logits: torch.Tensor, labels: torch.Tensor, excess: torch.Tensor) -> float:
-    """Find the power of the classes' excess whose division makes accuracy plus mean recall the greatest.
+    """Find the power of the classes' excess whose division is best for characters and for classes together.
+
+    Log losses are compared because accuracies of some thousand characters change with every few of them.
 
     Source: Menon et al. 2021, "Long-tail learning via logit adjustment", section 4.1, whose tau this is.
     """
+    counts = labels.bincount(minlength=logits.shape[1]).double()
 
-    def gain(balance: float) -> float:
-        measured = measure(logits - balance * excess.log(), labels)
-        return measured["accuracy"] + measured["mean_recall"]
+    def log_loss(balance: float) -> float:
+        losses = functional.cross_entropy(logits.double() - balance * excess.log(), labels, reduction="none")
+        by_class = labels.bincount(weights=losses, minlength=len(counts))[counts > 0] / counts[counts > 0]
+        return torch.lerp(losses.mean(), by_class.mean(), BALANCE_WEIGHT).item()
 
-    return max(BALANCES, key=gain)
+    return min(BALANCES, key=log_loss)

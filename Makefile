@@ -42,7 +42,8 @@ export: $(VENV)/installed-mobile ## all recognisers in other formats, checked an
 	$(BIN)/python -m export.table
 
 mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
-	@$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///runs/mlflow.db} --port $(MLFLOW_PORT)
+	@mkdir -p runs
+	@$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///runs/mlflow.db} --port $(MLFLOW_PORT) --workers 1
 
 train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
 	$(BIN)/python -m training.train $(MODEL) $(ARGS)

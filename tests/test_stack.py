@@ -1,6 +1,7 @@
 """`make up`, `make down` and `make status`, as processes."""
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -34,7 +35,10 @@ def run(command: str, variables: dict[str, str]) -> subprocess.CompletedProcess:
 @pytest.fixture
 def variables(tmp_path):
     """Ports and a folder of its own; whatever a test leaves running is stopped."""
-    values = port_variables() | {"RUN_DIR": str(tmp_path / "stack")}
+    store = tmp_path / "model_store"  # with one recogniser, which starts sooner than all
+    store.mkdir()
+    shutil.copy(ROOT / "model_store" / "digits-1.0.mar", store)
+    values = port_variables() | {"RUN_DIR": str(tmp_path / "stack"), "MODEL_STORE": str(store)}
     yield values
     run("down", values)
 

@@ -64,7 +64,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the ports and RUN_DIR from environment variables.
+    """Read the ports, RUN_DIR and MODEL_STORE from environment variables.
 
     Raises:
         StackError: a port is not a number from 1 to 65535, or two are the same.
@@ -74,7 +74,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         twin = next(other for other in ports if ports[other] == port)
         if twin != name:
             raise StackError(f"{twin} and {name} are both {port}; wanted two ports")
-    return Settings(ports, Path(environment.get("RUN_DIR") or ROOT / "runs" / "stack").resolve())
+    run_dir = Path(environment.get("RUN_DIR") or ROOT / "runs" / "stack").resolve()
+    return Settings(ports, run_dir, Path(environment.get("MODEL_STORE") or ROOT / "model_store").resolve())
 
 
 def read_port(name: str, text: str) -> int:

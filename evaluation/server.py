@@ -1,4 +1,4 @@
-"""A TorchServe of one's own with one archive, for as long as a measurement takes."""
+"""A TorchServe of one's own with chosen archives, for as long as a measurement takes."""
 
 import shutil
 import tempfile
@@ -11,8 +11,8 @@ from deploy.local.stack import Stack
 
 
 @contextmanager
-def serving(archive: Path) -> Iterator[str]:
-    """Start TorchServe on free ports with this archive alone, yield its inference address, and stop it.
+def serving(*archives: Path) -> Iterator[str]:
+    """Start TorchServe on free ports with these archives alone, yield its inference address, and stop it.
 
     Raises:
         StackError: it does not start.
@@ -22,7 +22,8 @@ def serving(archive: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(dir=runs, prefix="evaluation-") as folder:
         model_store = Path(folder) / "model_store"
         model_store.mkdir()
-        shutil.copy(archive, model_store)
+        for archive in archives:
+            shutil.copy(archive, model_store)
         ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
         settings = Settings(ports, Path(folder), model_store)
         stack = Stack(settings)

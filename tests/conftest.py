@@ -9,7 +9,7 @@ import pytest
 from deploy.local import torchserve
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, read_settings
 from deploy.local.stack import Stack
-from training.data import load_characters
+from training.data import Characters, load_characters
 from training.idx import DataError
 
 
@@ -49,26 +49,27 @@ def stack(tmp_path_factory) -> Iterator[RunningStack]:
 
 
 @pytest.fixture(scope="session")
-def mnist_test():
+def mnist_test() -> Characters:
     return characters("mnist", "test")
 
 
 @pytest.fixture(scope="session")
-def mnist_train():
+def mnist_train() -> Characters:
     return characters("mnist", "train")
 
 
 @pytest.fixture(scope="session")
-def emnist_train():
-    return characters("emnist", "train")
-
-
-@pytest.fixture(scope="session")
-def emnist_test():
+def emnist_test() -> Characters:
     return characters("emnist", "test")
 
 
-def characters(data_set: str, part: str):
+@pytest.fixture(scope="session")
+def emnist_train() -> Characters:
+    return characters("emnist", "train")
+
+
+def characters(data_set: str, part: str) -> Characters:
+    """A part of a data set, or the tests that want it are skipped."""
     try:
         return load_characters(data_set, part)
     except DataError as err:

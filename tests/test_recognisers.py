@@ -11,8 +11,8 @@ import requests
 import torch
 
 from deploy.archive import pack
-from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
-from deploy.local.stack import Stack
+from deploy.local.settings import ROOT
+from evaluation.server import serving
 from handwriting.checkpoint import load_checkpoint
 from handwriting.labels import LABELS
 from tests.conftest import environment
@@ -61,17 +61,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(killed_and_resumed, tmp_p
 @pytest.fixture(scope="module")
 def server(killed_and_resumed, tmp_path_factory):
     """Address of a TorchServe with the archives of the weights just trained."""
-    folder = tmp_path_factory.mktemp("served")
-    for model in MODELS:
-        pack(killed_and_resumed / f"{model}-1.0.safetensors", folder / "model_store")
-    ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
-    settings = Settings(ports, folder, folder / "model_store")
-    stack = Stack(settings)
-    try:
-        stack.start("torchserve")
-        yield settings.url("INFERENCE_PORT")
-    finally:
-        stack.down()
+    store = tmp_path_factory.mktemp("served")
+    with serving(*(pack(killed_and_resumed / f"{model}-1.0.safetensors", store) for model in MODELS)) as url:
+        yield url
 
 
 @pytest.mark.server

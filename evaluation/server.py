@@ -31,4 +31,4 @@ def serving(*archives: Path) -> Iterator[str]:
             stack.start("torchserve")
             yield settings.url("INFERENCE_PORT")
         finally:
-            stack.down()
+            stack.stop("torchserve")

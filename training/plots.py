@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#d1d5db"
 STYLE = {
@@ -46,6 +46,11 @@ def draw_history(history: Sequence[dict[str, float]], title: str, path: Path) ->
         if known:
             panels[1].plot(epochs, [1 - value for value in held_out], color=ACCENT)
             panels[1].set(title="held-out characters read wrong", xlabel="epoch", yscale="log")
-            panels[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        for axes, formatter in zip(
+            panels, (StrMethodFormatter("{x:g}"), PercentFormatter(1, decimals=1)), strict=False
+        ):
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(formatter)
+            axes.yaxis.set_minor_formatter(NullFormatter())
 
     return draw(path, (9, 3.4), paint)

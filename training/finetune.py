@@ -123,7 +123,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of both versions' weights")
     options = parser.parse_args(arguments)
     options.version = options.version or next_version(options.weights, options.model)
-    options.device, options.teacher, options.patience = "cpu", [], 1
+    options.device, options.teacher, options.patience, options.keep = "cpu", [], 1, "last"
     return options
 
 

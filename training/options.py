@@ -45,6 +45,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patience", type=positive, default=10, help="epochs without a better held-out log loss until it stops early"
     )
+    parser.add_argument(
+        "--keep",
+        choices=("best", "last"),
+        default="best",
+        help="weights of the best epoch on held-out data, or the last",
+    )
     parser.add_argument("--limit", type=positive, help="use only the first so many training characters")
     parser.add_argument("--test-limit", type=positive, help="measure on the first so many of the test set only")
     parser.add_argument("--folds", type=int, default=0, help="instead, cross-validate with so many stratified folds")

@@ -110,9 +110,10 @@ class Trainer:
         return len(log_losses) - 1 - log_losses.index(min(log_losses)) if log_losses else 0
 
     def trained(self) -> Network:
-        """Return the network with the best averaged weights, or the last where nothing was held out, on the CPU."""
+        """Return the network with the averaged weights of the best epoch, or the last as options say, on the CPU."""
         network = copy.deepcopy(self.average.module)
-        network.load_state_dict(self.best or network.state_dict())
+        if self.best and self.options.keep == "best":
+            network.load_state_dict(self.best)
         return network.to("cpu", memory_format=torch.contiguous_format).eval()
 
     def save(self, path: Path) -> None:
@@ -157,5 +158,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
-    names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture", "sizes")
-    return {name: getattr(options, name) for name in names} | {"teacher": [str(path) for path in options.teacher]}
+    names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
+    sizes = {name: value for name, value in options.sizes.items() if name != "turns_deg"}  # for looks after training
+    teachers = [str(path) for path in options.teacher]
+    return {name: getattr(options, name) for name in names} | {"sizes": sizes, "teacher": teachers}

@@ -26,17 +26,15 @@ class Form:
         box_px: longest side of the ink box.
         by_mass: whether the centre of mass is centred, or else the middle of the ink box.
         pen_px: finer strokes are thickened to this width; most of the data set's are wider.
-        blur_px: standard deviation of a Gaussian that softens the strokes.
     """
 
     box_px: float
     by_mass: bool
     pen_px: float
-    blur_px: float
 
 
-MNIST = Form(box_px=20, by_mass=True, pen_px=2.0, blur_px=0.0)
-EMNIST = Form(box_px=24, by_mass=False, pen_px=2.2, blur_px=0.45)  # the blur gives as many grey pixels as EMNIST has
+MNIST = Form(box_px=20, by_mass=True, pen_px=2.0)
+EMNIST = Form(box_px=24, by_mass=False, pen_px=2.2)  # its soft strokes are not copied: photographs are soft enough
 
 
 def unit_frames(frames: np.ndarray) -> np.ndarray:
@@ -75,7 +73,7 @@ def to_frame(ink: np.ndarray, form: Form) -> np.ndarray:
     if side > WORKING_PX:
         glyph, side = resize(glyph, WORKING_PX / side), WORKING_PX
     glyph, side = thicken(glyph, side, form.pen_px / form.box_px)
-    return soften(place(glyph, side / form.box_px, form.by_mass), form.blur_px)
+    return place(glyph, side / form.box_px, form.by_mass)
 
 
 def ink_box(ink: np.ndarray) -> Box:
@@ -169,16 +167,6 @@ def frame_start(glyph: np.ndarray, axis: int, px_per_frame_px: float, by_mass: b
     centre = float(profile @ np.arange(len(profile))) / float(profile.sum()) + 0.5  # from an index to a coordinate
     low, high = sorted((first, end - FRAME_PX * px_per_frame_px))
     return min(max(centre - (MASS_CENTRE + 0.5) * px_per_frame_px, low), high)
-
-
-def soften(frame: np.ndarray, blur_px: float) -> np.ndarray:
-    """Blur a (28, 28) float32 frame with a Gaussian of this standard deviation; 0 leaves it as it is."""
-    if not blur_px:
-        return frame
-    distance = np.arange(FRAME_PX)[:, None] - np.arange(FRAME_PX)
-    weights = np.exp(-0.5 * (distance / blur_px) ** 2).astype(np.float32)
-    weights /= weights.sum(axis=1).max()  # of a row in the middle; beyond the frame is paper
-    return np.clip(weights @ frame @ weights.T, 0, 1)
 
 
 def extent(inked: np.ndarray, axis: int) -> tuple[int, int]:

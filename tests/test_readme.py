@@ -66,7 +66,7 @@ def test_make_up_prints_what_the_readme_shows(tmp_path):
     finally:
         subprocess.run(["make", "--no-print-directory", "down"], check=True, **make)
     shown = re.search(r"\$ make up\n(.*?)```", README, re.DOTALL)[1]
-    first_time_only = ("making", "installing", "packing")
+    first_time_only = ("making", "installing", "packed")
     assert without_numbers(done.stdout) == [
         line for line in without_numbers(shown) if not line.startswith(first_time_only)
     ]

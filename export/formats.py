@@ -10,7 +10,7 @@ from export.quiet import quiet
 from export.reader import Reader
 from export.source import Source
 
-INSTALL = "pip install '.[export]'"
+INSTALL = "pip install '.[export,mobile]'"
 INSTALL_APART = "pip install litert-torch, in an environment of its own: its requirements do not fit ours"
 
 

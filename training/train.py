@@ -99,11 +99,17 @@ def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
 
 def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
     """Say in one line each what was done beside plain training."""
+    recipe = RECIPES[options.model]
+    varied = f"augmentation: affine and elastic, by {recipe.strength:g} times the amounts in training/augment.py"
     lines = [
-        "augmentation: affine, elastic and pen width (training/augment.py)",
+        f"{varied}; bolder or finer pen for {recipe.pen_share:.0%}",
         "exponential moving average of the weights",
-        "AdamW with one cycle of the learning rate; layers in bfloat16",
+        f"AdamW, weight decay {recipe.weight_decay:g}, one cycle of the learning rate; layers in bfloat16",
     ]
+    if recipe.mixup:
+        lines.append(f"mixup of frames and labels, alpha {recipe.mixup:g}")
+    if recipe.smoothing:
+        lines.append(f"label smoothing {recipe.smoothing:g}")
     if options.teacher:
         lines.append(f"distillation: {TEACHER_SHARE:.0%} of the loss, at temperature {TEACHER_TEMPERATURE:g}")
     if held_out:

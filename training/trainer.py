@@ -13,11 +13,10 @@ from tqdm import tqdm
 from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import ModelConfig, Network, build_network
 from training.augment import augment
-from training.loss import loss_of
+from training.loss import loss_of, mix, targets_of
 from training.recipes import RECIPES
 
 GRADIENT_NORM = 1.0
-WEIGHT_DECAY = 0.02
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
 STATEFUL = ("network", "average", "optimizer", "schedule")
@@ -47,14 +46,16 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.options = options
         self.device = torch.device(options.device)
-        self.pen_share = RECIPES[options.model].pen_share
+        self.recipe = RECIPES[options.model]
         self.network = self.place(build_network(config))
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         self.teachers = [self.place(load_checkpoint(path)) for path in options.teacher]
         steps = -(-count // options.batch_size)  # an epoch; the last batch may be smaller
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps), use_buffers=True)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.lr, weight_decay=WEIGHT_DECAY)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.lr, weight_decay=self.recipe.weight_decay
+        )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=options.lr, epochs=options.epochs, steps_per_epoch=steps, pct_start=WARM_UP
         )
@@ -87,8 +88,11 @@ class Trainer:
 
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
-        varied = augment(frames, self.pen_share).contiguous(memory_format=torch.channels_last)
-        loss = loss_of(self.network, varied, labels, self.teachers)
+        recipe = self.recipe
+        varied = augment(frames, recipe.pen_share, recipe.strength)
+        targets = targets_of(labels, len(self.network.config.labels), recipe.smoothing)
+        mixed, targets = mix(varied, targets, recipe.mixup)
+        loss = loss_of(self.network, mixed.contiguous(memory_format=torch.channels_last), targets, self.teachers)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -159,6 +163,9 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
+    recipe = RECIPES[options.model]
+    from_recipe = ("pen_share", "strength", "mixup", "smoothing", "weight_decay")
     sizes = {name: value for name, value in options.sizes.items() if name != "turns_deg"}  # for looks after training
     teachers = [str(path) for path in options.teacher]
-    return {name: getattr(options, name) for name in names} | {"sizes": sizes, "teacher": teachers}
+    chosen = {name: getattr(options, name) for name in names} | {"sizes": sizes, "teacher": teachers}
+    return chosen | {name: getattr(recipe, name) for name in from_recipe}

@@ -11,7 +11,7 @@ from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
 from tests.pictures import encode, mnist_frame
 from training import train
-from training.augment import augment
+from training.augment import augment, soften
 from training.calibrate import best_balance, best_temperature, calibrate
 from training.crossval import cross_validate
 from training.data import Characters, hold_out, read_idx, to_tensors
@@ -47,6 +47,14 @@ def test_augmentation_changes_every_frame_and_none_in_place(mnist_train):
     varied = augment(frames)
     assert torch.equal(frames, before)
     assert (varied - frames).abs().amax(dim=(1, 2, 3)).min() > 0.01
+
+
+def test_softening_blurs_as_many_frames_as_asked(mnist_train):
+    frames = to_tensors(mnist_train.take(slice(0, 500)))[0]
+    torch.manual_seed(0)
+    changed = (soften(frames, 0.2) != frames).flatten(1).any(dim=1)
+    assert 60 <= changed.sum() <= 140
+    assert soften(frames, 0.0) is frames
 
 
 def test_augmentation_repeats_with_the_seed(mnist_train):

@@ -15,18 +15,21 @@ PEN_SHARE = 0.1  # share of the frames that get a bolder or a finer pen, unless 
 PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which erases a fine one
 
 
-def augment(frames: torch.Tensor, pen_share: float = PEN_SHARE, strength: float = 1.0) -> torch.Tensor:
-    """Vary pose, shape and pen of each frame at random, drawing from torch's global generator on the CPU.
+def augment(
+    frames: torch.Tensor, pen_share: float = PEN_SHARE, strength: float = 1.0, soft_share: float = 0.0
+) -> torch.Tensor:
+    """Vary pose, shape, pen and focus of each frame at random, drawing from torch's global generator on the CPU.
 
     Args:
         frames: (N, 1, 28, 28) float32 in [0, 1]; 1 is ink.
         pen_share: share of the frames that get a bolder or a finer pen.
-        strength: by what the amounts of all other variations are multiplied.
+        strength: by what the amounts of turning, stretching, slanting, shifting and warping are multiplied.
+        soft_share: share of the frames that get out of focus.
 
     Returns:
         (N, 1, 28, 28) float32 in [0, 1], new tensors.
     """
-    return vary_pen(warp(frames, strength), pen_share)
+    return soften(vary_pen(warp(frames, strength), pen_share), soft_share)
 
 
 def warp(frames: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
@@ -65,6 +68,16 @@ def vary_pen(frames: torch.Tensor, share: float) -> torch.Tensor:
     amount = torch.rand(len(frames), 1, 1, 1).to(frames) * PEN_AMOUNT
     target = torch.where(choice < share / 2, bolder, finer)
     return torch.where(choice < share, torch.lerp(frames, target, amount), frames)
+
+
+def soften(frames: torch.Tensor, share: float) -> torch.Tensor:
+    """Blur a share of the frames by up to a 3 x 3 mean, as a camera out of focus does."""
+    if not share:
+        return frames
+    blurred = functional.avg_pool2d(frames, kernel_size=3, stride=1, padding=1)
+    amount = torch.rand(len(frames), 1, 1, 1).to(frames)
+    choice = torch.rand(len(frames), 1, 1, 1).to(frames)
+    return torch.where(choice < share, torch.lerp(frames, blurred, amount), frames)
 
 
 def uniform(count: int, bound: float) -> torch.Tensor:

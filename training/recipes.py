@@ -16,7 +16,8 @@ class Recipe:
         lr: peak learning rate.
         sizes: of the network, where they differ from the architecture's own.
         pen_share: share of the frames that get a bolder or a finer pen: EMNIST's pen is bolder than most in use.
-        strength: by what the amounts of the other random variations are multiplied (training/augment.py).
+        strength: by what the amounts of turning, stretching and warping are multiplied (training/augment.py).
+        soft_share: share of the frames that get out of focus, as photographs are.
         mixup: alpha of the mixture of characters; 0 for none (training/loss.py).
         smoothing: share of the labels' probability that is spread over all classes.
         weight_decay: of AdamW.
@@ -30,6 +31,7 @@ class Recipe:
     sizes: Mapping[str, Any] = field(default_factory=dict)
     pen_share: float = 0.1
     strength: float = 1.0
+    soft_share: float = 0.0
     mixup: float = 0.0
     smoothing: float = 0.0
     weight_decay: float = 0.02
@@ -49,6 +51,7 @@ RECIPES = {
         sizes={"dropout": 0.4, "turns_deg": [6, -6]},
         pen_share=0.3,
         strength=1.25,
+        soft_share=0.2,
         mixup=0.3,
         smoothing=0.1,
         weight_decay=0.05,

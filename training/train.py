@@ -102,7 +102,7 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
     recipe = RECIPES[options.model]
     varied = f"augmentation: affine and elastic, by {recipe.strength:g} times the amounts in training/augment.py"
     lines = [
-        f"{varied}; bolder or finer pen for {recipe.pen_share:.0%}",
+        f"{varied}; bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
         "exponential moving average of the weights",
         f"AdamW, weight decay {recipe.weight_decay:g}, one cycle of the learning rate; layers in bfloat16",
     ]

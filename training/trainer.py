@@ -89,7 +89,7 @@ class Trainer:
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
         recipe = self.recipe
-        varied = augment(frames, recipe.pen_share, recipe.strength)
+        varied = augment(frames, recipe.pen_share, recipe.strength, recipe.soft_share)
         targets = targets_of(labels, len(self.network.config.labels), recipe.smoothing)
         mixed, targets = mix(varied, targets, recipe.mixup)
         loss = loss_of(self.network, mixed.contiguous(memory_format=torch.channels_last), targets, self.teachers)
@@ -164,7 +164,7 @@ def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
     recipe = RECIPES[options.model]
-    from_recipe = ("pen_share", "strength", "mixup", "smoothing", "weight_decay")
+    from_recipe = ("pen_share", "strength", "soft_share", "mixup", "smoothing", "weight_decay")
     sizes = {name: value for name, value in options.sizes.items() if name != "turns_deg"}  # for looks after training
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": sizes, "teacher": teachers}

@@ -126,6 +126,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--exports", type=Path, default=Path("runs/exports"), help="folder for the exports")
     options = parser.parse_args(arguments)
     options.device, options.patience, options.keep = "cpu", options.epochs, "best"
+    options.recipe = RECIPES[options.model]
     options.teacher = [options.weights / f"{options.model}-{options.version}.safetensors"]
     return options
 

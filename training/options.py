@@ -22,7 +22,7 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
     add_network_options(parser)
     add_place_options(parser)
     options = parser.parse_args(arguments)
-    recipe = RECIPES[options.model]
+    options.recipe = recipe = RECIPES[options.model]
     for name in ("epochs", "batch_size", "lr", "architecture"):
         if getattr(options, name) is None:
             setattr(options, name, getattr(recipe, name))

@@ -9,26 +9,20 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from handwriting.checkpoint import CheckpointError, save_checkpoint
-from handwriting.labels import NORMAL_FORMS, spellings
-from handwriting.networks import Network
-from training.calibrate import calibrate
-from training.card import commit, read_card, write_card
+from handwriting.checkpoint import CheckpointError
+from handwriting.labels import NORMAL_FORMS
+from training.card import commit
 from training.crossval import cross_validate
-from training.data import TITLES, Characters, hold_out, load_characters, to_tensors
-from training.fit import config_of, describe, fit, score
+from training.data import hold_out, load_characters
+from training.finish import finish, run_folder
+from training.fit import config_of, fit
 from training.idx import DataError
-from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
 from training.options import parse
-from training.plots import draw_history
-from training.recipes import RECIPES
-from training.score import score_frames
-from training.tracking import Tracker, tracked
+from training.tracking import tracked
 from training.trainer import Trainer, setup
 
 
@@ -46,78 +40,6 @@ def train(options: argparse.Namespace) -> Path:
         trainer.run_id = tracker.run_id
         fit(trainer, training, held_out, tracker, state)
         return finish(trainer, training, held_out, tracker, code)
-
-
-def run_folder(options: argparse.Namespace) -> Path:
-    """Folder of a run's state and chart."""
-    return options.runs / "train" / options.model
-
-
-def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
-    """Calibrate the weights, measure them, write them with their card, and return their path."""
-    options, data_set = trainer.options, NORMAL_FORMS[trainer.options.model]
-    network = trainer.trained()
-    if len(held_out):
-        frames, labels = to_tensors(held_out)
-        excess = excess_of(training, network.config.labels) if RECIPES[options.model].balanced else None
-        calibrate(network, score_frames(network, frames), labels, excess)
-    weights = options.weights / f"{options.model}-{options.version}.safetensors"
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(network, weights)
-    test = load_characters(data_set, "test").take(slice(options.test_limit))
-    metrics = [{"set": TITLES[data_set, "test"], "n": len(test), **score(network, test)}]
-    if len(held_out):
-        title = f"{TITLES[data_set, 'train']}, held out"
-        metrics.append({"set": title, "n": len(held_out), **score(network, held_out)})
-    run = {
-        "version": options.version,
-        "seed": options.seed,
-        "epochs": len(trainer.history),
-        "commit": code,
-        "methods": methods(network, options, len(held_out)),
-        "teachers": [read_card(path) for path in options.teacher],
-        "history": trainer.history,
-    }
-    card = write_card(weights, network, dict(training.files) | dict(test.files), run, metrics)
-    chart = draw_history(trainer.history, f"{options.model} {options.version}", run_folder(options) / "history.png")
-    tracker.log_results({f"test_{name}": metrics[0][name] for name in ("accuracy", "log_loss")}, [weights, card, chart])
-    for metric in metrics:
-        print(f"{metric['set']} ({metric['n']:,}): {describe(metric)}")
-    return weights
-
-
-def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
-    """Compare the classes' shares with what they were if every letter and digit, in either case, were as common.
-
-    Returns:
-        (classes,) float32 above 0; 1 where a class is as common as it should be.
-    """
-    counts = torch.from_numpy(characters.labels).bincount(minlength=len(names)) + 1  # none of them 0
-    wanted = torch.tensor([spellings(name) for name in names])
-    return counts / counts.sum() / (wanted / wanted.sum())
-
-
-def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
-    """Say in one line each what was done beside plain training."""
-    recipe = RECIPES[options.model]
-    varied = f"augmentation: affine and elastic, by {recipe.strength:g} times the amounts in training/augment.py"
-    lines = [
-        f"{varied}; bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
-        "exponential moving average of the weights",
-        f"AdamW, weight decay {recipe.weight_decay:g}, one cycle of the learning rate; layers in bfloat16",
-    ]
-    if recipe.mixup:
-        lines.append(f"mixup of frames and labels, alpha {recipe.mixup:g}")
-    if recipe.smoothing:
-        lines.append(f"label smoothing {recipe.smoothing:g}")
-    if options.teacher:
-        lines.append(f"distillation: {TEACHER_SHARE:.0%} of the loss, at temperature {TEACHER_TEMPERATURE:g}")
-    if held_out:
-        lines.append(f"temperature {network.config.temperature:.3f}, fitted on {held_out:,} held-out characters")
-    if network.config.balance:
-        mixture = "over an even mixture of characters"
-        lines.append(f"logits less {network.config.balance:g} times the log of the class's excess {mixture}")
-    return lines
 
 
 def main() -> int:

@@ -14,7 +14,6 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import ModelConfig, Network, build_network
 from training.augment import augment
 from training.loss import loss_of, mix, targets_of
-from training.recipes import RECIPES
 
 GRADIENT_NORM = 1.0
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
@@ -38,7 +37,7 @@ class Trainer:
         """Prepare a run.
 
         Args:
-            options: of the command line.
+            options: of the command line, with the recipe.
             config: of the network.
             count: characters that an epoch goes through.
             start: network whose weights to go on from, instead of random ones.
@@ -46,7 +45,7 @@ class Trainer:
         torch.manual_seed(options.seed)
         self.options = options
         self.device = torch.device(options.device)
-        self.recipe = RECIPES[options.model]
+        self.recipe = options.recipe
         self.network = self.place(build_network(config))
         if start is not None:
             self.network.load_state_dict(start.state_dict())
@@ -163,9 +162,8 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
-    recipe = RECIPES[options.model]
     from_recipe = ("pen_share", "strength", "soft_share", "mixup", "smoothing", "weight_decay")
     sizes = {name: value for name, value in options.sizes.items() if name != "turns_deg"}  # for looks after training
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": sizes, "teacher": teachers}
-    return chosen | {name: getattr(recipe, name) for name in from_recipe}
+    return chosen | {name: getattr(options.recipe, name) for name in from_recipe}

@@ -1,6 +1,7 @@
 """From picture to network input: the one implementation that training, handlers and dashboard share.
 
-bytes -> `read_picture` -> grey values -> `to_ink`, `drop_strays` -> ink -> `to_frame` -> the frame that a network sees.
+bytes -> `read_picture` -> grey values -> `to_ink`, `lift_rule`, `drop_strays` -> ink -> `to_frame` -> the frame that a
+network sees.
 """
 
 import numpy as np
@@ -10,6 +11,7 @@ from handwriting.preprocess.decode import FORMATS, MAX_BYTES, MAX_MEGAPIXELS, Pi
 from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, to_frame, unit_frames
 from handwriting.preprocess.ink import MIN_CONTRAST, to_ink
 from handwriting.preprocess.paper import border_of
+from handwriting.preprocess.rules import lift_rule
 from handwriting.preprocess.strays import drop_strays
 
 __all__ = [
@@ -61,7 +63,7 @@ def normal_form(picture: Picture, form: str) -> np.ndarray:
         InvalidImage: blank, a speck, or all ink.
     """
     if not is_finished_frame(picture):
-        return to_frame(drop_strays(to_ink(picture.grey)), FORMS[form])
+        return to_frame(drop_strays(lift_rule(to_ink(picture.grey))), FORMS[form])
     if picture.grey.max() < MIN_CONTRAST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
     return picture.grey

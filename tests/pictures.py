@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw
 
 from handwriting.preprocess import picture_frame
 
@@ -45,6 +45,15 @@ def photographed(drawing: Image.Image, seed: int) -> Image.Image:
     light = np.linspace(0.85, 0.5, width) * np.linspace(1, 0.85, height)[:, None]
     grain = np.random.default_rng(seed).normal(0, 0.015, grey.shape)
     return Image.fromarray((np.clip(light * (0.25 + 0.75 * grey) + grain, 0, 1) * 255).astype(np.uint8))
+
+
+def on_ruled_paper(frame: np.ndarray) -> Image.Image:
+    """A frame in dark ink, 150 px high, that stands on a grey line across a page of 400 x 400 px."""
+    page = small_on_page(frame)
+    foot = np.flatnonzero((np.asarray(page) < 100).any(axis=1))[-1]
+    line = Image.new("L", page.size, 255)
+    ImageDraw.Draw(line).line((0, foot - 4, page.width, foot), fill=150, width=3)
+    return ImageChops.darker(page, line)
 
 
 def tightly_cropped(frame: np.ndarray) -> Image.Image:

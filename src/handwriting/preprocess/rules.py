@@ -45,12 +45,13 @@ def find_line(ink: np.ndarray) -> tuple[float, float] | None:
     """
     factor = min(1.0, COARSE_PX / max(ink.shape))
     height, width = (max(round(side * factor), 1) for side in ink.shape)
-    small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
+    tall = cv2.dilate(ink, np.ones((round(1 / factor), 1)))  # so that reduction leaves enough of a fine line
+    small = cv2.resize(tall, (width, height), interpolation=cv2.INTER_AREA)
     columns = np.arange(width)
     shifts = np.rint(SLOPES[:, None] * (columns - width / 2)).astype(int)
     rows = np.clip(np.arange(height)[:, None] + shifts[:, None], 0, height - 1)
     levelled = small[rows, columns]  # (slopes, H, W)
-    across = (levelled > FAINT * factor).mean(axis=2) >= ACROSS  # a line thinner than a pixel fades in reduction
+    across = (levelled > FAINT / 2).mean(axis=2) >= ACROSS  # a line may lie half in one row, half in the next
     if not across.any():
         return None
     which, row = np.unravel_index((levelled.mean(axis=2) * across).argmax(), across.shape)

@@ -100,6 +100,9 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
         lines.append(f"mixup of frames and labels, alpha {recipe.mixup:g}")
     if recipe.smoothing:
         lines.append(f"label smoothing {recipe.smoothing:g}")
+    if recipe.turns_deg:
+        turns = " and ".join(f"{angle:g}" for angle in recipe.turns_deg)
+        lines.append(f"logits are the mean of {len(recipe.turns_deg) + 1} looks: upright, turned by {turns} degrees")
     if options.teacher:
         lines.append(f"distillation: {TEACHER_SHARE:.0%} of the loss, at temperature {TEACHER_TEMPERATURE:g}")
     if held_out:

@@ -21,6 +21,7 @@ def config_of(options: argparse.Namespace) -> ModelConfig:
         labels=LABELS[options.model],
         normal_form=NORMAL_FORMS[options.model],
         sizes=options.sizes,
+        turns_deg=options.recipe.turns_deg,
     )
 
 

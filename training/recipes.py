@@ -1,6 +1,6 @@
 """How each recogniser is made, unless the command line says otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ class Recipe:
         batch_size: characters a step.
         lr: peak learning rate.
         sizes: of the network, where they differ from the architecture's own.
+        turns_deg: angles at which the trained network looks at a frame, beside upright.
         pen_share: share of the frames that get a bolder or a finer pen: EMNIST's pen is bolder than most in use.
         strength: by what the amounts of turning, stretching and warping are multiplied (training/augment.py).
         soft_share: share of the frames that get out of focus, as photographs are.
@@ -29,6 +30,7 @@ class Recipe:
     batch_size: int
     lr: float
     sizes: Mapping[str, Any] = field(default_factory=dict)
+    turns_deg: Sequence[float] = ()
     pen_share: float = 0.1
     strength: float = 1.0
     soft_share: float = 0.0
@@ -39,7 +41,7 @@ class Recipe:
 
 
 RECIPES = {
-    "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3),
+    "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3, turns_deg=(6, -6)),
     "digits-tiny": Recipe("TinyNet", epochs=40, batch_size=128, lr=1e-2),
     "lenet5": Recipe("LeNet5", epochs=40, batch_size=128, lr=5e-3),
     # on a tenth of EMNIST it learns the labels' mistakes by heart within ten epochs, unless it is held back
@@ -48,7 +50,8 @@ RECIPES = {
         epochs=24,
         batch_size=256,
         lr=3e-3,
-        sizes={"dropout": 0.4, "turns_deg": [6, -6]},
+        sizes={"dropout": 0.4},
+        turns_deg=(6, -6),
         pen_share=0.3,
         strength=1.25,
         soft_share=0.2,

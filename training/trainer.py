@@ -163,7 +163,6 @@ def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
     from_recipe = ("pen_share", "strength", "soft_share", "mixup", "smoothing", "weight_decay")
-    sizes = {name: value for name, value in options.sizes.items() if name != "turns_deg"}  # for looks after training
     teachers = [str(path) for path in options.teacher]
-    chosen = {name: getattr(options, name) for name in names} | {"sizes": sizes, "teacher": teachers}
+    chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
     return chosen | {name: getattr(options.recipe, name) for name in from_recipe}

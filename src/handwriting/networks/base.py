@@ -1,11 +1,13 @@
 """What all networks share: a config to rebuild them by, blocks to build them from, and a last layer by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
+
+from handwriting.networks.looks import sample, turned_grids
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class ModelConfig:
         labels: one label for each output, in order.
         normal_form: which normal form of `handwriting.preprocess` the network was trained on.
         sizes: keyword arguments of the architecture; it has its own defaults for those not given.
+        turns_deg: a trained network also looks at the frame turned by these angles; logits are the mean of all looks.
         temperature: by what the trained logits were divided to calibrate the probabilities; the weights include it.
         balance: by which power of the classes' excess in the training data over an even mixture of characters the
             probabilities were divided; the weights include it.
@@ -28,12 +31,15 @@ class ModelConfig:
     labels: tuple[str, ...]
     normal_form: str = "mnist"
     sizes: Mapping[str, Any] = field(default_factory=dict)
+    turns_deg: Sequence[float] = ()
     temperature: float = 1.0
     balance: float = 0.0
 
 
 class Network(nn.Module):
     """Turns (N, 1, 28, 28) float32 frames in [0, 1], 1 is ink, into (N, labels) float32 logits.
+
+    An architecture says in `score` how it does so at one look.
 
     Attributes:
         config: what it was made from.
@@ -45,6 +51,18 @@ class Network(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.register_buffer("grids", turned_grids(config.turns_deg) if config.turns_deg else None, persistent=False)
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """Score frames: as they are in training, and else from all sides."""
+        if self.training or self.grids is None:
+            return self.score(frames)
+        turned = [sample(frames, grid) for grid in self.grids]
+        return torch.stack([self.score(each) for each in (frames, *turned)]).mean(dim=0)
+
+    def score(self, frames: torch.Tensor) -> torch.Tensor:
+        """Turn (N, 1, 28, 28) frames into (N, labels) logits at one look."""
+        raise NotImplementedError
 
     @torch.no_grad()
     def rescale_logits(self, factor: float, offsets: torch.Tensor) -> None:

@@ -41,7 +41,7 @@ class ConvNet(Network):
         self.classifier = nn.Sequential(*layers)
         self.output = nn.Linear(features, len(config.labels))
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.blocks(frames)  # (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 128, 3, 3)
         return self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> 128 -> labels

@@ -28,7 +28,7 @@ class LeNet5(Network):
         )
         self.output = nn.Linear(84, len(config.labels))
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.features(frames)  # (N, 6, 14, 14) -> (N, 16, 5, 5)
         return self.output(self.classifier(features.flatten(1)))  # (N, 400) -> 120 -> 84 -> labels

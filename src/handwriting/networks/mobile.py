@@ -67,7 +67,7 @@ class MobileNet(Network):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(before, len(config.labels))
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.features(frames)  # (N, 16, 28, 28) -> (N, 32, 14, 14) -> (N, 64, 7, 7)
         return self.output(self.dropout(functional.adaptive_avg_pool2d(features, 1).flatten(1)))

@@ -1,14 +1,11 @@
 """ResidualNet: the largest network, for many classes and for teaching smaller ones."""
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from handwriting.networks.base import ModelConfig, Network, conv_bn, conv_bn_relu
-from handwriting.preprocess import FRAME_PX
 
 
 class ResidualBlock(nn.Module):
@@ -35,17 +32,15 @@ class ResidualNet(Network):
         blocks: residual blocks in each stage.
         hidden: width of the fully connected layer before the output.
         dropout: probability of dropping an input of the fully connected layers in training.
-        turns_deg: once trained, it also looks at the frame turned by these angles; logits are the mean of all looks.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the sizes of a network
+    def __init__(
         self,
         config: ModelConfig,
         channels: Sequence[int] = (32, 64, 128),
         blocks: Sequence[int] = (0, 1, 1),
         hidden: int = 256,
         dropout: float = 0.3,
-        turns_deg: Sequence[float] = (),
     ) -> None:
         super().__init__(config)
         layers: list[nn.Module] = []
@@ -58,29 +53,8 @@ class ResidualNet(Network):
             nn.Dropout(dropout), nn.Linear(before * 3 * 3, hidden), nn.ReLU(), nn.Dropout(dropout)
         )
         self.output = nn.Linear(hidden, len(config.labels))
-        grids = [turned_grid(angle) for angle in turns_deg]
-        self.register_buffer("grids", torch.stack(grids) if grids else None, persistent=False)
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
-        if self.training or self.grids is None:
-            return self.look(frames)
-        turned = [sample(frames, grid) for grid in self.grids]
-        return torch.stack([self.look(each) for each in (frames, *turned)]).mean(dim=0)
-
-    def look(self, frames: torch.Tensor) -> torch.Tensor:
-        """Score frames as they are."""
         features = self.stages(frames)  # (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 128, 3, 3)
         return self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> labels
-
-
-def turned_grid(angle_deg: float) -> torch.Tensor:
-    """Make the (28, 28, 2) float32 grid that turns a frame about its middle."""
-    cos, sin = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
-    turn = torch.tensor([[[cos, -sin, 0.0], [sin, cos, 0.0]]])
-    return functional.affine_grid(turn, [1, 1, FRAME_PX, FRAME_PX], align_corners=False)[0]
-
-
-def sample(frames: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    """Resample each frame at the points of one grid; beyond the frame is paper."""
-    return functional.grid_sample(frames, grid.expand(len(frames), -1, -1, -1), align_corners=False)

@@ -28,7 +28,7 @@ class TinyNet(Network):
         self.features = nn.Sequential(*layers[:-1])  # nothing is pooled after the last stage
         self.output = nn.Conv2d(before, len(config.labels), kernel_size=1)
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         scores = self.output(self.features(frames))  # (N, labels, 7, 7)
         return functional.adaptive_avg_pool2d(scores, 1).flatten(1)

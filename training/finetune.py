@@ -6,7 +6,6 @@ what both read right: of the original test set, and of drawings that were kept a
 """
 
 import argparse
-import dataclasses
 import re
 import sys
 from pathlib import Path
@@ -124,8 +123,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of both versions' weights")
     options = parser.parse_args(arguments)
     options.version = options.version or next_version(options.weights, options.model)
-    # the weights go on from calibrated ones: blended characters and smoothed labels would make them too modest
-    options.recipe = dataclasses.replace(RECIPES[options.model], mixup=0.0, smoothing=0.0)
+    options.recipe = RECIPES[options.model]
     options.device, options.teacher, options.patience, options.keep = "cpu", [], 1, "last"
     return options
 

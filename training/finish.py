@@ -90,16 +90,12 @@ def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
 def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
     """Say in one line each what was done beside plain training."""
     recipe = options.recipe
-    varied = f"augmentation: affine and elastic, by {recipe.strength:g} times the amounts in training/augment.py"
     lines = [
-        f"{varied}; bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
+        "augmentation: affine and elastic (training/augment.py); "
+        f"bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
         "exponential moving average of the weights",
         f"AdamW, weight decay {recipe.weight_decay:g}, one cycle of the learning rate; layers in bfloat16",
     ]
-    if recipe.mixup:
-        lines.append(f"mixup of frames and labels, alpha {recipe.mixup:g}")
-    if recipe.smoothing:
-        lines.append(f"label smoothing {recipe.smoothing:g}")
     if recipe.turns_deg:
         turns = " and ".join(f"{angle:g}" for angle in recipe.turns_deg)
         lines.append(f"logits are the mean of {len(recipe.turns_deg) + 1} looks: upright, turned by {turns} degrees")

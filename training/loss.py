@@ -11,21 +11,21 @@ TEACHER_TEMPERATURE = 3.0  # softens the teachers' probabilities, so that the le
 
 
 def loss_of(
-    network: nn.Module, frames: torch.Tensor, targets: torch.Tensor, teachers: Sequence[nn.Module]
+    network: nn.Module, frames: torch.Tensor, labels: torch.Tensor, teachers: Sequence[nn.Module]
 ) -> torch.Tensor:
     """Compare a network's logits with the labels, and with what its teachers say of the same frames.
 
     Args:
         network: the student, or alone.
         frames: (N, 1, 28, 28) float32 in [0, 1].
-        targets: (N, labels) float32, probabilities of each label.
+        labels: (N,) int64.
         teachers: networks in evaluation mode, may be none.
 
     Returns:
         () float32.
     """
     logits = run_in_bfloat16(network, frames)
-    loss = functional.cross_entropy(logits, targets)
+    loss = functional.cross_entropy(logits, labels)
     if not teachers:
         return loss
     with torch.no_grad():
@@ -54,31 +54,3 @@ def distillation_loss(logits: torch.Tensor, taught: Sequence[torch.Tensor]) -> t
     soft = torch.stack([(each / TEACHER_TEMPERATURE).softmax(dim=1) for each in taught]).mean(dim=0)
     student = (logits / TEACHER_TEMPERATURE).log_softmax(dim=1)
     return functional.kl_div(student, soft, reduction="batchmean") * TEACHER_TEMPERATURE**2
-
-
-def targets_of(labels: torch.Tensor, classes: int, smoothing: float) -> torch.Tensor:
-    """Turn labels into probabilities, of which a share is spread evenly over all classes.
-
-    Returns:
-        (N, classes) float32 that add up to 1.
-
-    Source: Szegedy et al. 2016, "Rethinking the inception architecture for computer vision", section 7.
-    """
-    return functional.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
-
-
-def mix(frames: torch.Tensor, targets: torch.Tensor, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Blend each frame of a batch with another one, and their labels' probabilities alike.
-
-    Args:
-        frames: (N, 1, 28, 28) float32.
-        targets: (N, labels) float32.
-        alpha: of the beta distribution of the blend's share, drawn once a batch; 0 for no blending.
-
-    Source: Zhang, Cisse, Dauphin and Lopez-Paz 2018, "mixup: beyond empirical risk minimization", section 2.
-    """
-    if not alpha:
-        return frames, targets
-    share = torch.distributions.Beta(alpha, alpha).sample().to(frames)
-    others = torch.randperm(len(frames))
-    return torch.lerp(frames, frames[others], share), torch.lerp(targets, targets[others], share)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import ModelConfig, Network, build_network
 from training.augment import augment
-from training.loss import loss_of, mix, targets_of
+from training.loss import loss_of
 
 GRADIENT_NORM = 1.0
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
@@ -88,10 +88,8 @@ class Trainer:
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
         recipe = self.recipe
-        varied = augment(frames, recipe.pen_share, recipe.strength, recipe.soft_share)
-        targets = targets_of(labels, len(self.network.config.labels), recipe.smoothing)
-        mixed, targets = mix(varied, targets, recipe.mixup)
-        loss = loss_of(self.network, mixed.contiguous(memory_format=torch.channels_last), targets, self.teachers)
+        varied = augment(frames, recipe.pen_share, recipe.soft_share).contiguous(memory_format=torch.channels_last)
+        loss = loss_of(self.network, varied, labels, self.teachers)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -162,7 +160,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
-    from_recipe = ("pen_share", "strength", "soft_share", "mixup", "smoothing", "weight_decay")
+    from_recipe = ("pen_share", "soft_share", "weight_decay")
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
     return chosen | {name: getattr(options.recipe, name) for name in from_recipe}

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -78,3 +80,18 @@ def test_a_pickle_is_not_loaded(tmp_path):
     torch.save({"weights": torch.zeros(3)}, path)
     with pytest.raises(CheckpointError):
         load_checkpoint(path)
+
+
+def test_a_trained_network_takes_the_mean_of_its_looks_and_one_in_training_looks_once():
+    torch.manual_seed(0)
+    plain = build_network(CONFIG).eval()
+    turned = build_network(dataclasses.replace(CONFIG, turns_deg=(90, -90)))
+    turned.load_state_dict(plain.state_dict())
+    frames = torch.rand(3, 1, 28, 28)
+    looks = [plain(frames), plain(frames.rot90(1, (2, 3))), plain(frames.rot90(-1, (2, 3)))]
+    torch.testing.assert_close(turned.eval()(frames), torch.stack(looks).mean(dim=0), rtol=1e-3, atol=1e-4)
+    turned.train()
+    torch.manual_seed(1)
+    once = turned(frames)
+    torch.manual_seed(1)
+    torch.testing.assert_close(once, turned.score(frames))

@@ -32,7 +32,7 @@ def load_checkpoint(path: Path) -> Network:
         with safe_open(path, framework="pt") as file:
             fields = json.loads((file.metadata() or {})["config"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        fields["labels"] = tuple(fields["labels"])
+        fields |= {name: tuple(fields.get(name, ())) for name in ("labels", "turns_deg")}  # JSON has lists only
         network = build_network(ModelConfig(**fields))
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as err:

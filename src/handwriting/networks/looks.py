@@ -28,4 +28,4 @@ def sample(frames: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     Returns:
         (N, 1, 28, 28) float32.
     """
-    return functional.grid_sample(frames, grid.expand(len(frames), -1, -1, -1), align_corners=False)
+    return functional.grid_sample(frames, grid.expand(frames.shape[0], -1, -1, -1), align_corners=False)

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import json
 
@@ -21,7 +22,7 @@ from training.loss import distillation_loss
 from training.options import parse
 from training.score import measure
 from training.tracking import Tracker, store_uri
-from training.trainer import Trainer
+from training.trainer import CALM_STRENGTH, Trainer
 
 
 def test_training_and_serving_see_the_same_tensor_for_the_same_digit(mnist_train):
@@ -53,6 +54,25 @@ def test_augmented_frames_are_about_as_sharp_as_real_ones(mnist_train):
     frames = to_tensors(mnist_train.take(slice(0, 500)))[0]
     steps = [each.diff(dim=-1).square().sum() / each.square().sum() for each in (augment(frames, 0.0), frames)]
     assert steps[0] > 0.85 * steps[1]
+
+
+def test_less_strength_leaves_frames_nearer_to_what_they_were(mnist_train):
+    frames = to_tensors(mnist_train.take(slice(0, 200)))[0]
+    torch.manual_seed(0)
+    changes = [(augment(frames, strength=strength) - frames).abs().mean() for strength in (1.0, 0.5, 0.0)]
+    assert changes[0] > 1.3 * changes[1]
+    assert changes[2] < 1e-3
+
+
+def test_frames_are_varied_less_in_the_last_epochs_where_the_recipe_says_so(tmp_path):
+    options = parse(arguments(tmp_path, "--epochs", "10"), None)
+    options.recipe = dataclasses.replace(options.recipe, calm_share=0.3)
+    trainer = Trainer(options, config_of(options), 100)
+    strengths = []
+    for _ in range(10):
+        strengths.append(trainer.strength())
+        trainer.end_epoch({"loss": 1.0})
+    assert strengths == [1.0] * 7 + [CALM_STRENGTH] * 3
 
 
 def test_softening_blurs_as_many_frames_as_asked(mnist_train):

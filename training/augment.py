@@ -15,21 +15,24 @@ PEN_SHARE = 0.1  # share of the frames that get a bolder or a finer pen, unless 
 PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which erases a fine one
 
 
-def augment(frames: torch.Tensor, pen_share: float = PEN_SHARE, soft_share: float = 0.0) -> torch.Tensor:
+def augment(
+    frames: torch.Tensor, pen_share: float = PEN_SHARE, soft_share: float = 0.0, strength: float = 1.0
+) -> torch.Tensor:
     """Vary pose, shape, pen and focus of each frame at random, drawing from torch's global generator on the CPU.
 
     Args:
         frames: (N, 1, 28, 28) float32 in [0, 1]; 1 is ink.
         pen_share: share of the frames that get a bolder or a finer pen.
         soft_share: share of the frames that get out of focus.
+        strength: by what all amounts and shares are multiplied.
 
     Returns:
         (N, 1, 28, 28) float32 in [0, 1], new tensors.
     """
-    return soften(vary_pen(warp(frames), pen_share), soft_share)
+    return soften(vary_pen(warp(frames, strength), strength * pen_share), strength * soft_share)
 
 
-def warp(frames: torch.Tensor) -> torch.Tensor:
+def warp(frames: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
     """Apply a random affine and elastic transformation to each frame, in one interpolation.
 
     Source: Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural networks applied to
@@ -39,20 +42,21 @@ def warp(frames: torch.Tensor) -> torch.Tensor:
     """
     count, _, side, _ = frames.shape
     half = side / 2  # pixels per unit of grid_sample's coordinates
-    affine = random_affine(count, half).to(frames)
+    affine = random_affine(count, half, strength).to(frames)
     grid = functional.affine_grid(affine, list(frames.shape), align_corners=False)
-    control = torch.randn(count, 2, WARP_GRID, WARP_GRID).to(frames) * (WARP_PX / half)
+    control = torch.randn(count, 2, WARP_GRID, WARP_GRID).to(frames) * (strength * WARP_PX / half)
     field = functional.interpolate(control, size=(side, side), mode="bicubic", align_corners=True)
     return functional.grid_sample(frames, grid + field.permute(0, 2, 3, 1), "bicubic", align_corners=False).clamp_(0, 1)
 
 
-def random_affine(count: int, half: float) -> torch.Tensor:
+def random_affine(count: int, half: float, strength: float) -> torch.Tensor:
     """Draw (count, 2, 3) float32 affine matrices: stretch, slant, rotate, shift."""
-    angle = uniform(count, math.radians(ROTATION_DEG))
+    angle = uniform(count, strength * math.radians(ROTATION_DEG))
     cos, sin = torch.cos(angle), torch.sin(angle)
-    width, height = 1 + uniform(count, SCALE), 1 + uniform(count, SCALE)
-    slant = uniform(count, SHEAR)
-    shift_x, shift_y = uniform(count, SHIFT_PX / half), uniform(count, SHIFT_PX / half)
+    width, height = 1 + uniform(count, strength * SCALE), 1 + uniform(count, strength * SCALE)
+    slant = uniform(count, strength * SHEAR)
+    shift = strength * SHIFT_PX / half
+    shift_x, shift_y = uniform(count, shift), uniform(count, shift)
     top = torch.stack([cos * width, (cos * slant - sin) * height, shift_x], dim=1)
     bottom = torch.stack([sin * width, (sin * slant + cos) * height, shift_y], dim=1)
     return torch.stack([top, bottom], dim=1)

@@ -17,7 +17,7 @@ from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
 from training.plots import draw_history
 from training.score import score_frames
 from training.tracking import Tracker
-from training.trainer import Trainer
+from training.trainer import CALM_STRENGTH, Trainer
 
 
 def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
@@ -96,6 +96,10 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
         "exponential moving average of the weights",
         f"AdamW, weight decay {recipe.weight_decay:g}, one cycle of the learning rate; layers in bfloat16",
     ]
+    if recipe.calm_share:
+        lines.append(
+            f"frames varied by {CALM_STRENGTH:g} times as much in the last {recipe.calm_share:.0%} of the epochs"
+        )
     if recipe.turns_deg:
         turns = " and ".join(f"{angle:g}" for angle in recipe.turns_deg)
         lines.append(f"logits are the mean of {len(recipe.turns_deg) + 1} looks: upright, turned by {turns} degrees")

@@ -17,6 +17,7 @@ from training.loss import loss_of
 
 GRADIENT_NORM = 1.0
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
+CALM_STRENGTH = 0.5  # of the variation of frames in the last epochs, where the recipe has some
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
 STATEFUL = ("network", "average", "optimizer", "schedule")
 
@@ -88,7 +89,9 @@ class Trainer:
     def step(self, frames: torch.Tensor, labels: torch.Tensor) -> float:
         """Take one optimiser step on a batch, and return its loss."""
         recipe = self.recipe
-        varied = augment(frames, recipe.pen_share, recipe.soft_share).contiguous(memory_format=torch.channels_last)
+        varied = augment(frames, recipe.pen_share, recipe.soft_share, self.strength()).contiguous(
+            memory_format=torch.channels_last
+        )
         loss = loss_of(self.network, varied, labels, self.teachers)
         self.optimizer.zero_grad()
         loss.backward()
@@ -97,6 +100,11 @@ class Trainer:
         self.schedule.step()
         self.average.update_parameters(self.network)
         return loss.item()
+
+    def strength(self) -> float:
+        """How much frames are varied in this epoch."""
+        calm = len(self.history) >= (1 - self.recipe.calm_share) * self.options.epochs
+        return CALM_STRENGTH if calm else 1.0
 
     def end_epoch(self, row: dict[str, float]) -> None:
         """Note an epoch's figures, and its weights if they are the best on held-out characters."""
@@ -160,7 +168,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
-    from_recipe = ("pen_share", "soft_share", "weight_decay")
+    from_recipe = ("pen_share", "soft_share", "weight_decay", "calm_share")
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
     return chosen | {name: getattr(options.recipe, name) for name in from_recipe}

@@ -163,6 +163,20 @@ def test_a_state_of_other_options_is_not_resumed(mnist_train, tmp_path):
         run_training(tmp_path, "--epochs", "2", "--resume")
 
 
+def test_a_run_goes_on_from_given_weights_and_its_card_says_so(mnist_train, tmp_path):
+    run_training(tmp_path, "--epochs", "2", "--version", "1.0")
+    first = tmp_path / "weights" / "digits-1.0.safetensors"
+    run_training(tmp_path, "--epochs", "1", "--version", "1.1", "--start", str(first), "--lr", "1e-4")
+    cards = [json.loads((tmp_path / "weights" / f"digits-{version}.json").read_text()) for version in ("1.0", "1.1")]
+    assert cards[1]["start"]["sha256"] == cards[0]["sha256"]
+    assert cards[1]["history"][0]["loss"] < cards[0]["history"][0]["loss"]
+
+
+def test_weights_of_another_network_are_no_start(mnist_train, tmp_path):
+    with pytest.raises(ValueError, match="TinyNet"):
+        run_training(tmp_path, "--start", "weights/digits-tiny-1.0.safetensors")
+
+
 def test_a_students_card_carries_its_teachers(mnist_train, tmp_path):
     run_training(tmp_path / "teacher", "--epochs", "1", "--architecture", "LeNet5")
     teacher = tmp_path / "teacher" / "weights" / "digits-1.0.safetensors"

@@ -48,6 +48,7 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
         "epochs": len(trainer.history),
         "commit": code,
         "methods": methods(network, options, len(held_out)),
+        **({"start": read_card(options.start)} if options.start else {}),
         "teachers": [read_card(path) for path in options.teacher],
         "history": trainer.history,
     }

@@ -1,6 +1,7 @@
 """The command line of `training.train`."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -22,10 +23,11 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
     add_network_options(parser)
     add_place_options(parser)
     options = parser.parse_args(arguments)
-    options.recipe = recipe = RECIPES[options.model]
-    for name in ("epochs", "batch_size", "lr", "architecture"):
+    recipe = RECIPES[options.model]
+    for name in ("epochs", "batch_size", "lr", "architecture", "calm_share"):
         if getattr(options, name) is None:
             setattr(options, name, getattr(recipe, name))
+    options.recipe = dataclasses.replace(recipe, calm_share=options.calm_share)
     if options.sizes is None:
         options.sizes = dict(recipe.sizes) if options.architecture == recipe.architecture else {}
     if options.device == "auto":
@@ -40,6 +42,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=positive, help=f"passes over the training data {defaults('epochs')}")
     parser.add_argument("--batch-size", type=positive, help=f"characters a step {defaults('batch_size')}")
     parser.add_argument("--lr", type=float, help=f"peak learning rate of the one-cycle schedule {defaults('lr')}")
+    parser.add_argument(
+        "--calm-share", type=float, help=f"share of the epochs in which frames are varied less {defaults('calm_share')}"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the order, the augmentation and the first weights")
     parser.add_argument("--hold-out", type=int, default=2500, help="training characters kept aside to measure on")
     parser.add_argument(
@@ -63,6 +68,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "--architecture", choices=sorted(ARCHITECTURES), help=f"of the network {defaults('architecture')}"
     )
     parser.add_argument("--sizes", type=json.loads, help='of the network as JSON, such as {"hidden": 512}')
+    parser.add_argument("--start", type=Path, help="weights of such a network to go on from, instead of random ones")
     parser.add_argument(
         "--teacher", type=Path, action="append", default=[], help="larger network's weights to learn from; repeatable"
     )

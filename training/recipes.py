@@ -40,6 +40,8 @@ RECIPES = {
     "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3, turns_deg=(6, -6)),
     "digits-tiny": Recipe("TinyNet", epochs=40, batch_size=128, lr=1e-2),
     "lenet5": Recipe("LeNet5", epochs=40, batch_size=128, lr=5e-3),
-    "characters": Recipe("ResidualNet", epochs=12, batch_size=256, lr=3e-3, calm_share=0.34, balanced=True),
+    "characters": Recipe(
+        "ResidualNet", epochs=14, batch_size=256, lr=3e-3, pen_share=0.3, soft_share=0.1, calm_share=0.3, balanced=True
+    ),
     "characters-edge": Recipe("MobileNet", epochs=40, batch_size=256, lr=1e-2, pen_share=0.3, balanced=True),
 }

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from handwriting.checkpoint import CheckpointError
+from handwriting.checkpoint import CheckpointError, load_checkpoint
 from handwriting.labels import NORMAL_FORMS
+from handwriting.networks import Network
 from training.card import commit
 from training.crossval import cross_validate
 from training.data import hold_out, load_characters
@@ -32,7 +33,7 @@ def train(options: argparse.Namespace) -> Path:
     characters = load_characters(NORMAL_FORMS[options.model], "train").take(slice(options.limit))
     training, held_out = hold_out(characters, options.hold_out, options.seed)
     state = run_folder(options) / "state.pt"
-    trainer = Trainer(options, config_of(options), len(training))
+    trainer = Trainer(options, config_of(options), len(training), load_start(options))
     if options.resume and state.exists():
         trainer.resume(state)
         print(f"going on after epoch {len(trainer.history)} of {state}")
@@ -40,6 +41,21 @@ def train(options: argparse.Namespace) -> Path:
         trainer.run_id = tracker.run_id
         fit(trainer, training, held_out, tracker, state)
         return finish(trainer, training, held_out, tracker, code)
+
+
+def load_start(options: argparse.Namespace) -> Network | None:
+    """Load the weights to go on from, if there are any.
+
+    Raises:
+        ValueError: they are another network's.
+    """
+    if options.start is None:
+        return None
+    start = load_checkpoint(options.start)
+    theirs, ours = ((each.architecture, each.labels, dict(each.sizes)) for each in (start.config, config_of(options)))
+    if theirs != ours:
+        raise ValueError(f"{options.start} holds {theirs}; wanted {ours}")
+    return start
 
 
 def main() -> int:

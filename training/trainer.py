@@ -171,4 +171,5 @@ def setup(options: argparse.Namespace) -> dict[str, object]:
     from_recipe = ("pen_share", "soft_share", "weight_decay", "calm_share")
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
+    chosen["start"] = str(options.start)
     return chosen | {name: getattr(options.recipe, name) for name in from_recipe}

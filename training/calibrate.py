@@ -10,7 +10,7 @@ from handwriting.networks import Network
 
 TEMPERATURES = (0.2, 5.0)
 BALANCES = [step / 20 for step in range(-20, 21)]  # negative where a teacher has balanced too much
-BALANCE_WEIGHT = 0.25  # of the classes' mean log loss; the characters' mean log loss has the rest
+BALANCE_WEIGHT = 0.15  # of the classes' mean log loss; the characters' mean log loss has the rest
 
 
 def calibrate(network: Network, logits: torch.Tensor, labels: torch.Tensor, excess: torch.Tensor | None) -> None:

@@ -17,7 +17,7 @@ from training.loss import loss_of
 
 GRADIENT_NORM = 1.0
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
-CALM_STRENGTH = 0.5  # of the variation of frames in the last epochs, where the recipe has some
+CALM_STRENGTH = 0.25  # of the variation of frames in the last epochs, where the recipe has some
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
 STATEFUL = ("network", "average", "optimizer", "schedule")
 

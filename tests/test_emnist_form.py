@@ -1,4 +1,4 @@
-"""EMNIST's normal form: characters fill 24 px, are and are centred by their box."""
+"""EMNIST's normal form: characters fill 24 px and are centred by their box."""
 
 import numpy as np
 import pytest

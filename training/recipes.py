@@ -19,7 +19,7 @@ class Recipe:
         pen_share: share of the frames that get a bolder or a finer pen: EMNIST's pen is bolder than most in use.
         soft_share: share of the frames that get out of focus, as photographs are.
         weight_decay: of AdamW.
-        calm_share: of the epochs, the last ones, in which frames are varied much less: what it reads is varied less.
+        calm_share: of the epochs, the last ones, in which frames are varied less, since those that it reads are not.
         balanced: whether rare classes are favoured, as much as helps accuracy and mean recall together.
     """
 

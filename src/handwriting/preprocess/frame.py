@@ -34,7 +34,9 @@ class Form:
 
 
 MNIST = Form(box_px=20, by_mass=True, pen_px=2.0)
-EMNIST = Form(box_px=24, by_mass=False, pen_px=2.2)  # its soft strokes are not copied: photographs are soft enough
+# The pen is what `characters` reads best of the photographs in development; EMNIST's soft strokes are not copied, as
+# photographs are soft enough
+EMNIST = Form(box_px=24, by_mass=False, pen_px=2.6)
 
 
 def unit_frames(frames: np.ndarray) -> np.ndarray:

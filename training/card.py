@@ -51,6 +51,11 @@ def read_card(weights: Path) -> dict[str, object]:
     return {name: value for name, value in card.items() if name != "history"}
 
 
+def read_history(weights: Path) -> list[dict[str, float]]:
+    """Read the figures of each epoch from the card beside weights."""
+    return json.loads(weights.with_suffix(".json").read_text())["history"]
+
+
 def command() -> str:
     """Return the command that runs now, as one would type it."""
     module = getattr(sys.modules["__main__"], "__spec__", None)

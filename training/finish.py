@@ -10,7 +10,7 @@ from handwriting.checkpoint import save_checkpoint
 from handwriting.labels import spellings
 from handwriting.networks import Network
 from training.calibrate import calibrate
-from training.card import read_card, write_card
+from training.card import read_card, read_history, write_card
 from training.data import TITLES, Characters, load_characters, to_tensors
 from training.fit import describe, score
 from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
@@ -50,7 +50,7 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
         "methods": methods(network, options, len(held_out)),
         **({"start": read_card(options.start)} if options.start else {}),
         "teachers": [read_card(path) for path in options.teacher],
-        "history": trainer.history,
+        "history": [*(read_history(options.start) if options.start else []), *trainer.history],
     }
     card = write_card(weights, network, dict(training.files) | dict(test.files), run, metrics)
     chart = draw_history(trainer.history, f"{options.model} {options.version}", run_folder(options) / "history.png")

@@ -1,7 +1,6 @@
 import dataclasses
 import gzip
 import json
-from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -14,8 +13,6 @@ from handwriting.networks import ModelConfig, build_network
 from tests.pictures import encode, mnist_frame
 from training import train
 from training.augment import augment, soften
-from training.average import average, combine
-from training.average import parse as average_options
 from training.calibrate import best_balance, best_temperature, calibrate
 from training.crossval import cross_validate
 from training.data import Characters, hold_out, read_idx, to_tensors
@@ -174,24 +171,6 @@ def test_a_run_goes_on_from_given_weights_and_its_card_says_so(mnist_train, tmp_
     assert cards[1]["start"]["sha256"] == cards[0]["sha256"]
     assert cards[1]["history"][:2] == cards[0]["history"]
     assert cards[1]["history"][2]["loss"] < cards[0]["history"][0]["loss"]
-
-
-def test_the_mean_of_runs_is_calibrated_and_names_its_parts(mnist_train, tmp_path):
-    for seed in ("0", "1"):
-        run_training(tmp_path / seed, "--epochs", "1", "--seed", seed)
-    parts = [tmp_path / seed / "weights" / "digits-1.0.safetensors" for seed in ("0", "1")]
-    options = ["--hold-out", "300", "--test-limit", "200", "--weights", str(tmp_path)]
-    weights = combine(average_options(["digits", *map(str, parts), *options]))
-    states = [load_checkpoint(path).state_dict() for path in (weights, *parts)]
-    name = "blocks.0.0.weight"
-    torch.testing.assert_close(states[0][name], (states[1][name] + states[2][name]) / 2)
-    card = json.loads(weights.with_suffix(".json").read_text())
-    assert [part["seed"] for part in card["parts"]] == [0, 1]
-
-
-def test_different_networks_have_no_mean():
-    with pytest.raises(ValueError, match="different networks"):
-        average([load_checkpoint(Path(f"weights/{model}-1.0.safetensors")) for model in ("digits", "lenet5")])
 
 
 def test_weights_of_another_network_are_no_start(mnist_train, tmp_path):

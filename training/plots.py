@@ -6,9 +6,10 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 INK, ACCENT, FAINT = "#1f2937", "#2563eb", "#d1d5db"
+NARROW = 3.0  # factor between the ends of an axis
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 11,
@@ -49,7 +50,9 @@ def draw_history(history: Sequence[dict[str, float]], title: str, path: Path) ->
         for axes, formatter in zip(
             panels, (StrMethodFormatter("{x:g}"), PercentFormatter(1, decimals=1)), strict=False
         ):
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            low, high = axes.get_ylim()
+            narrow = high < NARROW * low  # so that marks of a logarithmic axis would be few
+            axes.yaxis.set_major_locator(MaxNLocator(5) if narrow else LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(formatter)
             axes.yaxis.set_minor_formatter(NullFormatter())
 

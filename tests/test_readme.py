@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from deploy.local.settings import ROOT
+from tests.alike import assert_alike
 from tests.conftest import environment, port_variables
 
 README = (ROOT / "README.md").read_text()
@@ -25,23 +26,7 @@ def test_a_curl_example_gives_the_answer_that_is_shown(stack, command, shown):
         "http://127.0.0.1:8081", stack.management_url
     )
     done = subprocess.run(["bash", "-ec", here], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
-    assert_alike(json.loads(done.stdout), json.loads(shown))
-
-
-def assert_alike(found, shown):
-    """Equal but for the last digits of probabilities, which differ between processors; `...` stands for anything."""
-    if isinstance(shown, dict):
-        assert set(found) == set(shown)
-        for key, value in shown.items():
-            assert_alike(found[key], value)
-    elif isinstance(shown, list):
-        assert len(found) == len(shown)
-        for each, value in zip(found, shown, strict=True):
-            assert_alike(each, value)
-    elif isinstance(shown, float):
-        assert found == pytest.approx(shown, abs=0.001)
-    elif shown != "...":
-        assert found == shown
+    assert_alike(json.loads(done.stdout), json.loads(shown), tolerance=0.001)
 
 
 def test_every_make_target_named_exists():

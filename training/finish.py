@@ -17,7 +17,7 @@ from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
 from training.plots import draw_history
 from training.score import score_frames
 from training.tracking import Tracker
-from training.trainer import CALM_STRENGTH, Trainer
+from training.trainer import CALM_STRENGTH, WEIGHT_DECAY, Trainer
 
 
 def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
@@ -42,18 +42,20 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
     test = load_characters(data_set, "test").take(slice(options.test_limit))
     sets = {TITLES[data_set, "test"]: test, f"{TITLES[data_set, 'train']}, held out": held_out}
     metrics = measure_on(sets, network)
+    before = {"start": read_card(options.start)} if options.start else {}
+    history = [*(read_history(options.start) if options.start else []), *trainer.history]
     run = {
         "version": options.version,
         "seed": options.seed,
         "epochs": len(trainer.history),
         "commit": code,
         "methods": methods(network, options, len(held_out)),
-        **({"start": read_card(options.start)} if options.start else {}),
+        **before,
         "teachers": [read_card(path) for path in options.teacher],
-        "history": [*(read_history(options.start) if options.start else []), *trainer.history],
+        "history": history,
     }
     card = write_card(weights, network, dict(training.files) | dict(test.files), run, metrics)
-    chart = draw_history(trainer.history, f"{options.model} {options.version}", run_folder(options) / "history.png")
+    chart = draw_history(history, f"{options.model} {options.version}", run_folder(options) / "history.png")
     tracker.log_results({f"test_{name}": metrics[0][name] for name in ("accuracy", "log_loss")}, [weights, card, chart])
     return weights
 
@@ -95,7 +97,7 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
         "augmentation: affine and elastic (training/augment.py); "
         f"bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
         "exponential moving average of the weights",
-        f"AdamW, weight decay {recipe.weight_decay:g}, one cycle of the learning rate; layers in bfloat16",
+        f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate; layers in bfloat16",
     ]
     if recipe.calm_share:
         lines.append(

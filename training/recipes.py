@@ -18,7 +18,6 @@ class Recipe:
         turns_deg: angles at which the trained network looks at a frame, beside upright.
         pen_share: share of the frames that get a bolder or a finer pen: EMNIST's pen is bolder than most in use.
         soft_share: share of the frames that get out of focus, as photographs are.
-        weight_decay: of AdamW.
         calm_share: of the epochs, the last ones, in which frames are varied less, since those that it reads are not.
         balanced: whether rare classes are favoured, as much as helps accuracy and mean recall together.
     """
@@ -31,7 +30,6 @@ class Recipe:
     turns_deg: Sequence[float] = ()
     pen_share: float = 0.1
     soft_share: float = 0.0
-    weight_decay: float = 0.02
     calm_share: float = 0.0
     balanced: bool = False
 

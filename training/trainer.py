@@ -16,6 +16,7 @@ from training.augment import augment
 from training.loss import loss_of
 
 GRADIENT_NORM = 1.0
+WEIGHT_DECAY = 0.02
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
 CALM_STRENGTH = 0.25  # of the variation of frames in the last epochs, where the recipe has some
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
@@ -53,9 +54,7 @@ class Trainer:
         self.teachers = [self.place(load_checkpoint(path)) for path in options.teacher]
         steps = -(-count // options.batch_size)  # an epoch; the last batch may be smaller
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps), use_buffers=True)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.lr, weight_decay=self.recipe.weight_decay
-        )
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.lr, weight_decay=WEIGHT_DECAY)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=options.lr, epochs=options.epochs, steps_per_epoch=steps, pct_start=WARM_UP
         )
@@ -168,7 +167,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
-    from_recipe = ("pen_share", "soft_share", "weight_decay", "calm_share")
+    from_recipe = ("pen_share", "soft_share", "calm_share")
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
     chosen["start"] = str(options.start)

@@ -131,6 +131,6 @@ def stands_on(ink: np.ndarray, line: np.ndarray) -> bool:
     if not len(columns):
         return False
     width = ink.shape[1]
-    below = ink[np.cumsum(line, axis=0) >= line.sum(axis=0)].sum()
+    below = ink[np.cumsum(line[::-1], axis=0)[::-1] == 0].sum()
     margin = MARGIN_SHARE * width
     return bool(columns[0] >= margin and columns[-1] < width - margin and below <= BELOW_SHARE * ink.sum())

@@ -63,6 +63,11 @@ class Characters:
         """Return the characters in the given rows."""
         return Characters(self.images[rows], self.labels[rows], self.files)
 
+    def join(self, others: "Characters") -> "Characters":
+        """Return these characters and others after them."""
+        images, labels = (np.concatenate(both) for both in ((self.images, others.images), (self.labels, others.labels)))
+        return Characters(images, labels, dict(self.files) | dict(others.files))
+
 
 def data_dir() -> Path:
     """Folder of the data sets: DATA_DIR, or `data` in the working directory."""

@@ -1,4 +1,4 @@
-"""Download MNIST, and with --emnist EMNIST (half a gigabyte), into DATA_DIR: `make data`.
+"""Download MNIST into DATA_DIR, and if asked to, EMNIST and handwriting fonts: `make data`.
 
 Files that are there and whole are kept. A file takes its place only when its contents are the known ones.
 """
@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from training import emnist
 from training.data import SHA256, data_dir
+from training.fonts.fetch import fetch_fonts
+from training.fonts.render import fonts_dir, read_fonts
 from training.idx import DataError, check_sha256, unpack
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist"
@@ -81,14 +83,26 @@ def fetch_emnist(url: str) -> None:
     archive.unlink()
 
 
+def has_fonts() -> bool:
+    """Tell whether the fonts are there, with the known contents."""
+    try:
+        read_fonts()
+    except DataError:
+        return False
+    return True
+
+
 def main() -> int:
     """Download what is missing; 1 if something could not be had."""
     parser = argparse.ArgumentParser(
         prog="python -m training.download", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--emnist", action="store_true", help="EMNIST, too: ByMerge, 814,255 characters")
+    parser.add_argument(
+        "--emnist", action="store_true", help="EMNIST, too: ByMerge, 814,255 characters, half a gigabyte"
+    )
     parser.add_argument("--mirror", default=MIRROR, help="address of the folder with MNIST's four files")
     parser.add_argument("--emnist-url", default=emnist.URL, help="address of EMNIST's gzip.zip")
+    parser.add_argument("--fonts", action="store_true", help="handwriting fonts, too: 210 packages, fetched by npm")
     options = parser.parse_args()
     wanted = [*MNIST, *(emnist.MEMBERS if options.emnist else ())]
     for name in wanted:
@@ -100,11 +114,14 @@ def main() -> int:
                 fetch_mnist(options.mirror, name)
         if set(missing) & set(emnist.MEMBERS):
             fetch_emnist(options.emnist_url)
+        if options.fonts and not has_fonts():
+            fetch_fonts(fonts_dir())
+            read_fonts()
     except (requests.RequestException, DataError) as err:
         files = "\n".join(f"  {data_dir() / name}" for name in missing if not is_whole(name))
         print(f"data: {err}\nTo go on without this download, put these files in place:\n{files}", file=sys.stderr)
         return 1
-    print(f"{data_dir()}: {', '.join(['MNIST'] + ['EMNIST'] * options.emnist)} complete")
+    print(f"{data_dir()}: {', '.join(['MNIST'] + ['EMNIST'] * options.emnist + ['fonts'] * options.fonts)} complete")
     return 0
 
 

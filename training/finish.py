@@ -99,6 +99,10 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
         "exponential moving average of the weights",
         f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate; layers in bfloat16",
     ]
+    if recipe.font_drawings:
+        lines.append(
+            f"beside the data {recipe.font_drawings} drawings of each letter and digit of each font in training/fonts"
+        )
     if recipe.calm_share:
         lines.append(
             f"frames varied by {CALM_STRENGTH:g} times as much in the last {recipe.calm_share:.0%} of the epochs"

@@ -24,10 +24,10 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
     add_place_options(parser)
     options = parser.parse_args(arguments)
     recipe = RECIPES[options.model]
-    for name in ("epochs", "batch_size", "lr", "architecture", "calm_share"):
+    for name in ("epochs", "batch_size", "lr", "architecture", "font_drawings", "calm_share"):
         if getattr(options, name) is None:
             setattr(options, name, getattr(recipe, name))
-    options.recipe = dataclasses.replace(recipe, calm_share=options.calm_share)
+    options.recipe = dataclasses.replace(recipe, calm_share=options.calm_share, font_drawings=options.font_drawings)
     if options.sizes is None:
         options.sizes = dict(recipe.sizes) if options.architecture == recipe.architecture else {}
     if options.device == "auto":
@@ -44,6 +44,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=float, help=f"peak learning rate of the one-cycle schedule {defaults('lr')}")
     parser.add_argument(
         "--calm-share", type=float, help=f"share of the epochs in which frames are varied less {defaults('calm_share')}"
+    )
+    parser.add_argument(
+        "--font-drawings",
+        type=int,
+        help=f"drawings of each letter and digit of each font to learn from beside the data {defaults('font_drawings')}",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the order, the augmentation and the first weights")
     parser.add_argument("--hold-out", type=int, default=2500, help="training characters kept aside to measure on")

@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 
 from handwriting.checkpoint import CheckpointError, load_checkpoint
-from handwriting.labels import NORMAL_FORMS
+from handwriting.labels import LABELS, NORMAL_FORMS
 from handwriting.networks import Network
 from training.card import commit
 from training.crossval import cross_validate
-from training.data import hold_out, load_characters
+from training.data import Characters, hold_out, load_characters
 from training.finish import finish, run_folder
 from training.fit import config_of, fit
+from training.fonts.render import draw_characters
 from training.idx import DataError
 from training.options import parse
 from training.tracking import tracked
@@ -32,6 +33,7 @@ def train(options: argparse.Namespace) -> Path:
     code = commit()  # before the run changes the weights in the working tree
     characters = load_characters(NORMAL_FORMS[options.model], "train").take(slice(options.limit))
     training, held_out = hold_out(characters, options.hold_out, options.seed)
+    training = with_fonts(training, options)
     state = run_folder(options) / "state.pt"
     trainer = Trainer(options, config_of(options), len(training), load_start(options))
     if options.resume and state.exists():
@@ -41,6 +43,18 @@ def train(options: argparse.Namespace) -> Path:
         trainer.run_id = tracker.run_id
         fit(trainer, training, held_out, tracker, state)
         return finish(trainer, training, held_out, tracker, code)
+
+
+def with_fonts(characters: Characters, options: argparse.Namespace) -> Characters:
+    """Add drawings of handwriting fonts to the characters to learn from, if the recipe wants some.
+
+    Raises:
+        DataError: the fonts are missing, or not the known ones.
+    """
+    if not options.font_drawings:
+        return characters
+    drawn = draw_characters(LABELS[options.model], NORMAL_FORMS[options.model], options.font_drawings, options.seed)
+    return characters.join(drawn.take(slice(options.limit)))
 
 
 def load_start(options: argparse.Namespace) -> Network | None:

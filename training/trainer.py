@@ -167,7 +167,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it goes on with."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
-    from_recipe = ("pen_share", "soft_share", "calm_share")
+    from_recipe = ("pen_share", "soft_share", "font_drawings", "calm_share")
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
     chosen["start"] = str(options.start)

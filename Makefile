@@ -28,7 +28,7 @@ install: $(VENV)/installed ## the virtual environment with everything that `make
 
 archive: $(ARCHIVES) ## pack all versions in weights/ into model_store/*.mar
 
-data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data), checked by sha256; EMNIST too: make data ARGS=--emnist
+data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data), checked by sha256; EMNIST and fonts too: make data ARGS="--emnist --fonts"
 	$(BIN)/python -m training.download $(ARGS)
 
 finetune: $(VENV)/installed-dev ## teach MODEL your own hand: make finetune MODEL=digits DRAWINGS=my-drawings

@@ -48,7 +48,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--font-drawings",
         type=int,
-        help=f"drawings of each letter and digit of each font to learn from beside the data {defaults('font_drawings')}",
+        help=f"drawings of each character of each font to learn from, beside the data {defaults('font_drawings')}",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the order, the augmentation and the first weights")
     parser.add_argument("--hold-out", type=int, default=2500, help="training characters kept aside to measure on")

@@ -1,17 +1,20 @@
+import io
 import json
 import sys
+import zipfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from ts.context import Context, RequestProcessor
 
 from deploy.local.settings import ROOT
-from handwriting import serving
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
 from handwriting.preprocess import normal_form
+from handwriting.serving import handler as serving
 from tests.alike import assert_alike
 from tests.pictures import encode
 
@@ -98,3 +101,55 @@ def test_another_recognisers_weights_are_refused_at_the_start(tmp_path):
     save_checkpoint(build_network(ModelConfig("lenet5", "LeNet5", DIGITS)), tmp_path / "digits-1.0.safetensors")
     with pytest.raises(RuntimeError, match="the archive of digits holds the weights of lenet5"):
         DigitsHandler().initialize(make_context(tmp_path / "digits-1.0.safetensors"))
+
+
+def test_many_pictures_get_many_answers_in_a_batch_with_others(handler, seven):
+    context = make_context(requests=3)
+    one, many, refused = handler.handle([{"body": seven}, {"a": seven, "b": b"x", "c": seven}, {}], context)
+    first, broken, last = json.loads(many)["predictions"]
+    assert_alike([first, last], [json.loads(one)] * 2)
+    assert broken["error"]["type"] == "InvalidImage"
+    assert [context.get_response_status(i)[0] for i in range(3)] == [200, 200, 400]
+    assert json.loads(refused)["type"] == "InvalidRequest"
+
+
+def test_pictures_of_a_zip_file_keep_their_names(handler, seven):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/7.png", seven)
+        archive.writestr("x.png", b"")
+    [(_, answer)] = serve(handler, [buffer.getvalue()])
+    assert [(each["name"], "error" in each) for each in answer["predictions"]] == [("a/7.png", False), ("x.png", True)]
+
+
+def test_more_frames_than_one_pass_takes_are_answered_in_order(handler, monkeypatch, mnist_test):
+    frames = mnist_test.images[:50]
+    buffer = io.BytesIO()
+    np.save(buffer, frames)
+    whole = serve(handler, [buffer.getvalue()])[0][1]["predictions"]
+    monkeypatch.setattr(serving, "MAX_FRAMES", 7)
+    assert_alike(serve(handler, [buffer.getvalue()])[0][1]["predictions"], whole)
+    assert np.mean([int(each["label"]) for each in whole] == mnist_test.labels[:50]) > 0.9
+
+
+def test_only_what_came_to_explanations_is_explained(handler, seven):
+    context = make_context(requests=3)
+    context.request_processor = [RequestProcessor({}), RequestProcessor({"explain": "True"}), RequestProcessor({})]
+    plain, explained, last = map(json.loads, handler.handle([{"body": seven}] * 3, context))
+    assert_alike(plain, last)
+    assert set(explained) == {"label", "confidence", "model", "version", "frame", "heatmap"}
+    assert np.shape(explained["frame"]) == np.shape(explained["heatmap"]) == (28, 28)
+    assert max(map(max, explained["frame"])) > 200
+
+
+def test_a_list_of_pictures_is_not_explained(handler, seven):
+    context = make_context()
+    context.request_processor = [RequestProcessor({"explain": "True"})]
+    assert json.loads(handler.handle([{"a": seven, "b": seven}], context)[0])["type"] == "InvalidRequest"
+
+
+def test_the_card_describes_the_recogniser(handler):
+    context = make_context()
+    context.request_processor = [RequestProcessor({"describe": "True"})]
+    [answer] = handler.handle([{}], context)
+    assert json.loads(answer) == json.loads(WEIGHTS.with_suffix(".json").read_text())

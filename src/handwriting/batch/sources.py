@@ -1,19 +1,16 @@
 """Where a batch's pictures come from: a folder, or a ZIP file that is never unpacked to disk."""
 
-import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
 from handwriting.client.pictures import Readable
-from handwriting.preprocess import MAX_BYTES
+from handwriting.zips import BAD_ZIP, is_hidden, read_member
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python inflates the others without a limit
-BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
 
 
 class SourceError(Exception):
@@ -46,19 +43,9 @@ class Member:
         return self.info.filename
 
     def read_bytes(self) -> bytes:
-        """Unpack the picture, or no more than a byte over MAX_BYTES of it, which is an error of its own.
-
-        Raises:
-            ValueError: it is over the limit, or packed with a method that can't be stopped at one.
-            zipfile.BadZipFile: damaged.
-            RuntimeError: encrypted.
-        """
-        if self.info.compress_type not in SAFE_METHODS:
-            raise ValueError(f"its packing method is {self.info.compress_type}; wanted stored (0) or deflated (8)")
-        if self.info.file_size > MAX_BYTES:
-            raise ValueError(f"it has {self.info.file_size:,} bytes unpacked; at most {MAX_BYTES:,}")
-        with self.lock, self.archive.open(self.info) as file:
-            return file.read(MAX_BYTES + 1)  # a limit here as well, since the size above is only what the file says
+        """Unpack the picture; see `read_member` for limits and errors."""
+        with self.lock:
+            return read_member(self.archive, self.info)
 
 
 @contextmanager
@@ -86,12 +73,8 @@ def open_source(path: Path) -> Iterator[Source]:
 
 
 def _choose(path: Path, files: list[tuple[str, Path | Readable]]) -> Source:
-    visible = [Entry(*file) for file in files if not _is_hidden(PurePosixPath(file[0]))]
+    visible = [Entry(*file) for file in files if not is_hidden(file[0])]
     entries = sorted((each for each in visible if each.name.lower().endswith(SUFFIXES)), key=lambda each: each.name)
     if not entries:
         raise SourceError(f"{path} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
     return Source(entries, len(visible) - len(entries))
-
-
-def _is_hidden(name: PurePosixPath) -> bool:
-    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in name.parts)

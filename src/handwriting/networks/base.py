@@ -65,6 +65,10 @@ class Network(nn.Module):
         """Turn (N, 1, 28, 28) frames into (N, labels) logits at one look."""
         raise NotImplementedError
 
+    def last_maps(self) -> nn.Module:
+        """Return the layer whose output is the last that still has a height and width of some pixels."""
+        raise NotImplementedError
+
     @torch.no_grad()
     def rescale_logits(self, factor: float, offsets: torch.Tensor) -> None:
         """Change the last layer so that logits become `factor * logits + offsets`.

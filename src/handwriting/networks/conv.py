@@ -45,3 +45,7 @@ class ConvNet(Network):
         """Score frames; see Network."""
         features = self.blocks(frames)  # (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 128, 3, 3)
         return self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> 128 -> labels
+
+    def last_maps(self) -> nn.Module:
+        """Return the last convolution block before its pooling, (N, 128, 7, 7); see Network."""
+        return self.blocks[-2]

@@ -32,3 +32,7 @@ class LeNet5(Network):
         """Score frames; see Network."""
         features = self.features(frames)  # (N, 6, 14, 14) -> (N, 16, 5, 5)
         return self.output(self.classifier(features.flatten(1)))  # (N, 400) -> 120 -> 84 -> labels
+
+    def last_maps(self) -> nn.Module:
+        """Return the second convolution before its pooling, (N, 16, 10, 10); see Network."""
+        return self.features[-2]

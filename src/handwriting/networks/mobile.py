@@ -71,3 +71,7 @@ class MobileNet(Network):
         """Score frames; see Network."""
         features = self.features(frames)  # (N, 16, 28, 28) -> (N, 32, 14, 14) -> (N, 64, 7, 7)
         return self.output(self.dropout(functional.adaptive_avg_pool2d(features, 1).flatten(1)))
+
+    def last_maps(self) -> nn.Module:
+        """Return all blocks, (N, 64, 7, 7); see Network."""
+        return self.features

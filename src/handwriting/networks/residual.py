@@ -58,3 +58,7 @@ class ResidualNet(Network):
         """Score frames; see Network."""
         features = self.stages(frames)  # (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 128, 3, 3)
         return self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> labels
+
+    def last_maps(self) -> nn.Module:
+        """Return the last block before its pooling, (N, 128, 7, 7); see Network."""
+        return self.stages[-2]

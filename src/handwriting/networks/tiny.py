@@ -32,3 +32,7 @@ class TinyNet(Network):
         """Score frames; see Network."""
         scores = self.output(self.features(frames))  # (N, labels, 7, 7)
         return functional.adaptive_avg_pool2d(scores, 1).flatten(1)
+
+    def last_maps(self) -> nn.Module:
+        """Return all convolutions but the output's, (N, 26, 7, 7); see Network."""
+        return self.features

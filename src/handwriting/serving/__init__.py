@@ -1,0 +1,5 @@
+"""What runs in TorchServe's workers."""
+
+from handwriting.serving.handler import RecogniserHandler
+
+__all__ = ["RecogniserHandler"]

@@ -1,0 +1,189 @@
+"""The handler base: TorchServe's batch in, one answer for each request out, whatever else is in the batch."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ts.context import Context
+
+from handwriting.checkpoint import load_checkpoint
+from handwriting.errors import InternalError, InvalidRequest, RequestError
+from handwriting.networks import Network
+from handwriting.preprocess import FORMS, FRAME_PX, Picture, normal_form
+from handwriting.query import Part, read_part, read_query
+from handwriting.serving.explanation import explain
+from handwriting.serving.requests import Pages, Prepared, Request
+from handwriting.serving.responses import many_answers, number, reject
+from handwriting.serving.worker import keep_repeated_parts
+
+logger = logging.getLogger(__name__)
+
+MAX_FRAMES = 256  # in one pass: more of them are no faster each, and take memory
+
+
+class RecogniserHandler:
+    """Serves the recogniser whose weights are in the archive; a subclass names it.
+
+    Attributes:
+        model: name of the recogniser.
+        weights_of: name of the recogniser that its weights were trained for, where that is another.
+        version: MAJOR.MINOR of the archive.
+        network: in evaluation mode, on the CPU.
+        card: where the weights come from and how well they read, as JSON.
+    """
+
+    model: str
+    weights_of: str = ""
+    version: str
+    network: Network
+    card: str
+
+    def initialize(self, context: Context) -> None:
+        """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
+
+        Raises:
+            RuntimeError: the archive holds the weights of another recogniser, or of an unknown normal form.
+        """
+        keep_repeated_parts()
+        manifest = context.manifest["model"]
+        options = (context.model_yaml_config or {}).get("handler", {})
+        torch.set_num_threads(int(options.get("threads", 1)))
+        self.version = manifest["modelVersion"]
+        weights = Path(context.system_properties["model_dir"]) / manifest["serializedFile"]
+        self.network = load_checkpoint(weights)
+        config = self.network.config
+        if config.model != (self.weights_of or self.model) or config.normal_form not in FORMS:
+            raise RuntimeError(
+                f"the archive of {self.model} holds the weights of {config.model} for {config.normal_form} frames"
+            )
+        self.card = weights.with_suffix(".json").read_text()
+        # The first pass is slow; no client waits for it
+        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))
+
+    def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[str]:
+        """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""
+        if context.get_request_header(0, "describe") == "True":  # which comes alone
+            return [self.card]
+        start = time.perf_counter()
+        requests = self.preprocess(data, context)
+        frames = [page.frames for request in requests if isinstance(request, Request) for page in request.good()]
+        probabilities = self.inference(np.concatenate([np.empty((0, FRAME_PX, FRAME_PX), np.float32), *frames]))
+        answers = self.postprocess(requests, probabilities, context)
+        for i in range(len(data)):
+            context.set_response_content_type(i, "application/json")
+        context.metrics.add_time("HandlerTime", (time.perf_counter() - start) * 1000)
+        return answers
+
+    def preprocess(self, data: Sequence[Mapping[str, object]], context: Context) -> list[Request | RequestError]:
+        """Prepare the pictures of a batch; what is wrong with a request takes its place."""
+        requests: list[Request | RequestError] = []
+        for i, inputs in enumerate(data):
+            try:
+                requests.append(self.read(inputs, context.get_all_request_header(i)))
+            except RequestError as err:
+                requests.append(err)
+            except Exception as err:  # a fault of ours must not take the rest of the batch with it
+                requests.append(fault(err))
+        return requests
+
+    def read(self, inputs: Mapping[str, object], headers: Mapping[str, object]) -> Request:
+        """Read a request and prepare its pictures.
+
+        Raises:
+            RequestError: what is wrong with it as a whole.
+        """
+        query = read_query(inputs, headers, len(self.network.config.labels))
+        explained = headers.get("explain") == "True"  # TorchServe's mark on what came to /explanations
+        if explained and query.many:
+            raise InvalidRequest("the request has a list of pictures; an explanation is of one")
+        pages = [self.prepare_part(part) for part in query.parts]
+        if not query.many and isinstance(pages[0], RequestError):
+            raise pages[0]
+        return Request(query, pages, explained)
+
+    def prepare_part(self, part: Part) -> Prepared | RequestError:
+        """Prepare one picture of a request, or say what is wrong with it."""
+        try:
+            return self.prepare(read_part(part))
+        except RequestError as err:
+            return err
+        except Exception as err:  # nor the rest of its request
+            return fault(err)
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Find the frames in a picture: here, one of the only character.
+
+        Raises:
+            RequestError: there are none.
+        """
+        return Prepared(normal_form(picture, self.network.config.normal_form)[None])
+
+    @torch.inference_mode()
+    def inference(self, frames: np.ndarray) -> np.ndarray:
+        """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
+        parts = [self.network(part).softmax(dim=1) for part in torch.from_numpy(frames)[:, None].split(MAX_FRAMES)]
+        return torch.cat(parts).numpy() if len(frames) else np.empty((0, len(self.network.config.labels)), np.float32)
+
+    def postprocess(
+        self, requests: Sequence[Request | RequestError], probabilities: np.ndarray, context: Context
+    ) -> list[str]:
+        """Write one JSON answer for each request.
+
+        Args:
+            requests: as prepared.
+            probabilities: (n, labels) float32, a row for each frame of each page of each request, in order.
+            context: gets the status of those that are refused.
+        """
+        pages = Pages(probabilities)
+        return [
+            reject(context, i, request) if isinstance(request, RequestError) else self.respond(request, pages)
+            for i, request in enumerate(requests)
+        ]
+
+    def respond(self, request: Request, pages: Pages) -> str:
+        """Write the JSON answer to one request, which takes the rows of its frames from `pages`."""
+        answers = [
+            page if isinstance(page, RequestError) else self.answer(pages.take(page), page, request.query.top_k)
+            for page in request.pages
+        ]
+        if request.query.many:
+            return json.dumps(many_answers(answers, request.query.names))
+        if request.explained:
+            return json.dumps(self.explanation(request.pages[0], answers[0]))
+        return json.dumps(answers[0])
+
+    def answer(self, probabilities: np.ndarray, page: Prepared, top_k: int) -> dict[str, Any]:  # noqa: ARG002
+        """Describe the prediction for one picture as the API documents it.
+
+        Args:
+            probabilities: (frames, labels) float32, a row for each frame of the page.
+            page: the picture's.
+            top_k: how many labels to list.
+        """
+        return self.ranking(probabilities[0], top_k) | {"model": self.model, "version": self.version}
+
+    def ranking(self, probabilities: np.ndarray, top_k: int) -> dict[str, Any]:
+        """List the most probable labels, given (labels,) float32 probabilities."""
+        order = np.argsort(-probabilities, kind="stable")[:top_k]
+        labels = self.network.config.labels
+        top = [{"label": labels[i], "probability": number(probabilities[i])} for i in order]
+        return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
+
+    def explanation(self, page: Prepared, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Say what the network saw, and which of it spoke for the label."""
+        target = self.network.config.labels.index(answer["label"])
+        return {name: answer[name] for name in ("label", "confidence", "model", "version")} | {
+            "frame": np.round(page.frames[0] * 255).astype(int).tolist(),
+            "heatmap": [[number(value) for value in row] for row in explain(self.network, page.frames[0], target)],
+        }
+
+
+def fault(err: Exception) -> InternalError:
+    """Log a fault of our own, and return what the client is told of it."""
+    logger.error("preprocessing failed", exc_info=err)
+    return InternalError(f"preprocessing failed: {type(err).__name__}")

@@ -1,0 +1,151 @@
+"""Requests with many pictures: what is read out of them, in which order, and what is refused."""
+
+import base64
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError, UnsupportedMedia
+from handwriting.query import files, read_part, read_query
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
+
+
+def ask(inputs, kind: str = ""):
+    return read_query(inputs, {name: {"content-type": kind} for name in inputs}, labels=10)
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def npy(array: np.ndarray, **options) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def refusal(part) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        read_part(part)
+    return caught.value
+
+
+def test_the_parts_of_a_form_come_in_their_order(seven):
+    query = ask({"b": seven, "a": b"x", "top_k": b"2"}, "image/png")
+    assert (query.parts, query.many, query.top_k) == ([seven, b"x"], True, 2)
+
+
+def test_a_part_that_is_no_picture_fails_alone(seven):
+    query = read_query({"a": seven, "b": b"x"}, {"b": {"content-type": "text/plain"}}, labels=10)
+    assert query.parts[0] == seven
+    assert isinstance(refusal(query.parts[1]), UnsupportedMedia)
+
+
+def test_instances_are_pictures_or_errors_each_in_its_place(seven):
+    instances = [
+        {"b64": base64.b64encode(seven).decode()},
+        {"data": [[0, 255], [255, 0]]},
+        {"b64": "%%%"},
+        {"b64": 7},
+        {"b64": "", "data": []},
+        [],
+        {"data": "x"},
+        {"b64": ""},
+    ]
+    query = ask({"body": json.dumps({"instances": instances}).encode()}, "application/json")
+    assert query.many
+    assert read_part(query.parts[0]).grey.shape == (320, 320)
+    assert read_part(query.parts[1]).grey.tolist() == [[0, 1], [1, 0]]
+    kinds = [type(refusal(part)) for part in query.parts[2:]]
+    assert kinds == [InvalidRequest] * 5 + [InvalidImage]
+
+
+@pytest.mark.parametrize("instances", [[], {}, "x", None], ids=str)
+def test_no_instances_are_refused(instances):
+    with pytest.raises(InvalidRequest, match=r"0 pictures|wanted \{"):
+        ask({"body": json.dumps({"instances": instances}).encode()}, "application/json")
+
+
+@pytest.mark.parametrize("kind", ["application/x-npy", "application/octet-stream", ""])
+def test_an_npy_file_holds_frames(kind):
+    query = ask({"body": npy(FRAMES)}, kind)
+    assert query.many
+    assert np.array_equal([read_part(part).grey * 255 for part in query.parts], FRAMES)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        npy(FRAMES.astype(float)),
+        npy(FRAMES[0]),
+        npy(FRAMES[:, :27]),
+        npy(FRAMES[:0]),
+        npy(np.asfortranarray(FRAMES)),
+        npy(np.array([{}, {}], object), allow_pickle=True),
+        npy(FRAMES)[:-1],
+        npy(FRAMES) + b"x",
+        npy(FRAMES)[:20],
+        b"\x93NUMPY\x09\x00" + npy(FRAMES)[8:],
+        npy(FRAMES).replace(b"(5,", b"(50000000000,"),
+        b"not npy",
+        b"",
+    ],
+    ids=[
+        "floats", "one frame", "27 rows", "none", "Fortran order", "objects", "a byte less", "a byte more",
+        "cut header", "version 9", "a shape that lies", "something else", "nothing",
+    ],
+)  # fmt: skip
+def test_another_npy_file_is_refused(content):
+    with pytest.raises(InvalidRequest, match=r"npy|pictures"):
+        ask({"body": content}, "application/x-npy")
+
+
+def test_a_zip_file_gives_names_and_pictures_in_its_order(seven):
+    members = {"b/7.png": seven, "a.png": b"x", "__MACOSX/a.png": b"", "b/.hidden": b"", "../é.png": seven}
+    query = ask({"body": zipped(members)})
+    assert query.names == ["b/7.png", "a.png", "../é.png"]
+    assert query.parts == [seven, b"x", seven]
+
+
+def test_a_member_that_cannot_be_unpacked_fails_alone(seven, monkeypatch):
+    monkeypatch.setattr("handwriting.zips.MAX_BYTES", 10_000)
+    content = zipped({"large.png": bytes(20_000), "7.png": seven})
+    query = ask({"body": content})
+    assert isinstance(query.parts[0], ImageTooLarge)
+    assert query.parts[1] == seven
+
+
+def test_damaged_members_fail_alone(seven):
+    content = bytearray(zipped({"7.png": seven, "8.png": seven}, zipfile.ZIP_STORED))
+    content[content.index(b"IHDR")] ^= 1
+    first, second = ask({"body": bytes(content)}).parts
+    assert "cannot be unpacked" in str(refusal(first))
+    assert second == seven
+
+
+def test_a_zip_bomb_is_refused_by_what_it_says(monkeypatch):
+    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 1000)
+    with pytest.raises(ImageTooLarge, match="unpacks to 2,000 bytes"):
+        ask({"body": zipped({"a": bytes(1000), "b": bytes(1000)})})
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"", b"x" * 100, zipped({}), zipped({"a/": b""})])
+def test_a_zip_file_without_pictures_is_refused(content):
+    with pytest.raises(InvalidRequest, match=r"ZIP file|0 pictures"):
+        ask({"body": content}, "application/zip")
+
+
+def test_too_many_pictures_are_refused(monkeypatch):
+    monkeypatch.setattr(files, "MAX_PICTURES", 4)
+    with pytest.raises(InvalidRequest, match="5 pictures; wanted 1 to 4"):
+        ask({"body": npy(FRAMES)})
+    with pytest.raises(InvalidRequest, match="5 pictures; wanted 1 to 4"):
+        ask({str(i): b"" for i in range(5)})

@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= digits
 MLFLOW_PORT ?= 5000
-ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors))
+ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
+  $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
 PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
@@ -84,3 +85,6 @@ $(VENV)/installed-mobile: $(VENV)/installed-dev
 
 model_store/%.mar: weights/%.safetensors weights/%.json $(PARTS) | install
 	@$(BIN)/python -m deploy.archive $<
+
+model_store/reader-%.mar: weights/characters-%.safetensors weights/characters-%.json $(PARTS) | install
+	@$(BIN)/python -m deploy.archive --model reader $<

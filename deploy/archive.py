@@ -20,12 +20,13 @@ class ArchiveError(Exception):
     """Something that belongs into the archive is missing."""
 
 
-def pack(weights: Path, model_store: Path) -> Path:
+def pack(weights: Path, model_store: Path, model: str | None = None) -> Path:
     """Pack weights with their card, handler, config and the package, and return the archive's path.
 
     Args:
         weights: `<model>-<version>.safetensors`, with its card beside it.
         model_store: folder for the archive; it appears there whole or not at all.
+        model: name of the recogniser, where it uses the weights of another.
 
     Raises:
         ArchiveError: the name is not of that form, a file is missing, or the archiver fails.
@@ -33,7 +34,7 @@ def pack(weights: Path, model_store: Path) -> Path:
     name = NAME.fullmatch(weights.stem)
     if name is None:
         raise ArchiveError(f"{weights}: wanted a name such as digits-1.0.safetensors")
-    model, card = name["model"], weights.with_suffix(".json")
+    model, card = model or name["model"], weights.with_suffix(".json")
     handler = ROOT / "handlers" / f"{model.replace('-', '_')}_handler.py"
     config = ROOT / "config" / f"{model}.yaml"
     missing = [str(path) for path in (weights, card, handler, config) if not path.exists()]
@@ -49,8 +50,9 @@ def pack(weights: Path, model_store: Path) -> Path:
         done = subprocess.run(command, env={"TMPDIR": folder}, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ArchiveError(f"torch-model-archiver failed:\n{done.stdout}{done.stderr}")
-        partial = shutil.copyfile(Path(folder) / f"{model}.mar", model_store / f"{weights.stem}.partial")
-    return partial.replace(model_store / f"{weights.stem}.mar")
+        archive = model_store / f"{model}-{name['version']}.mar"
+        partial = shutil.copyfile(Path(folder) / f"{model}.mar", archive.with_name(f"{archive.name}.partial"))
+    return partial.replace(archive)
 
 
 def main() -> int:
@@ -59,11 +61,12 @@ def main() -> int:
         prog="python -m deploy.archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("weights", type=Path, nargs="+", help="<model>-<version>.safetensors, with its card beside it")
+    parser.add_argument("--model", help="name of the recogniser, where it uses the weights of another")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for the archives")
     options = parser.parse_args()
     for weights in options.weights:
         try:
-            print(f"packed {pack(weights, options.model_store)}")
+            print(f"packed {pack(weights, options.model_store, options.model)}")
         except ArchiveError as err:
             print(f"archive: {err}", file=sys.stderr)
             return 1

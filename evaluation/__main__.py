@@ -1,5 +1,7 @@
 """Measure a recogniser over HTTP, from its archive: `python -m evaluation digits`.
 
+`reader` is measured on pages composed from the test sets instead, see `evaluation.reader`.
+
 Starts a TorchServe of its own with that archive, sends the complete official test set, and the photographs in DATA_DIR
 where there are some, and writes figures and pictures to docs/results/<model>/. Exit code 1 if the accuracy over HTTP
 is not the one on the card.
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from deploy.local.errors import StackError
 from evaluation.ask import ask
+from evaluation.reader import READER, evaluate_reader
 from evaluation.report import write_report
 from evaluation.server import serving
 from evaluation.sets import official_test, photographs
@@ -28,10 +31,10 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m evaluation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", choices=sorted(LABELS), help="recogniser to measure")
+    parser.add_argument("model", choices=sorted([*LABELS, READER]), help="recogniser to measure")
     parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the archive (default: 1.0)")
     parser.add_argument("--url", help="of a running server, instead of starting one")
-    parser.add_argument("--limit", type=int, help="use only the first so many pictures of the test set")
+    parser.add_argument("--limit", type=int, help="use only the first so many pictures or pages")
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the cards (default: weights)")
     parser.add_argument(
         "--model-store", type=Path, default=Path("model_store"), help="folder of the archives (default: model_store)"
@@ -72,7 +75,11 @@ def evaluate(options: argparse.Namespace) -> bool:
 def main() -> int:
     """Run from the command line; 1 if something is missing, fails, or the card is wrong."""
     try:
-        return 0 if evaluate(parse()) else 1
+        options = parse()
+        if options.model == READER:
+            evaluate_reader(options)
+            return 0
+        return 0 if evaluate(options) else 1
     except (DataError, StackError, ServerError, FileNotFoundError) as err:
         print(f"evaluation: {err}", file=sys.stderr)
         return 1

@@ -25,6 +25,7 @@ MODELS = sorted(LABELS)
 
 def arguments(model: str, folder, *more: str) -> list[str]:
     short = ["--limit", "1200", "--hold-out", "200", "--test-limit", "500", "--epochs", "3", "--batch-size", "100"]
+    short += ["--font-drawings", "0"]  # they are no part of the data sets
     places = ["--weights", str(folder / "weights"), "--runs", str(folder / "runs")]
     return [model, *short, "--threads", "1", "--no-tracking", *places, *more]
 

@@ -52,10 +52,9 @@ def report(settings: Settings) -> None:
             raise StackError(f"{version} has stopped answering; see `make status`")
         answer, round_trip_ms = answered
         picture = torchserve.EXAMPLE.relative_to(ROOT)
-        print(
-            f"{answer['model']} {answer['version']} reads {picture} as {answer['label']!r} "
-            f"({answer['confidence']:.1%}) in {round_trip_ms:.1f} ms"
-        )
+        sure = f" ({answer['confidence']:.1%})" if "confidence" in answer else ""  # a page has no single one
+        read = answer.get("label", answer.get("text"))
+        print(f"{answer['model']} {answer['version']} reads {picture} as {read!r}{sure} in {round_trip_ms:.1f} ms")
     for name, url in addresses(settings).items():
         print(f"  {name:12} {url}")
 

@@ -7,7 +7,15 @@ network sees.
 import numpy as np
 
 from handwriting.errors import InvalidImage
-from handwriting.preprocess.decode import FORMATS, MAX_BYTES, MAX_MEGAPIXELS, Picture, read_array, read_picture
+from handwriting.preprocess.decode import (
+    FORMATS,
+    MAX_BYTES,
+    MAX_MEGAPIXELS,
+    MAX_SIDE_PX,
+    Picture,
+    read_array,
+    read_picture,
+)
 from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, to_frame, unit_frames
 from handwriting.preprocess.ink import MIN_CONTRAST, to_ink
 from handwriting.preprocess.paper import border_of
@@ -20,6 +28,7 @@ __all__ = [
     "FRAME_PX",
     "MAX_BYTES",
     "MAX_MEGAPIXELS",
+    "MAX_SIDE_PX",
     "Picture",
     "normal_form",
     "picture_frame",

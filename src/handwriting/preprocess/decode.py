@@ -40,19 +40,22 @@ class Picture(NamedTuple):
     Attributes:
         grey: (H, W) float32 in [0, 1]; 0 is black, 1 is white.
         channels: how many the sender used; a finished frame has one.
+        reduction: by what the sides were divided after it was sent.
     """
 
     grey: np.ndarray
     channels: int
+    reduction: float = 1.0
 
 
-def read_picture(picture: bytes) -> Picture:
+def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """Decode a picture's first frame to grey values, turned upright as its EXIF data say.
 
-    Transparent pixels become paper. A picture with a side over MAX_SIDE_PX is reduced to that.
+    Transparent pixels become paper.
 
     Args:
         picture: an encoded picture, one of FORMATS.
+        max_side_px: a picture with a longer side is reduced to this.
 
     Raises:
         InvalidImage: the bytes are empty, not such a picture, or damaged.
@@ -60,8 +63,9 @@ def read_picture(picture: bytes) -> Picture:
     """
     with opened(picture) as image:
         channels = len(image.getbands())
-        image.draft("L", (MAX_SIDE_PX, MAX_SIDE_PX))  # lets a large JPEG decode at a fraction of its size
-        return Picture(reduce(grey_values(ImageOps.exif_transpose(image))), channels)
+        sent = max(image.size)
+        image.draft("L", (max_side_px, max_side_px))  # lets a large JPEG decode at a fraction of its size
+        return reduced(grey_values(ImageOps.exif_transpose(image)), channels, sent, max_side_px)
 
 
 @contextmanager
@@ -126,13 +130,20 @@ def scaled_values(values: np.ndarray) -> np.ndarray:
     return values / np.float32(top)
 
 
-def reduce(grey: np.ndarray) -> np.ndarray:
-    """Shrink (H, W) float32 grey values so that no side is over MAX_SIDE_PX."""
-    if max(grey.shape) <= MAX_SIDE_PX:
-        return grey
-    image = Image.fromarray(grey)
-    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BOX)
-    return np.asarray(image)
+def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Picture:
+    """Shrink (H, W) float32 grey values so that no side is over max_side_px.
+
+    Args:
+        grey: to shrink.
+        channels: that the sender used.
+        sent: longest side of the picture that was sent, in px.
+        max_side_px: that is left of it.
+    """
+    if max(grey.shape) > max_side_px:
+        image = Image.fromarray(grey)
+        image.thumbnail((max_side_px, max_side_px), Image.Resampling.BOX)
+        grey = np.asarray(image)
+    return Picture(grey, channels, sent / max(grey.shape))
 
 
 def composite(grey_alpha: np.ndarray) -> np.ndarray:
@@ -143,11 +154,12 @@ def composite(grey_alpha: np.ndarray) -> np.ndarray:
     return grey * alpha + (1 - alpha) * (0.0 if light_ink else 1.0)
 
 
-def read_array(values: object) -> Picture:
+def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """Read a picture given as nested lists of numbers.
 
     Args:
         values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white.
+        max_side_px: a picture with a longer side is reduced to this.
 
     Raises:
         InvalidRequest: another shape, or something that is no number from 0 to 255.
@@ -168,4 +180,4 @@ def read_array(values: object) -> Picture:
         raise InvalidRequest('"data" holds values outside 0 to 255')
     pixels = array.round().astype(np.uint8)
     image = Image.fromarray(pixels[..., 0] if array.shape[2] == 1 else pixels, MODES[array.shape[2]])
-    return Picture(reduce(grey_values(image)), array.shape[2])
+    return reduced(grey_values(image), array.shape[2], max(image.size), max_side_px)

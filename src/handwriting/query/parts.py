@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handwriting.errors import InvalidRequest, RequestError
-from handwriting.preprocess import Picture, read_array, read_picture
+from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array, read_picture
 
 ONE = '{"data": [[...]]}, numbers from 0 to 255'
 MANY = '{"instances": [{"b64": "..."} or {"data": [[...]]}, ...]}'
@@ -25,8 +25,12 @@ class Numbers:
 Part = bytes | np.ndarray | Numbers | RequestError
 
 
-def read_part(part: Part) -> Picture:
+def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """Decode a picture.
+
+    Args:
+        part: of a request.
+        max_side_px: a picture with a longer side is reduced to this.
 
     Raises:
         RequestError: what is wrong with it, for the client to read.
@@ -34,10 +38,10 @@ def read_part(part: Part) -> Picture:
     if isinstance(part, RequestError):
         raise part
     if isinstance(part, Numbers):
-        return read_array(part.values)
+        return read_array(part.values, max_side_px)
     if isinstance(part, np.ndarray):
         return Picture(part.astype(np.float32) / 255, channels=1)
-    return read_picture(part)
+    return read_picture(part, max_side_px)
 
 
 def part_of(instance: object) -> Part:

@@ -14,7 +14,7 @@ from ts.context import Context
 from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InternalError, InvalidRequest, RequestError
 from handwriting.networks import Network
-from handwriting.preprocess import FORMS, FRAME_PX, Picture, normal_form
+from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
 from handwriting.query import Part, read_part, read_query
 from handwriting.serving.explanation import explain
 from handwriting.serving.requests import Pages, Prepared, Request
@@ -32,6 +32,8 @@ class RecogniserHandler:
     Attributes:
         model: name of the recogniser.
         weights_of: name of the recogniser that its weights were trained for, where that is another.
+        explains: whether it answers at /explanations.
+        max_side_px: larger pictures are reduced to this.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
         card: where the weights come from and how well they read, as JSON.
@@ -39,6 +41,8 @@ class RecogniserHandler:
 
     model: str
     weights_of: str = ""
+    explains: bool = True
+    max_side_px: int = MAX_SIDE_PX
     version: str
     network: Network
     card: str
@@ -99,6 +103,8 @@ class RecogniserHandler:
         """
         query = read_query(inputs, headers, len(self.network.config.labels))
         explained = headers.get("explain") == "True"  # TorchServe's mark on what came to /explanations
+        if explained and not self.explains:
+            raise InvalidRequest(f"{self.model} gives no explanations")
         if explained and query.many:
             raise InvalidRequest("the request has a list of pictures; an explanation is of one")
         pages = [self.prepare_part(part) for part in query.parts]
@@ -109,7 +115,7 @@ class RecogniserHandler:
     def prepare_part(self, part: Part) -> Prepared | RequestError:
         """Prepare one picture of a request, or say what is wrong with it."""
         try:
-            return self.prepare(read_part(part))
+            return self.prepare(read_part(part, self.max_side_px))
         except RequestError as err:
             return err
         except Exception as err:  # nor the rest of its request

@@ -1,0 +1,10 @@
+"""Serves `reader`: pages of handwriting, as text."""
+
+from handwriting.serving.reader import PageHandler
+
+
+class ReaderHandler(PageHandler):
+    """Reads lines of digits and letters with the `characters` network."""
+
+    model = "reader"
+    weights_of = "characters"

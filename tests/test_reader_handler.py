@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from ts.context import RequestProcessor
 
 from deploy.local.settings import ROOT
 from tests.test_handler import make_context
@@ -55,6 +56,6 @@ def test_a_character_lists_as_many_labels_as_asked_for(handler):
 
 
 def test_a_page_is_not_explained(handler, seven):
-    context = make_context(requests=1)
-    context.request_processor = [type(context.request_processor[0])({"explain": "True"})]
-    assert "no explanations" in handler.handle([{"body": seven}], context)[0]
+    context = make_context()
+    context.request_processor = [RequestProcessor({"explain": "True"})]
+    assert b"no explanations" in handler.handle([{"body": seven}], context)[0]

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
+from handwriting.preprocess.finished import read_finished_png
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
@@ -61,6 +62,9 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
         InvalidImage: the bytes are empty, not such a picture, or damaged.
         ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
     """
+    frame = read_finished_png(picture)
+    if frame is not None:
+        return Picture(frame.astype(np.float32) / 255, channels=1)
     with opened(picture) as image:
         channels = len(image.getbands())
         sent = max(image.size)

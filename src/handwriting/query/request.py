@@ -1,8 +1,9 @@
 """The forms that a request takes: a body, a form's parts, JSON, a ZIP file or an npy file, and its parameters."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.query.files import NPY_MAGIC, ZIP_MAGIC, check_count, read_npy, read_zip
@@ -123,8 +124,8 @@ def parse_json(body: object) -> object:
     if not isinstance(body, bytes | bytearray):
         return body
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as err:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as err:
         raise InvalidRequest(f"the body is not JSON: {err}") from err
 
 

@@ -1,6 +1,5 @@
 """The handler base: TorchServe's batch in, one answer for each request out, whatever else is in the batch."""
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,9 @@ from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal
 from handwriting.query import Part, read_part, read_query
 from handwriting.serving.explanation import explain
 from handwriting.serving.requests import Pages, Prepared, Request
-from handwriting.serving.responses import many_answers, number, reject
-from handwriting.serving.worker import keep_repeated_parts
+from handwriting.serving.responses import many_answers, reject, to_json
+from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
+from handwriting.serving.worker import buffer_socket, keep_repeated_parts
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class RecogniserHandler:
         max_side_px: larger pictures are reduced to this.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
+        score: the network as the runtime that the config names, for inference alone.
         card: where the weights come from and how well they read, as JSON.
     """
 
@@ -45,6 +46,7 @@ class RecogniserHandler:
     max_side_px: int = MAX_SIDE_PX
     version: str
     network: Network
+    score: Score
     card: str
 
     def initialize(self, context: Context) -> None:
@@ -57,6 +59,8 @@ class RecogniserHandler:
         manifest = context.manifest["model"]
         options = (context.model_yaml_config or {}).get("handler", {})
         torch.set_num_threads(int(options.get("threads", 1)))
+        if options.get("bufferedSocket", True):
+            buffer_socket()
         self.version = manifest["modelVersion"]
         weights = Path(context.system_properties["model_dir"]) / manifest["serializedFile"]
         self.network = load_checkpoint(weights)
@@ -66,10 +70,10 @@ class RecogniserHandler:
                 f"the archive of {self.model} holds the weights of {config.model} for {config.normal_form} frames"
             )
         self.card = weights.with_suffix(".json").read_text()
-        # The first pass is slow; no client waits for it
-        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))
+        self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
+        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow; no client waits for it
 
-    def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[str]:
+    def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[bytes]:
         """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""
         if context.get_request_header(0, "describe") == "True":  # which comes alone
             return [self.card]
@@ -132,12 +136,12 @@ class RecogniserHandler:
     @torch.inference_mode()
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
-        parts = [self.network(part).softmax(dim=1) for part in torch.from_numpy(frames)[:, None].split(MAX_FRAMES)]
+        parts = [self.score(part).softmax(dim=1) for part in torch.from_numpy(frames)[:, None].split(MAX_FRAMES)]
         return torch.cat(parts).numpy() if len(frames) else np.empty((0, len(self.network.config.labels)), np.float32)
 
     def postprocess(
         self, requests: Sequence[Request | RequestError], probabilities: np.ndarray, context: Context
-    ) -> list[str]:
+    ) -> list[bytes]:
         """Write one JSON answer for each request.
 
         Args:
@@ -151,17 +155,17 @@ class RecogniserHandler:
             for i, request in enumerate(requests)
         ]
 
-    def respond(self, request: Request, pages: Pages) -> str:
+    def respond(self, request: Request, pages: Pages) -> bytes:
         """Write the JSON answer to one request, which takes the rows of its frames from `pages`."""
         answers = [
             page if isinstance(page, RequestError) else self.answer(pages.take(page), page, request.query.top_k)
             for page in request.pages
         ]
         if request.query.many:
-            return json.dumps(many_answers(answers, request.query.names))
+            return to_json(many_answers(answers, request.query.names))
         if request.explained:
-            return json.dumps(self.explanation(request.pages[0], answers[0]))
-        return json.dumps(answers[0])
+            return to_json(self.explanation(request.pages[0], answers[0]))
+        return to_json(answers[0])
 
     def answer(self, probabilities: np.ndarray, page: Prepared, top_k: int) -> dict[str, Any]:  # noqa: ARG002
         """Describe the prediction for one picture as the API documents it.
@@ -175,17 +179,17 @@ class RecogniserHandler:
 
     def ranking(self, probabilities: np.ndarray, top_k: int) -> dict[str, Any]:
         """List the most probable labels, given (labels,) float32 probabilities."""
-        order = np.argsort(-probabilities, kind="stable")[:top_k]
+        order = (-probabilities).argsort(kind="stable")[:top_k]
         labels = self.network.config.labels
-        top = [{"label": labels[i], "probability": number(probabilities[i])} for i in order]
+        top = [{"label": labels[i], "probability": probabilities[i]} for i in order]
         return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
 
     def explanation(self, page: Prepared, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Say what the network saw, and which of it spoke for the label."""
         target = self.network.config.labels.index(answer["label"])
         return {name: answer[name] for name in ("label", "confidence", "model", "version")} | {
-            "frame": np.round(page.frames[0] * 255).astype(int).tolist(),
-            "heatmap": [[number(value) for value in row] for row in explain(self.network, page.frames[0], target)],
+            "frame": np.round(page.frames[0] * 255).astype(np.uint8),
+            "heatmap": explain(self.network, page.frames[0], target),
         }
 
 

@@ -1,19 +1,18 @@
 """The shapes of answers that are alike for all recognisers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-import numpy as np
+import orjson
 from ts.context import Context
 
 from handwriting.errors import RequestError
 
 
-def number(value: np.float32) -> float:
-    """Return a number with the digits that float32 has: rounded, the surest answers would claim 1."""
-    return float(str(value))
+def to_json(answer: object) -> bytes:
+    """Write an answer; numbers have the digits that float32 has, since rounded, the surest would claim 1."""
+    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def many_answers(answers: Sequence[Mapping[str, Any] | RequestError], names: Sequence[str] | None) -> dict[str, Any]:
@@ -24,10 +23,10 @@ def many_answers(answers: Sequence[Mapping[str, Any] | RequestError], names: Seq
     return {"predictions": rows}
 
 
-def reject(context: Context, index: int, error: RequestError) -> str:
+def reject(context: Context, index: int, error: RequestError) -> bytes:
     """Set the status of one request of the batch and return its answer."""
     context.set_response_status(code=error.status, phrase=HTTPStatus(error.status).phrase, idx=index)
-    return json.dumps(error_body(error))
+    return to_json(error_body(error))
 
 
 def error_body(error: RequestError) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""The quick way in for finished frames, held against the general one."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handwriting.preprocess import decode, read_picture
+from handwriting.preprocess.finished import FIRST, read_finished_png
+from tests.pictures import encode
+
+FRAME = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(rows: bytes, *more: bytes) -> bytes:
+    header = FIRST + struct.pack(">I", zlib.crc32(FIRST[12:]))
+    return header + b"".join(more) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def general(content: bytes, monkeypatch) -> np.ndarray:
+    with monkeypatch.context() as patch:
+        patch.setattr(decode, "read_finished_png", lambda _: None)
+        return read_picture(content).grey
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9])
+def test_it_reads_what_the_general_way_reads(level, monkeypatch):
+    for frame in (FRAME, np.zeros_like(FRAME), np.triu(FRAME), FRAME // 100 * 100):
+        buffer = io.BytesIO()
+        Image.fromarray(frame).save(buffer, "PNG", compress_level=level)
+        assert np.array_equal(read_finished_png(buffer.getvalue()), frame)
+        assert np.array_equal(read_picture(buffer.getvalue()).grey, general(buffer.getvalue(), monkeypatch))
+
+
+@pytest.mark.parametrize("filter_number", range(5))
+def test_all_filters_are_undone_as_in_the_general_way(filter_number, monkeypatch):
+    rows = b"".join(bytes([filter_number]) + row.tobytes() for row in FRAME)
+    found = read_finished_png(png(rows))
+    assert np.array_equal(np.float32(found) / 255, general(png(rows), monkeypatch))
+
+
+def test_no_damaged_file_is_read_otherwise_than_in_the_general_way(monkeypatch):
+    content = encode(np.triu(FRAME) // 100 * 100)
+    read = 0
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        found = read_finished_png(bytes(damaged))
+        if found is not None:
+            read += 1
+            assert np.array_equal(np.float32(found) / 255, general(bytes(damaged), monkeypatch))
+    assert read == 0
+
+
+def test_no_cut_file_is_read():
+    content = encode(FRAME)
+    assert not any(read_finished_png(content[:length]) is not None for length in range(len(content)))
+
+
+ROWS = bytes(28 * 29)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(ROWS[:-1]),
+        png(ROWS + b"x"),
+        png(ROWS, chunk(b"tRNS", b"\0\0")),
+        png(ROWS, chunk(b"gAMA", struct.pack(">I", 45455))),
+        png(ROWS)[: -len(chunk(b"IEND", b""))],
+        encode(Image.new("L", (28, 29))),
+        encode(Image.new("RGB", (28, 28))),
+        encode(Image.new("1", (28, 28))),
+        b"",
+    ],
+    ids=["a byte less", "a byte more", "transparency", "gamma", "no end", "another size", "colours", "bits", "nothing"],
+)
+def test_other_files_are_left_to_the_general_way(content):
+    assert read_finished_png(content) is None
+
+
+def test_a_bomb_is_not_unpacked():
+    assert read_finished_png(png(bytes(50_000_000))) is None

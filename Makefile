@@ -10,7 +10,7 @@ PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status install archive data train finetune evaluate export mlflow test test-fast lint clean
+.PHONY: help up down status install archive data train finetune evaluate export mlflow bench test test-fast lint clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -49,6 +49,9 @@ mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
 train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
 	$(BIN)/python -m training.train $(MODEL) $(ARGS)
 
+bench: $(VENV)/installed-bench archive ## our server against its peers: docs/results/bench.md; needs wrk
+	$(BIN)/python -m benchmarks $(ARGS)
+
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
 	$(BIN)/python -m tests.chromium
 	$(BIN)/python -m pytest
@@ -76,6 +79,11 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "installing what training and tests need"
 	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,train,export,dev]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed-dev
+	@echo "installing other servers to measure against"
+	@$(PIP_INSTALL) --editable '.[bench]'
 	@touch $@
 
 $(VENV)/installed-mobile: $(VENV)/installed-dev

@@ -17,18 +17,28 @@ def serving(*archives: Path) -> Iterator[str]:
     Raises:
         StackError: it does not start.
     """
+    with running_stack(*archives) as stack:
+        yield stack.settings.url("INFERENCE_PORT")
+
+
+@contextmanager
+def running_stack(*archives: Path) -> Iterator[Stack]:
+    """The same, for those who want more of it than its address.
+
+    Raises:
+        StackError: it does not start.
+    """
     runs = ROOT / "runs"
     runs.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=runs, prefix="evaluation-") as folder:
+    with tempfile.TemporaryDirectory(dir=runs, prefix="server-") as folder:
         model_store = Path(folder) / "model_store"
         model_store.mkdir()
         for archive in archives:
             shutil.copy(archive, model_store)
         ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
-        settings = Settings(ports, Path(folder), model_store)
-        stack = Stack(settings)
+        stack = Stack(Settings(ports, Path(folder), model_store))
         try:
             stack.start("torchserve")
-            yield settings.url("INFERENCE_PORT")
+            yield stack
         finally:
             stack.stop("torchserve")

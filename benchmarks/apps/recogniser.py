@@ -1,0 +1,42 @@
+"""What all peers serve: our preprocessing, weights and answers. Only what carries requests and batches differs."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import orjson
+import torch
+
+from handwriting.checkpoint import load_checkpoint
+from handwriting.preprocess import picture_frame
+from handwriting.serving.runtime import make_runtime
+
+WEIGHTS, RUNTIME = "BENCH_WEIGHTS", "BENCH_RUNTIME"  # environment variables
+BATCH_SIZE = 32
+DELAY_MS = 1
+WORKERS = 2
+TOP_K = 3
+
+
+class Recogniser:
+    """Reads batches of encoded pictures."""
+
+    def __init__(self) -> None:
+        torch.set_num_threads(1)
+        network = load_checkpoint(os.environ[WEIGHTS])
+        self.labels, self.form = network.config.labels, network.config.normal_form
+        self.score = make_runtime(network, os.environ[RUNTIME])
+
+    @torch.inference_mode()
+    def read(self, pictures: Sequence[bytes]) -> list[bytes]:
+        """Answer each picture as our API does."""
+        frames = np.stack([picture_frame(picture, self.form) for picture in pictures])
+        probabilities = self.score(torch.from_numpy(frames)[:, None]).softmax(dim=1).numpy()
+        return [self.answer(row) for row in probabilities]
+
+    def answer(self, probabilities: np.ndarray) -> bytes:
+        """Write the JSON answer for a row of probabilities."""
+        order = (-probabilities).argsort(kind="stable")[:TOP_K]
+        top = [{"label": self.labels[i], "probability": probabilities[i]} for i in order]
+        answer = {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -1,0 +1,79 @@
+"""Load from wrk: a number of connections that each send the next picture when the last one is answered."""
+
+import base64
+import json
+import resource
+import struct
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPT = Path(__file__).with_name("post.lua")
+THREADS = 1
+GRACE_S = 20
+
+
+class LoadError(Exception):
+    """wrk is missing, or failed."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of a load.
+
+    Attributes:
+        requests_per_s: answered.
+        p50_ms: median latency of the answers.
+        p99_ms: 99th percentile.
+        answers: how many.
+        errors: answers that are no 2xx, broken connections, and requests that timed out.
+        generator_cpu: cores that wrk itself took; near 1 it would be what limits the load.
+    """
+
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    answers: int
+    errors: int
+    generator_cpu: float
+
+
+def write_bodies(pictures: Sequence[bytes], as_json: bool, path: Path) -> None:
+    """Write the bodies for wrk, each after its length; as JSON documents with base64 if asked to."""
+    bodies = [json.dumps({"b64": base64.b64encode(each).decode()}).encode() if as_json else each for each in pictures]
+    path.write_bytes(b"".join(struct.pack(">I", len(body)) + body for body in bodies))
+
+
+def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: int) -> Load:
+    """Send bodies in turn.
+
+    Raises:
+        LoadError: wrk is missing, or failed.
+    """
+    kind = "application/json" if as_json else "image/png"
+    command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT, url]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        done = subprocess.run(
+            [*command, "--", bodies, kind],
+            capture_output=True,
+            text=True,
+            timeout=seconds + GRACE_S,
+            check=False,
+        )
+    except FileNotFoundError as err:
+        raise LoadError("wrk, which makes the load, is not on PATH; Debian has it as the package wrk") from err
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise LoadError(f"wrk ended with exit code {done.returncode}: {done.stdout[-300:]}{done.stderr[-300:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Load(
+        requests_per_s=found["requests"] / found["seconds"],
+        p50_ms=found["p50_ms"],
+        p99_ms=found["p99_ms"],
+        answers=found["requests"],
+        errors=found["errors"],
+        generator_cpu=spent / found["seconds"],
+    )

@@ -1,0 +1,66 @@
+"""The load and the report of `make bench`."""
+
+import argparse
+import json
+import shutil
+import struct
+
+import pytest
+
+from benchmarks.load import run_wrk, write_bodies
+from benchmarks.report import write_report
+from benchmarks.servers import Contestant, contestants
+from tests.answering import SEVEN, answering, error
+
+
+def test_bodies_are_written_with_their_lengths(tmp_path):
+    write_bodies([b"ab", b"c"], False, tmp_path / "bodies")
+    assert (tmp_path / "bodies").read_bytes() == struct.pack(">I", 2) + b"ab" + struct.pack(">I", 1) + b"c"
+    write_bodies([b"ab"], True, tmp_path / "bodies")
+    assert json.loads((tmp_path / "bodies").read_bytes()[4:]) == {"b64": "YWI="}
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_wrk_sends_all_bodies_in_turn_and_counts_answers(tmp_path):
+    write_bodies([b"one", b"two", b"three"], False, tmp_path / "bodies")
+    with answering((200, SEVEN)) as server:
+        found = run_wrk(server.url, tmp_path / "bodies", False, connections=2, seconds=1)
+    assert found.errors == 0
+    assert 0 < found.answers <= len(server.bodies)
+    assert set(server.bodies[:6]) == {b"one", b"two", b"three"}
+    assert server.headers[0]["Content-Type"] == "image/png"
+    assert 0 < found.p50_ms <= found.p99_ms
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_refusals_count_as_errors(tmp_path):
+    write_bodies([b"x"], True, tmp_path / "bodies")
+    with answering(error(503)) as server:
+        found = run_wrk(server.url, tmp_path / "bodies", True, connections=1, seconds=1)
+    assert found.errors == found.answers > 0
+
+
+def row(server: str, number: int, requests_per_s: float) -> dict:
+    figures = {"p50_ms": 2.0, "p99_ms": 9.0, "memory_mib": 700.0, "generator_cpu": 0.1, "errors": number}
+    return {"server": server, "round": number, "connections": 64, "requests_per_s": requests_per_s} | figures
+
+
+def test_ratios_are_taken_within_a_round(tmp_path):
+    chosen = [Contestant(name, "torch", "torch", False, lambda *_: None) for name in ("ours", "theirs", "lame")]
+    rows = [row("ours", 0, 300), row("theirs", 0, 100), row("ours", 1, 200), row("theirs", 1, 200)]
+    options = argparse.Namespace(rounds=2, seconds=1, out=tmp_path)
+    results = write_report(options, chosen, {"lame": "it limps"}, rows)
+    [load] = results["servers"][1]["loads"]
+    assert load["ours_requests_per_s_ratio"] == {"median": 2.0, "least": 1.0, "largest": 3.0}
+    assert load["errors"] == 1
+    page = (tmp_path / "bench.md").read_text()
+    assert "2.00 (1.00 to 3.00)" in page
+    assert "lame did not run: it limps" in page
+    assert json.loads((tmp_path / "bench.json").read_text())["rows"] == rows
+
+
+def test_ours_comes_first_and_can_run():
+    first, *peers = contestants()
+    assert first.package == "torchserve"
+    assert first.missing() == ""
+    assert {peer.package for peer in peers} == {"mosec", "fastapi", "litserve", "ray"}

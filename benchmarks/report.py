@@ -19,8 +19,8 @@ Row = Mapping[str, Any]
 INTRODUCTION = """# Our server and its peers
 
 `{command}`, which writes this page: the same {model} weights, preprocessing and answers behind each server,
-{workers} processes of one torch thread, batches of up to {batch_size} after at most {delay_ms} ms where a server batches.
-One 28 x 28 PNG of MNIST's test set a request, sent by wrk from the same machine ({processor},
+{workers} processes of one torch thread, batches of up to {batch_size} that wait for {delay_ms} ms at most, where a
+server batches. One 28 x 28 PNG of MNIST's test set a request, sent by wrk from the same machine ({processor},
 {cores} cores). {rounds} interleaved rounds of {seconds} s each; median (least to largest). Ratios are ours to theirs
 within a round: they can be compared between machines, the other figures cannot.
 """

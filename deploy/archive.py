@@ -20,13 +20,14 @@ class ArchiveError(Exception):
     """Something that belongs into the archive is missing."""
 
 
-def pack(weights: Path, model_store: Path, model: str | None = None) -> Path:
+def pack(weights: Path, model_store: Path, model: str | None = None, config: Path | None = None) -> Path:
     """Pack weights with their card, handler, config and the package, and return the archive's path.
 
     Args:
         weights: `<model>-<version>.safetensors`, with its card beside it.
         model_store: folder for the archive; it appears there whole or not at all.
         model: name of the recogniser, where it uses the weights of another.
+        config: its batching and workers, where not those in `config`.
 
     Raises:
         ArchiveError: the name is not of that form, a file is missing, or the archiver fails.
@@ -36,7 +37,7 @@ def pack(weights: Path, model_store: Path, model: str | None = None) -> Path:
         raise ArchiveError(f"{weights}: wanted a name such as digits-1.0.safetensors")
     model, card = model or name["model"], weights.with_suffix(".json")
     handler = ROOT / "handlers" / f"{model.replace('-', '_')}_handler.py"
-    config = ROOT / "config" / f"{model}.yaml"
+    config = config or ROOT / "config" / f"{model}.yaml"
     missing = [str(path) for path in (weights, card, handler, config) if not path.exists()]
     if missing:
         raise ArchiveError(f"missing for the archive: {', '.join(missing)}")

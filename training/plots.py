@@ -50,6 +50,7 @@ def draw_history(history: Sequence[dict[str, float]], title: str, path: Path) ->
         for axes, formatter in zip(
             panels, (StrMethodFormatter("{x:g}"), PercentFormatter(1, decimals=1)), strict=False
         ):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             low, high = axes.get_ylim()
             narrow = high < NARROW * low  # so that marks of a logarithmic axis would be few
             axes.yaxis.set_major_locator(MaxNLocator(5) if narrow else LogLocator(subs=(1, 2, 5)))

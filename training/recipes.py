@@ -51,7 +51,5 @@ RECIPES = {
         calm_share=0.3,
         balanced=True,
     ),
-    "characters-edge": Recipe(
-        "MobileNet", epochs=40, batch_size=256, lr=1e-2, pen_share=0.3, font_drawings=2, calm_share=0.3, balanced=True
-    ),
+    "characters-edge": Recipe("MobileNet", epochs=40, batch_size=256, lr=1e-2, pen_share=0.3, balanced=True),
 }

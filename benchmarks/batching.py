@@ -19,7 +19,6 @@ import requests
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from benchmarks.apps.recogniser import WORKERS
 from benchmarks.load import LoadError, run_wrk, write_bodies
 from benchmarks.report import processor, spread, text
 from benchmarks.servers import MODEL
@@ -35,6 +34,7 @@ from training.idx import DataError
 from training.plots import draw
 
 SIZES, DELAYS_MS = (1, 8, 32, 64, 128), (1, 2, 5, 10)
+WORKERS = 1  # the archive's config says one
 CONNECTIONS = 128
 PICTURES = 512
 TIMEOUT_S = 120
@@ -42,7 +42,7 @@ WARM_UP_S = 3
 BATCH = "Backend received inference"  # TorchServe's workers log this for each batch
 INTRODUCTION = """# Batch size and delay
 
-`python -m benchmarks.batching`, which writes this page: `{model}` with {workers} workers of one thread, under
+`python -m benchmarks.batching`, which writes this page: `{model}` with {workers} worker of one thread, under
 {connections} connections that each send the next 28 x 28 PNG when the last one is answered. {rounds} interleaved rounds
 of {seconds} s on {processor}; median (least to largest). The mean batch is requests by batches of
 all rounds.

@@ -20,7 +20,7 @@ from benchmarks.report import print_summary, write_report
 from benchmarks.servers import Contestant, Running, contestants
 from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY
-from tests.pictures import encode
+from handwriting.client.pictures import encode, from_array
 from training.data import load_characters
 from training.idx import DataError
 
@@ -47,7 +47,7 @@ def main() -> int:
     options = parse()
     try:
         digits = load_characters("mnist", "test").take(slice(PICTURES))
-        measure(options, [encode(image) for image in digits.images], digits.labels)
+        measure(options, [encode(from_array(image)) for image in digits.images], digits.labels)
     except (DataError, LoadError, StackError) as err:
         print(f"bench: {err}", file=sys.stderr)
         return 1

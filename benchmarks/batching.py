@@ -27,7 +27,7 @@ from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY, ROOT
 from deploy.local.stack import Stack
 from evaluation.server import running_stack
-from tests.pictures import encode
+from handwriting.client.pictures import encode, from_array
 from training.card import commit
 from training.data import load_characters
 from training.idx import DataError
@@ -133,7 +133,7 @@ def main() -> int:
         images = load_characters("mnist", "test").images[:PICTURES]
         with tempfile.TemporaryDirectory() as name, running_stack(ROOT / "model_store" / f"{MODEL}-1.0.mar") as stack:
             bodies = Path(name) / "bodies"
-            write_bodies([encode(image) for image in images], False, bodies)
+            write_bodies([encode(from_array(image)) for image in images], False, bodies)
             packed = {each: archive(*each, Path(name)) for each in settings()}
             turns = [(number, each) for number in range(options.rounds) for each in settings()]
             for number, (size, delay) in tqdm(turns, unit="setting", disable=None):

@@ -25,9 +25,9 @@ from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY, ROOT
 from evaluation.server import serving
 from handwriting.checkpoint import load_checkpoint
+from handwriting.client.pictures import encode, from_array
 from handwriting.preprocess import picture_frame, unit_frames
 from handwriting.serving.runtime import RUNTIMES, make_runtime
-from tests.pictures import encode
 from training.card import commit
 from training.data import load_characters
 from training.idx import DataError
@@ -83,7 +83,7 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[dict]:
     """Measure each kind of body, over HTTP and in process by turns."""
     torch.set_num_threads(1)
     score = make_runtime(load_checkpoint(ROOT / "weights" / f"{MODEL}-1.0.safetensors"), RUNTIMES[0])
-    pictures = [encode(frame) for frame in frames]
+    pictures = [encode(from_array(frame)) for frame in frames]
     as_npy, as_zip = npy(frames), zipped(pictures)
     form = {f"picture-{number}": ("a.png", picture, "image/png") for number, picture in enumerate(pictures)}
     bodies = {"npy": {"data": as_npy}, "ZIP file": {"data": as_zip}, "form": {"files": form}}

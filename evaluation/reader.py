@@ -1,7 +1,6 @@
 """How many characters of a page the reader gets wrong, over HTTP, on pages that `benchmarks.pages` composes."""
 
 import argparse
-import io
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import requests
-from PIL import Image
 from scipy.stats import bootstrap
 from tqdm import tqdm
 
@@ -19,6 +17,7 @@ from benchmarks.pages import LOOK_ALIKES, Page, pages
 from evaluation.reader_report import Reading, write_report
 from evaluation.server import serving
 from handwriting.client import ServerDown
+from handwriting.client.pictures import encode, from_array
 from training.card import commit
 
 READER = "reader"
@@ -75,20 +74,13 @@ def read(url: str, version: str, kind: str, count: int) -> list[Reading]:
     with requests.Session() as session, ThreadPoolExecutor(CLIENTS) as pool:
 
         def ask(page: Page) -> Reading:
-            response = session.post(address, data=encode(page.picture), timeout=TIMEOUT_S)
+            response = session.post(address, data=encode(from_array(page.picture)), timeout=TIMEOUT_S)
             if not response.ok:
                 raise ServerDown(f"{address} answers {response.status_code}: {response.text[:200]}")
             return Reading(page, response.json())
 
         made = tqdm(pages(kind, count, SEED), desc=kind, total=count, unit="page", disable=None)
         return list(pool.map(ask, made))
-
-
-def encode(picture: np.ndarray) -> bytes:
-    """Encode (H, W) uint8 values as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def summarise(kind: str, readings: Sequence[Reading]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import requests
 from matplotlib.figure import Figure
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 from tqdm import tqdm
 
 from benchmarks.load import LoadError, run_wrk, write_bodies
@@ -39,7 +41,7 @@ CONNECTIONS = 128
 PICTURES = 512
 TIMEOUT_S = 120
 WARM_UP_S = 3
-BATCH = "Backend received inference"  # TorchServe's workers log this for each batch
+BATCHES = "handwriting_batch_requests_count"
 INTRODUCTION = """# Batch size and delay
 
 `python -m benchmarks.batching`, which writes this page: `{model}` with {workers} worker of one thread, under
@@ -78,10 +80,15 @@ def measure(stack: Stack, packed: Path, bodies: Path, seconds: int) -> dict:
     requests.post(f"{manage}/models", params=query, timeout=TIMEOUT_S, proxies=NO_PROXY).raise_for_status()
     url = f"{stack.settings.url('INFERENCE_PORT')}/predictions/{MODEL}"
     run_wrk(url, bodies, False, CONNECTIONS, WARM_UP_S)
-    log = stack.settings.logs / "workers.log"
-    before = log.read_text().count(BATCH)
+    before = count_batches(stack.settings.metrics)
     load = run_wrk(url, bodies, False, CONNECTIONS, seconds)
-    return asdict(load) | {"batches": log.read_text().count(BATCH) - before}
+    return asdict(load) | {"batches": count_batches(stack.settings.metrics) - before}
+
+
+def count_batches(folder: Path) -> int:
+    """Return how many batches the workers have counted so far."""
+    families = MultiProcessCollector(CollectorRegistry(), str(folder)).collect()
+    return int(sum(each.value for family in families for each in family.samples if each.name == BATCHES))
 
 
 def summarise(rows: Sequence[dict]) -> list[dict]:

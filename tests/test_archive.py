@@ -17,7 +17,7 @@ from ts.context import RequestProcessor
 from ts.model_loader import ModelLoaderFactory
 import handwriting.preprocess
 
-metrics = SimpleNamespace(set_request_ids=lambda _: None, add_time=lambda *_: None)
+metrics = SimpleNamespace(set_request_ids=lambda _: None)
 loader = ModelLoaderFactory.get_model_loader()
 service = loader.load("digits", ".", "digits_handler.py", batch_size=1, metrics_cache=metrics)
 service.context.request_processor = [RequestProcessor({})]

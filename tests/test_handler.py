@@ -2,7 +2,6 @@ import io
 import json
 import sys
 import zipfile
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,8 +26,7 @@ WEIGHTS = ROOT / "weights" / "digits-1.0.safetensors"
 
 def make_context(weights=WEIGHTS, requests: int = 0) -> Context:
     manifest = {"model": {"modelVersion": "1.0", "serializedFile": weights.name}}
-    metrics = SimpleNamespace(add_time=lambda *_: None)
-    context = Context("digits", str(weights.parent), manifest, 8, None, "0.12.0", metrics=metrics)
+    context = Context("digits", str(weights.parent), manifest, 8, None, "0.12.0")
     context.request_processor = [RequestProcessor({}) for _ in range(requests)]
     return context
 

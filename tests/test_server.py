@@ -87,11 +87,16 @@ def test_bad_requests_at_the_same_time_change_no_answer(stack, seven):
     assert_alike([answer.json() for answer in answers[::5]], [post(stack, seven).json()] * 40)
 
 
+def metric(stack, name: str, **labels: str) -> float:
+    page = requests.get(f"{stack.metrics_url}/metrics", timeout=TIMEOUT_S).text
+    samples = [each for family in text_string_to_metric_families(page) for each in family.samples]
+    return sum(each.value for each in samples if each.name == name and labels.items() <= each.labels.items())
+
+
 def test_requests_at_the_same_time_travel_in_batches(stack, seven):
-    log = stack.settings.logs / "workers.log"
-    before = log.read_text().count("Backend received inference")
+    before = metric(stack, "handwriting_batch_requests_count", model="digits")
     read_at_once(stack, [seven] * 320, clients=32)
-    batches = log.read_text().count("Backend received inference") - before
+    batches = metric(stack, "handwriting_batch_requests_count", model="digits") - before
     assert 0 < batches < 160  # more than two requests in each, where 32 wait at once
 
 
@@ -149,15 +154,19 @@ def test_128_clients_at_once_are_all_answered(stack, seven):
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_the_metrics_page_counts_the_predictions(stack, seven):
-    def predictions() -> float:
-        page = requests.get(f"{stack.metrics_url}/metrics", timeout=TIMEOUT_S).text
-        families = {family.name: family for family in text_string_to_metric_families(page)}
-        return sum(sample.value for sample in families["ts_inference_requests"].samples)
-
-    before = predictions()
+def test_the_metrics_page_counts_the_predictions_in_torchserve_and_in_its_workers(stack, seven):
+    names = ["ts_inference_requests_total", "handwriting_requests_total", "handwriting_handler_seconds_count"]
+    before = [metric(stack, name) for name in names]
     post(stack, seven)
-    assert predictions() >= before + 1
+    assert all(metric(stack, name) >= count + 1 for name, count in zip(names, before, strict=True))
+    assert metric(stack, "torchserve_up") == 1
+
+
+def test_the_metrics_page_tells_what_was_wrong_with_requests(stack):
+    labels = {"model": "digits", "version": "1.0", "outcome": "InvalidImage"}
+    before = metric(stack, "handwriting_requests_total", **labels)
+    post(stack, b"no picture")
+    assert metric(stack, "handwriting_requests_total", **labels) == before + 1
 
 
 def test_nothing_is_written_to_the_root_of_the_repository(stack):
@@ -167,7 +176,8 @@ def test_nothing_is_written_to_the_root_of_the_repository(stack):
 def test_the_server_listens_on_loopback_only(stack):
 
     server = stack.stack.record.find("torchserve")
-    family = [server, *server.children(recursive=True), stack.stack.record.find("dashboard")]
+    others = [stack.stack.record.find(name) for name in ("metrics", "dashboard")]
+    family = [server, *server.children(recursive=True), *others]
     listening = [each.laddr for process in family for each in process.net_connections() if each.status == "LISTEN"]
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
     assert {address.port for address in listening} == set(stack.settings.ports.values())

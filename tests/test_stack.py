@@ -76,11 +76,14 @@ def test_up_twice_then_down_twice(variables):
     assert not read_settings(variables).temp_dir.exists()
     assert run("status", variables).returncode == 1
     again = run("down", variables)
-    assert (again.returncode, again.stdout.splitlines()) == (0, ["dashboard does not run", "torchserve does not run"])
+    assert (again.returncode, again.stdout.splitlines()) == (
+        0,
+        [f"{name} does not run" for name in ("dashboard", "metrics", "torchserve")],
+    )
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("service", ["torchserve", "dashboard"])
+@pytest.mark.parametrize("service", ["torchserve", "metrics", "dashboard"])
 def test_up_starts_again_what_was_killed(variables, service):
     assert run("up", variables).returncode == 0
     entry = json.loads((Path(variables["RUN_DIR"]) / "stack.json").read_text())[service]
@@ -91,7 +94,7 @@ def test_up_starts_again_what_was_killed(variables, service):
     assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=5).ok
 
 
-@pytest.mark.parametrize("name", ["INFERENCE_PORT", "METRICS_PORT", "GRPC_INFERENCE_PORT"])
+@pytest.mark.parametrize("name", ["INFERENCE_PORT", "METRICS_PORT", "DASHBOARD_PORT"])
 def test_a_taken_port_is_one_line_that_names_it_and_its_variable(variables, name):
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(variables[name])))

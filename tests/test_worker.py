@@ -1,14 +1,16 @@
 """What TorchServe's worker does otherwise here."""
 
+import logging
 import socket
 import struct
 import threading
 
 import pytest
+from ts.context import Context
 from ts.protocol import otf_message_handler as protocol
 from ts.service import Service
 
-from handwriting.serving.worker import buffer_socket, keep_repeated_parts, take_apart
+from handwriting.serving.worker import buffer_socket, is_news, keep_repeated_parts, quieten, take_apart
 
 
 def test_parts_of_one_name_are_all_kept():
@@ -80,3 +82,24 @@ def test_torchserve_alone_gives_the_same(monkeypatch):
         monkeypatch.setattr(protocol, name, getattr(protocol, name))
     buffer_socket()
     assert receive(count=2, pieces=3) == plain
+
+
+@pytest.fixture
+def quiet():
+    """A context as a worker has it, quietened for one test."""
+    context = Context("digits", ".", {}, 1, None, "0.12.0")
+    quieten(context)
+    yield context
+    logging.getLogger().removeFilter(is_news)
+
+
+def test_a_batch_leaves_no_line_in_the_log_but_trouble_does(quiet, caplog):
+    caplog.set_level(logging.INFO)
+    front_end, worker = socket.socketpair()
+    with front_end, worker:
+        front_end.sendall(message(1))
+        protocol.retrieve_msg(worker)  # which writes "Backend received inference at ..."
+    quiet.metrics.request_ids = {0: "id"}
+    quiet.metrics.add_time("PredictionTime", 1.5)
+    logging.info("Frontend disconnected.")
+    assert [record.message for record in caplog.records] == ["Frontend disconnected."]

@@ -1,14 +1,15 @@
-"""`python -m deploy.local up|down|status`: TorchServe and the dashboard on this machine.
+"""`python -m deploy.local up|down|status`: TorchServe, its metrics and the dashboard on this machine.
 
-Ports are changed by environment variables: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, GRPC_INFERENCE_PORT,
-GRPC_MANAGEMENT_PORT, DASHBOARD_PORT. `status` exits with 1 if a service does not run or does not answer.
+Ports are changed by environment variables: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, TORCHSERVE_METRICS_PORT,
+GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT. `status` exits with 1 if a service does not run or does not
+answer.
 """
 
 import argparse
 import os
 import sys
 
-from deploy.local import dashboard, torchserve
+from deploy.local import dashboard, metrics, torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT, Settings, read_settings
 from deploy.local.stack import Stack, addresses
@@ -33,6 +34,7 @@ def status(stack: Stack) -> int:
     running = stack.running()
     answers = {
         "torchserve": all(torchserve.ask(stack.settings, each) for each in torchserve.versions(stack.settings)),
+        "metrics": metrics.is_ready(stack.settings),
         "dashboard": dashboard.is_ready(stack.settings),
     }
     for name, process in running.items():

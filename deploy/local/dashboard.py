@@ -9,6 +9,7 @@ import requests
 from deploy.local import process
 from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
+PORTS = {"DASHBOARD_PORT"}
 READY_TIMEOUT_S = 60
 LOG = "dashboard.log"
 

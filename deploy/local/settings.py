@@ -18,6 +18,7 @@ DEFAULT_PORTS = {
     "INFERENCE_PORT": 8080,
     "MANAGEMENT_PORT": 8081,
     "METRICS_PORT": 8082,
+    "TORCHSERVE_METRICS_PORT": 8083,  # TorchServe's own part of the page on METRICS_PORT
     "GRPC_INFERENCE_PORT": 7070,
     "GRPC_MANAGEMENT_PORT": 7071,
     "DASHBOARD_PORT": 8501,
@@ -48,6 +49,11 @@ class Settings:
     def logs(self) -> Path:
         """Folder of all logs."""
         return self.run_dir / "logs"
+
+    @property
+    def metrics(self) -> Path:
+        """Folder of the files that the workers count in."""
+        return self.run_dir / "metrics"
 
     def url(self, port_name: str) -> str:
         """Return the address of the service whose port the variable changes."""

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local import dashboard, process, torchserve
+from deploy.local import dashboard, metrics, process, torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import HOST, Settings
 
-SERVICES = {"torchserve": torchserve, "dashboard": dashboard}  # in the order of their start
-DASHBOARD_PORTS = {"DASHBOARD_PORT"}
+SERVICES = {"torchserve": torchserve, "metrics": metrics, "dashboard": dashboard}  # in the order of their start
 
 
 class Stack:
-    """TorchServe and the dashboard with one set of ports and folders."""
+    """TorchServe, the metrics page and the dashboard with one set of ports and folders."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -35,6 +34,9 @@ class Stack:
             if self.is_outdated():
                 print("an archive is newer than the running server: starting it again")
                 self.stop("torchserve")
+            for name, running in self.running().items():
+                if running is None:
+                    self.check_free(name)  # before anything starts that would be left behind
             for name in SERVICES:
                 self.start(name)
 
@@ -92,8 +94,9 @@ class Stack:
         Raises:
             StackError: somebody does.
         """
-        for variable, port in self.settings.ports.items():
-            if (variable in DASHBOARD_PORTS) == (name == "dashboard") and is_taken(port):
+        for variable in SERVICES[name].PORTS:
+            port = self.settings.ports[variable]
+            if is_taken(port):
                 raise StackError(f"port {port} is taken: free it, or choose another with {variable}={port + 10000}")
 
     def is_outdated(self) -> bool:

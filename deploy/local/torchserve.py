@@ -17,6 +17,13 @@ from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
 from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
+PORTS = {
+    "INFERENCE_PORT",
+    "MANAGEMENT_PORT",
+    "TORCHSERVE_METRICS_PORT",
+    "GRPC_INFERENCE_PORT",
+    "GRPC_MANAGEMENT_PORT",
+}
 READY_TIMEOUT_S = 180
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
 EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
@@ -30,6 +37,8 @@ def start(settings: Settings) -> psutil.Process:
     """
     make_private(settings.temp_dir)
     settings.logs.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(settings.metrics, ignore_errors=True)  # counts begin anew, as TorchServe's own do
+    settings.metrics.mkdir(parents=True)
     command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
     command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
     command += ["--log-config", ROOT / "config" / "log4j2.xml"]
@@ -77,13 +86,14 @@ def environment(settings: Settings) -> dict[str, str]:
     return kept | {
         "TS_INFERENCE_ADDRESS": settings.url("INFERENCE_PORT"),
         "TS_MANAGEMENT_ADDRESS": settings.url("MANAGEMENT_PORT"),
-        "TS_METRICS_ADDRESS": settings.url("METRICS_PORT"),
+        "TS_METRICS_ADDRESS": settings.url("TORCHSERVE_METRICS_PORT"),
         "TS_GRPC_INFERENCE_PORT": str(settings.ports["GRPC_INFERENCE_PORT"]),
         "TS_GRPC_MANAGEMENT_PORT": str(settings.ports["GRPC_MANAGEMENT_PORT"]),
         "TS_GRPC_INFERENCE_ADDRESS": HOST,
         "TS_GRPC_MANAGEMENT_ADDRESS": HOST,
         "TS_ALLOWED_URLS": f"file://{settings.model_store}/.*",
         "TS_DECODE_INPUT_REQUEST": "false",  # the handler reads JSON itself, and says what is wrong with it
+        "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics),
         "LOG_LOCATION": str(settings.logs),
         "METRICS_LOCATION": str(settings.logs),
         "JAVA_HOME": str(find_java_home()),

@@ -16,10 +16,11 @@ from handwriting.networks import Network
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
 from handwriting.query import Part, read_part, read_query
 from handwriting.serving.explanation import explain
+from handwriting.serving.measures import Measures, Times
 from handwriting.serving.requests import Pages, Prepared, Request
 from handwriting.serving.responses import many_answers, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
-from handwriting.serving.worker import buffer_socket, keep_repeated_parts
+from handwriting.serving.worker import buffer_socket, keep_repeated_parts, quieten
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class RecogniserHandler:
         network: in evaluation mode, on the CPU.
         score: the network as the runtime that the config names, for inference alone.
         card: where the weights come from and how well they read, as JSON.
+        measures: of its batches.
     """
 
     model: str
@@ -48,6 +50,7 @@ class RecogniserHandler:
     network: Network
     score: Score
     card: str
+    measures: Measures
 
     def initialize(self, context: Context) -> None:
         """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
@@ -70,6 +73,8 @@ class RecogniserHandler:
                 f"the archive of {self.model} holds the weights of {config.model} for {config.normal_form} frames"
             )
         self.card = weights.with_suffix(".json").read_text()
+        self.measures = Measures(self.model, self.version)
+        quieten(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
         self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow; no client waits for it
 
@@ -77,14 +82,16 @@ class RecogniserHandler:
         """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""
         if context.get_request_header(0, "describe") == "True":  # which comes alone
             return [self.card]
-        start = time.perf_counter()
+        started = time.perf_counter()
         requests = self.preprocess(data, context)
         frames = [page.frames for request in requests if isinstance(request, Request) for page in request.good()]
+        prepared = time.perf_counter()
         probabilities = self.inference(np.concatenate([np.empty((0, FRAME_PX, FRAME_PX), np.float32), *frames]))
+        scored = time.perf_counter()
         answers = self.postprocess(requests, probabilities, context)
         for i in range(len(data)):
             context.set_response_content_type(i, "application/json")
-        context.metrics.add_time("HandlerTime", (time.perf_counter() - start) * 1000)
+        self.measures.record(requests, Times(started, prepared, scored, time.perf_counter()))
         return answers
 
     def preprocess(self, data: Sequence[Mapping[str, object]], context: Context) -> list[Request | RequestError]:

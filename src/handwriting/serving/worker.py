@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from socket import socket
 from typing import Any, BinaryIO
 
+from ts.context import Context
 from ts.protocol import otf_message_handler as protocol
 from ts.service import Service
 
@@ -67,3 +68,25 @@ def buffer_socket() -> None:
 
     protocol._retrieve_buffer = read
     protocol._retrieve_int = read_int
+
+
+class NoMetrics:
+    """Takes the times that TorchServe's worker measures itself, and drops them: see `handwriting.serving.measures`."""
+
+    request_ids: Any = None
+
+    def add_time(self, *_: object, **__: object) -> None:
+        """Drop a time."""
+
+
+def quieten(context: Context) -> None:
+    """Keep TorchServe's worker from writing log lines for each batch, which the front end would all parse."""
+    context.metrics = NoMetrics()
+    root = logging.getLogger()
+    if is_news not in root.filters:
+        root.addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a line of the worker's log says more than that a batch has come."""
+    return not str(record.msg).startswith("Backend received inference")

@@ -22,10 +22,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from tqdm import tqdm
 
 from benchmarks.load import LoadError, run_wrk, write_bodies
-from benchmarks.report import processor, spread, text
+from benchmarks.report import spread, text
 from benchmarks.servers import MODEL
 from deploy.archive import pack
 from deploy.local.errors import StackError
+from deploy.local.machine import processor
 from deploy.local.settings import NO_PROXY, ROOT
 from deploy.local.stack import Stack
 from evaluation.server import running_stack

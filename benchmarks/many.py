@@ -19,9 +19,10 @@ import requests
 import torch
 from tqdm import tqdm
 
-from benchmarks.report import processor, spread, text
+from benchmarks.report import spread, text
 from benchmarks.servers import MODEL
 from deploy.local.errors import StackError
+from deploy.local.machine import processor
 from deploy.local.settings import NO_PROXY, ROOT
 from evaluation.server import serving
 from handwriting.checkpoint import load_checkpoint

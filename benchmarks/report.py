@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.apps.recogniser import BATCH_SIZE, DELAY_MS, WORKERS
 from benchmarks.servers import MODEL, Contestant
+from deploy.local.machine import processor
 from training.card import commit
 
 Row = Mapping[str, Any]
@@ -48,15 +49,6 @@ def write_report(
     (options.out / "bench.json").write_text(json.dumps(results, indent=1) + "\n")
     (options.out / "bench.md").write_text(page(results))
     return results
-
-
-def processor() -> str:
-    """Name of the processor, where the system tells it."""
-    try:
-        with open("/proc/cpuinfo") as lines:  # noqa: PTH123
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 def summarise(name: str, ours: str, rows: Sequence[Row]) -> dict[str, Any]:

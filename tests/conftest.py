@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local import torchserve
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, read_settings
 from deploy.local.stack import Stack
+from tests.browsing import back_afterwards, browser, chromium  # noqa: F401 - fixtures
 from training.data import Characters, load_characters
 from training.idx import DataError
 
@@ -24,6 +27,12 @@ class RunningStack:
         self.metrics_url = settings.url("METRICS_PORT")
         self.dashboard_url = settings.url("DASHBOARD_PORT")
         self.predictions_url = f"{self.inference_url}/predictions/digits"
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric's samples that have these labels."""
+        page = requests.get(f"{self.metrics_url}/metrics", timeout=20).text
+        samples = [each for family in text_string_to_metric_families(page) for each in family.samples]
+        return sum(each.value for each in samples if each.name == name and labels.items() <= each.labels.items())
 
     def stop_server(self):
         self.stack.stop("torchserve")

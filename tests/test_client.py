@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.local.settings import ROOT
 from handwriting.client import Candidate, Prediction, Recogniser, RecogniserError, Rejected, ServerDown, UnusablePicture
 from handwriting.client import server as client_server
 from handwriting.client.pictures import to_bytes
 from handwriting.client.recogniser import IN_FLIGHT
-from handwriting.preprocess import MAX_BYTES
+from handwriting.preprocess import MAX_BYTES, picture_frame
 from tests.answering import QUEUE_FULL, SEVEN, SILENCE, answering, closed_port, error, in_turn
 from tests.conftest import drawings
 from tests.pictures import encode, mnist_frame
@@ -48,6 +49,39 @@ def ask_many(url: str, pictures, **options) -> list[Prediction | RecogniserError
 
 
 # The real server
+
+
+def test_the_worker_says_what_it_took_where_it_is_asked(stack):
+    with Recogniser("digits", stack.inference_url, timing=True) as recogniser:
+        answer = recogniser.predict(DRAWING)
+    assert set(answer.stages_ms) == {"preprocessing", "inference", "handler"}
+    assert 0 < answer.stages_ms["preprocessing"] + answer.stages_ms["inference"] <= answer.stages_ms["handler"]
+    assert answer.stages_ms["handler"] < answer.round_trip_ms
+
+
+def test_without_being_asked_the_worker_says_nothing(digits):
+    assert digits.predict(DRAWING).stages_ms == {}
+
+
+def test_an_explanation_has_what_the_network_saw_and_a_heat_map(digits):
+    found = digits.explain(DRAWING)
+    assert found.label == DRAWING.name[0]
+    assert (found.frame.shape, found.frame.dtype) == ((28, 28), np.uint8)
+    assert (found.heatmap.shape, found.heatmap.max()) == ((28, 28), 1.0)
+    assert (found.frame == (picture_frame(DRAWING.read_bytes(), "mnist") * 255).round()).all()
+
+
+def test_a_page_is_read_with_its_boxes(stack):
+    with Recogniser("reader", stack.inference_url) as recogniser:
+        found = recogniser.read_page(ROOT / "examples" / "pages" / "pi.png")
+    assert found.text == "314 159\n26 535\n897 93"
+    assert [each.label for each in found.characters] == list(found.text.replace(" ", "").replace("\n", ""))
+    assert all(width > 0 and height > 0 for _, _, width, height in (each.box for each in found.characters))
+
+
+def test_reader_explains_nothing_and_says_so(stack):
+    with Recogniser("reader", stack.inference_url) as recogniser, pytest.raises(Rejected, match="no explanations"):
+        recogniser.explain(DRAWING)
 
 
 @pytest.mark.server
@@ -92,10 +126,9 @@ def test_a_bad_picture_among_many_has_its_error_in_its_place(digits, tmp_path):
 
 @pytest.mark.server
 def test_many_pictures_travel_in_batches(stack, digits, seven):
-    log = stack.settings.logs / "workers.log"
-    before = log.read_text().count("Backend received inference")
+    before = stack.metric("handwriting_batch_requests_count", model="digits")
     assert all(isinstance(result, Prediction) for result in digits.predict_many([seven] * 320))
-    assert 0 < log.read_text().count("Backend received inference") - before < 160
+    assert 0 < stack.metric("handwriting_batch_requests_count", model="digits") - before < 160
 
 
 @pytest.mark.server
@@ -490,3 +523,12 @@ def test_the_client_imports_nothing_heavy(module):
 def test_errors_can_be_sent_between_processes():
     copy = pickle.loads(pickle.dumps(Rejected("InvalidImage", "blank")))  # noqa: S301
     assert (copy.type, copy.message, str(copy)) == ("InvalidImage", "blank", "InvalidImage: blank")
+
+
+@pytest.mark.parametrize("document", [{}, {"label": "7", "frame": [[0]], "heatmap": [[0, 0]]}, [], {"text": "7"}])
+def test_what_is_no_explanation_or_page_is_the_servers_fault(document):
+    with answering(lambda _: (200, document)) as server, Recogniser("digits", server.url) as recogniser:
+        with pytest.raises(ServerDown, match="not an explanation"):
+            recogniser.explain(b"picture")
+        with pytest.raises(ServerDown, match="not a page"):
+            recogniser.read_page(b"picture")

@@ -26,6 +26,12 @@ def test_top_k_comes_as_an_input_or_a_header(seven, query):
     assert ask({"body": bytearray(seven)} | inputs, headers).top_k == 5
 
 
+def test_what_a_batch_took_is_told_to_those_who_ask(seven):
+    assert ask({"body": seven}, {"X-Timing": "1"}).timing
+    assert ask({"a": seven, "b": seven}, {"x-timing": "1"}).timing
+    assert not ask({"body": seven}).timing
+
+
 @pytest.mark.parametrize("top_k", ["0", "11", "-1", "x", "1.5", "", "9" * 5000, "0" * 9 + "3", "١"])
 def test_another_top_k_is_rejected(seven, top_k):
     with pytest.raises(InvalidRequest, match="from 1 to 10"):

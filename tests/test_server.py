@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import requests
 from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
@@ -87,16 +86,10 @@ def test_bad_requests_at_the_same_time_change_no_answer(stack, seven):
     assert_alike([answer.json() for answer in answers[::5]], [post(stack, seven).json()] * 40)
 
 
-def metric(stack, name: str, **labels: str) -> float:
-    page = requests.get(f"{stack.metrics_url}/metrics", timeout=TIMEOUT_S).text
-    samples = [each for family in text_string_to_metric_families(page) for each in family.samples]
-    return sum(each.value for each in samples if each.name == name and labels.items() <= each.labels.items())
-
-
 def test_requests_at_the_same_time_travel_in_batches(stack, seven):
-    before = metric(stack, "handwriting_batch_requests_count", model="digits")
+    before = stack.metric("handwriting_batch_requests_count", model="digits")
     read_at_once(stack, [seven] * 320, clients=32)
-    batches = metric(stack, "handwriting_batch_requests_count", model="digits") - before
+    batches = stack.metric("handwriting_batch_requests_count", model="digits") - before
     assert 0 < batches < 160  # more than two requests in each, where 32 wait at once
 
 
@@ -156,17 +149,17 @@ def test_128_clients_at_once_are_all_answered(stack, seven):
 
 def test_the_metrics_page_counts_the_predictions_in_torchserve_and_in_its_workers(stack, seven):
     names = ["ts_inference_requests_total", "handwriting_requests_total", "handwriting_handler_seconds_count"]
-    before = [metric(stack, name) for name in names]
+    before = [stack.metric(name) for name in names]
     post(stack, seven)
-    assert all(metric(stack, name) >= count + 1 for name, count in zip(names, before, strict=True))
-    assert metric(stack, "torchserve_up") == 1
+    assert all(stack.metric(name) >= count + 1 for name, count in zip(names, before, strict=True))
+    assert stack.metric("torchserve_up") == 1
 
 
 def test_the_metrics_page_tells_what_was_wrong_with_requests(stack):
     labels = {"model": "digits", "version": "1.0", "outcome": "InvalidImage"}
-    before = metric(stack, "handwriting_requests_total", **labels)
+    before = stack.metric("handwriting_requests_total", **labels)
     post(stack, b"no picture")
-    assert metric(stack, "handwriting_requests_total", **labels) == before + 1
+    assert stack.metric("handwriting_requests_total", **labels) == before + 1
 
 
 def test_nothing_is_written_to_the_root_of_the_repository(stack):

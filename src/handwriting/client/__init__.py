@@ -16,12 +16,15 @@ RecogniserError           no prediction: `predict` raises it, `predict_many` giv
 Nothing here needs torch.
 """
 
-from handwriting.client.answer import Candidate, Prediction
+from handwriting.client.answer import Candidate, Character, Explanation, PageReading, Prediction
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown, ServerError, UnusablePicture
 from handwriting.client.recogniser import Recogniser
 
 __all__ = [
     "Candidate",
+    "Character",
+    "Explanation",
+    "PageReading",
     "Prediction",
     "Recogniser",
     "RecogniserError",

@@ -7,8 +7,9 @@ from typing import Self
 from urllib.parse import quote
 
 import numpy as np
+import requests
 
-from handwriting.client.answer import Prediction, read_prediction
+from handwriting.client.answer import Explanation, PageReading, Prediction, read_explanation, read_page, read_prediction
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown
 from handwriting.client.pictures import AnyPicture, encode, from_array, to_bytes
 from handwriting.client.progress import chunks, progress_bar
@@ -42,6 +43,7 @@ class Recogniser:
         top_k: int = TOP_K,
         timeout_s: Timeout = TIMEOUT_S,
         tries: int = TRIES,
+        timing: bool = False,
     ) -> None:
         """Name a recogniser; nothing is sent.
 
@@ -53,12 +55,15 @@ class Recogniser:
             timeout_s: to connect and to wait for the answer. A server whose worker is dead never answers.
             tries: how often a picture is sent while the server answers 503, its queue being full: the pauses
                 between are about 0.1, 0.3, 0.9, ... s.
+            timing: whether to ask what each request took in the worker.
         """
         self.model = model
         self._server = Server(url, timeout_s, tries, connections=IN_FLIGHT)
         self.url = self._server.url
-        self._path = "/".join(["/predictions", *(quote(part, safe="") for part in (model, version) if part)])
+        self._name = "/".join(quote(part, safe="") for part in (model, version) if part)
         self._headers = {"Content-Type": "application/octet-stream", "X-Top-K": str(top_k)}
+        if timing:
+            self._headers["X-Timing"] = "1"
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +88,23 @@ class Recogniser:
             ServerDown: no answer in time, or a 5xx.
             Rejected: a 4xx.
         """
-        return read_prediction(*self._server.post(self._path, to_bytes(picture), self._headers))
+        return read_prediction(*self._send("predictions", picture))
+
+    def explain(self, picture: AnyPicture) -> Explanation:
+        """Send a picture and return what the network saw of it and what spoke for its label.
+
+        Raises:
+            As `predict`; `Rejected` also where the recogniser gives no explanations.
+        """
+        return read_explanation(self._send("explanations", picture)[0])
+
+    def read_page(self, picture: AnyPicture) -> PageReading:
+        """Send a picture of a page to a recogniser of pages, such as `reader`, and return its text.
+
+        Raises:
+            As `predict`.
+        """
+        return read_page(*self._send("predictions", picture))
 
     def predict_many(
         self, pictures: Iterable[AnyPicture], chunk: int = CHUNK, progress: bool = True
@@ -130,6 +151,9 @@ class Recogniser:
     def is_ready(self) -> bool:
         """Whether a worker of the recogniser answers a real prediction request."""
         return not self.fault()
+
+    def _send(self, what: str, picture: AnyPicture) -> tuple[requests.Response, float]:
+        return self._server.post(f"/{what}/{self._name}", to_bytes(picture), self._headers)
 
     def _predict_all(self, pictures: Iterable[AnyPicture], chunk: int, progress: bool) -> Iterator[Result]:
         fault, down = "", False

@@ -16,7 +16,7 @@ from handwriting.preprocess.decode import (
     read_array,
     read_picture,
 )
-from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, to_frame, unit_frames
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, ink_box, to_frame, unit_frames
 from handwriting.preprocess.ink import MIN_CONTRAST, to_ink
 from handwriting.preprocess.paper import border_of
 from handwriting.preprocess.rules import lift_rule
@@ -30,6 +30,7 @@ __all__ = [
     "MAX_MEGAPIXELS",
     "MAX_SIDE_PX",
     "Picture",
+    "character_box",
     "normal_form",
     "picture_frame",
     "read_array",
@@ -73,10 +74,28 @@ def normal_form(picture: Picture, form: str) -> np.ndarray:
         InvalidImage: blank, a speck, or all ink.
     """
     if not is_finished_frame(picture):
-        return to_frame(drop_strays(lift_rule(to_ink(picture.grey))), FORMS[form])
+        return to_frame(only_character(picture), FORMS[form])
     if picture.grey.max() < MIN_CONTRAST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
     return picture.grey
+
+
+def only_character(picture: Picture) -> np.ndarray:
+    """Return the ink of a picture's character, (H, W) float32 in [0, 1], without the paper's lines and strays."""
+    return drop_strays(lift_rule(to_ink(picture.grey)))
+
+
+def character_box(picture: bytes) -> Box | None:
+    """Find what of a picture its frame is made of: left, top, right and bottom in px; None for a finished frame.
+
+    Raises:
+        As `picture_frame`.
+    """
+    read = read_picture(picture)
+    if is_finished_frame(read):
+        return None
+    left, top, right, bottom = (round(edge * read.reduction) for edge in ink_box(only_character(read)))
+    return left, top, right, bottom
 
 
 def is_finished_frame(picture: Picture) -> bool:

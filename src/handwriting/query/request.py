@@ -1,7 +1,7 @@
 """The forms that a request takes: a body, a form's parts, JSON, a ZIP file or an npy file, and its parameters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -12,6 +12,7 @@ from handwriting.query.parts import MANY, ONE, Numbers, Part, describe, part_of
 DEFAULT_TOP_K = 3
 TOP_K_DIGITS = 9  # a longer number is not worth parsing
 TOP_K_HEADER = "x-top-k"  # TorchServe 0.12 drops the query string of /predictions, so no ?top_k= there
+TIMING_HEADER = "x-timing"
 ADDRESS = {"model_name", "model_version"}  # what /invocations, which does keep its query string, hands on as inputs
 FORM = "application/x-www-form-urlencoded"
 BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # what the body is, it says itself
@@ -28,12 +29,14 @@ class Query:
         names: of the pictures, in a ZIP file.
         many: whether the client sent a list of pictures, and so gets one of answers, even if it is of one.
         top_k: how many of the most probable labels each answer lists.
+        timing: whether the client wants to know what its batch took.
     """
 
     parts: Sequence[Part]
     names: Sequence[str] | None
     many: bool
     top_k: int
+    timing: bool = False
 
 
 def read_query(inputs: Mapping[str, object], headers: Mapping[str, object], labels: int) -> Query:
@@ -60,9 +63,11 @@ def read_query(inputs: Mapping[str, object], headers: Mapping[str, object], labe
     kinds = {name: content_type(headers.get(name)) for name in bodies}
     if len(bodies) > 1:
         check_count(len(bodies))
-        return Query([read_one(body, kinds[name]) for name, body in bodies.items()], None, True, top_k)
-    name, body = bodies.popitem()
-    return read_body(body, kinds[name], top_k)
+        query = Query([read_one(body, kinds[name]) for name, body in bodies.items()], None, True, top_k)
+    else:
+        name, body = bodies.popitem()
+        query = read_body(body, kinds[name], top_k)
+    return replace(query, timing=True) if TIMING_HEADER in request_headers else query
 
 
 def content_type(headers: object) -> str:

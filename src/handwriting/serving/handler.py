@@ -91,7 +91,11 @@ class RecogniserHandler:
         answers = self.postprocess(requests, probabilities, context)
         for i in range(len(data)):
             context.set_response_content_type(i, "application/json")
-        self.measures.record(requests, Times(started, prepared, scored, time.perf_counter()))
+        times = Times(started, prepared, scored, time.perf_counter())
+        for i, request in enumerate(requests):
+            if isinstance(request, Request) and request.query.timing:
+                context.set_response_header(i, "Server-Timing", times.header())
+        self.measures.record(requests, times)
         return answers
 
     def preprocess(self, data: Sequence[Mapping[str, object]], context: Context) -> list[Request | RequestError]:

@@ -36,6 +36,15 @@ class Times:
     scored: float
     answered: float
 
+    def header(self) -> str:
+        """Write the stages as the HTTP header Server-Timing does (W3C, "Server Timing"), in ms."""
+        stages = {
+            "preprocessing": self.prepared - self.started,
+            "inference": self.scored - self.prepared,
+            "handler": self.answered - self.started,
+        }
+        return ", ".join(f"{name};dur={time_s * 1000:.3f}" for name, time_s in stages.items())
+
 
 class Measures:
     """The metrics of one version of a recogniser."""

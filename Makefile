@@ -10,7 +10,7 @@ PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status install archive data train finetune evaluate export mlflow bench test test-fast lint clean
+.PHONY: help up down status install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -49,6 +49,10 @@ mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
 train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
 	$(BIN)/python -m training.train $(MODEL) $(ARGS)
 
+loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest SHAPE=smoke|ramp|spike|soak USERS=.. SECONDS=.. HOST=.. WORKERS=.., or UI=1
+	@$(BIN)/python -m loadtest $(if $(SHAPE),--shape $(SHAPE)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
+
 bench: $(VENV)/installed-bench archive ## our server against its peers: docs/results/bench.md; needs wrk
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -57,7 +61,15 @@ test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and 
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser
-	$(BIN)/python -m pytest -m "not server and not browser"
+	$(BIN)/python -m pytest -m "not server and not browser and not slow"
+
+budgets: $(VENV)/installed-dev archive ## how long the dashboard takes in a real Chromium, in ms, printed
+	@$(BIN)/python -m tests.chromium
+	$(BIN)/python -m pytest -m slow -s --no-header -q tests/test_budgets.py
+
+screenshots: $(VENV)/installed-dev archive ## pictures of the dashboard for the README: docs/screenshots
+	@$(BIN)/python -m tests.chromium
+	$(BIN)/python -m examples.screenshots
 
 lint: $(VENV)/installed-dev ## ruff: format and rules
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -84,6 +96,11 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(VENV)/installed-bench: $(VENV)/installed-dev
 	@echo "installing other servers to measure against"
 	@$(PIP_INSTALL) --editable '.[bench]'
+	@touch $@
+
+$(VENV)/installed-loadtest: $(VENV)/installed
+	@echo "installing Locust"
+	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,loadtest]'
 	@touch $@
 
 $(VENV)/installed-mobile: $(VENV)/installed-dev

@@ -1,0 +1,1 @@
+"""Load tests: users who behave as ours do, shapes of load, and what came of it."""

@@ -9,9 +9,9 @@ TIMEOUT_S = (1.0, 5.0)  # connect, read: a server whose worker is dead accepts a
 PROBE_TIMEOUT_S = (0.5, 2.0)
 
 
-def recogniser(model: str) -> Recogniser:
+def recogniser(model: str, version: str | None = None) -> Recogniser:
     """Return a recogniser of the server that INKSERVE_URL names, by default the one that `make up` starts."""
-    return Recogniser(model, timeout_s=TIMEOUT_S, tries=1)
+    return Recogniser(model, version=version, timeout_s=TIMEOUT_S, tries=1, timing=True)
 
 
 def fault(model: str, url: str) -> str:

@@ -1,29 +1,41 @@
-"""HTML of a prediction and of the messages in its place; no server, no session."""
+"""HTML of answers and of the messages in their place; no server, no session."""
 
-import base64
 import html
-import io
 
-import numpy as np
-from PIL import Image
-
-from handwriting.client import Candidate, Prediction
+from handwriting.client import Candidate, PageReading, Prediction
 
 
-def prediction(answer: Prediction, frame_png: bytes | None) -> str:
-    """Return the label with its confidence, the top-k as bars, the frame that the model saw, and where it came from."""
+def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: str = "") -> str:
+    """Return the label with its confidence, the top-k as bars, pictures of it, and where it came from.
+
+    Args:
+        answer: the server's.
+        figures: HTML of pictures, and of how long it took.
+        unsure_below: less confidence is marked.
+        of: names the picture, so that a script can tell when another's answer has come.
+    """
     bars = "".join(_bar(candidate) for candidate in answer.top)
+    unsure = "" if answer.confidence >= unsure_below else '<span class="ink-unsure">unsure</span>'
     return (
-        '<section class="ink-result" role="status">'
+        f'<section class="ink-result" role="status" data-of="{html.escape(of)}">'
         '<div class="ink-answer">'
         f'<span class="ink-label">{html.escape(answer.label)}</span>'
-        f'<span class="ink-confidence"><b>{percent(answer.confidence)}</b> confidence</span>'
+        f'<span class="ink-confidence"><b>{percent(answer.confidence)}</b> confidence {unsure}</span>'
         "</div>"
         f'<ol class="ink-top" aria-label="Most probable labels">{bars}</ol>'
-        f"{_figure(frame_png)}"
-        f'<p class="ink-source">{html.escape(answer.model)} {html.escape(answer.version)}'
-        f" &middot; {answer.round_trip_ms:.0f} ms round trip</p>"
-        "</section>"
+        f"{figures}{_source(answer)}</section>"
+    )
+
+
+def page(answer: PageReading, figures: str, unsure_below: float = 0.0) -> str:
+    """Return the text of a page, pictures of it, and where it came from."""
+    unsure = sum(each.confidence < unsure_below for each in answer.characters)
+    count = f"{len(answer.characters)} character{'s' if len(answer.characters) != 1 else ''}"
+    note = f"{count}, {unsure} of them unsure" if unsure else count
+    return (
+        '<section class="ink-result" role="status">'
+        f'<pre class="ink-text">{html.escape(answer.text)}</pre><p class="ink-note">{note}</p>'
+        f"{figures}{_source(answer)}</section>"
     )
 
 
@@ -50,11 +62,11 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.1f} %"
 
 
-def png(grey: np.ndarray) -> bytes:
-    """Encode (H, W) float32 grey values in [0, 1] as 8-bit PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray((grey * 255).round().astype(np.uint8)).save(buffer, format="PNG")
-    return buffer.getvalue()
+def _source(answer: Prediction | PageReading) -> str:
+    return (
+        f'<p class="ink-source">{html.escape(answer.model)} {html.escape(answer.version)}'
+        f" &middot; {answer.round_trip_ms:.0f} ms round trip</p>"
+    )
 
 
 def _bar(candidate: Candidate) -> str:
@@ -63,14 +75,4 @@ def _bar(candidate: Candidate) -> str:
         f"<li><b>{html.escape(candidate.label)}</b>"
         f'<span class="ink-track" aria-hidden="true"><span style="width:{width}"></span></span>'
         f"<span>{percent(candidate.probability)}</span></li>"
-    )
-
-
-def _figure(frame_png: bytes | None) -> str:
-    if frame_png is None:
-        return ""
-    source = base64.b64encode(frame_png).decode()
-    return (
-        f'<figure><img src="data:image/png;base64,{source}" alt="The frame of 28 by 28 pixels that the model saw">'
-        "<figcaption>What the model saw: your ink, scaled and centred in 28 &times; 28 pixels</figcaption></figure>"
     )

@@ -2,74 +2,28 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from dashboard import client
-from examples.browser import canvas, draw, launch, picture_of_canvas
+from examples.browser import canvas, draw, picture_of_canvas
 from examples.digits import DIGIT_STROKES
+from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 ROOT = Path(__file__).parents[1]
-SCREENSHOTS = ROOT / "runs/screenshots"
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 30_000  # for what has no time limit of its own
 RECOVERY_MS = 3_000  # from a ready server to a predicted drawing
 SEVEN = DIGIT_STROKES["7"][0]  # one stroke, so its first prediction is its last
 SEVEN_WITH_BAR = DIGIT_STROKES["7"][1]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start one Chromium for this module."""
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def chromium(browser, stack) -> Iterator[Callable[..., Page]]:
-    """Open pages of the dashboard, each in a fresh browser context."""
-    contexts = []
-
-    def open_page(path: str = "", size: dict[str, int] = DESKTOP, requests: list[str] | None = None) -> Page:
-        context = browser.new_context(viewport=size)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        if requests is not None:
-            page.on("request", lambda request: requests.append(request.url))
-        page.goto(f"{stack.dashboard_url}/{path}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
 def expect_label(page: Page, label: str, timeout_ms: int = PATIENCE_MS) -> None:
     """Wait until the page's top answer is the label."""
     expect(page.locator(".ink-label")).to_have_text(label, timeout=timeout_ms)
-
-
-def upload(page: Page, picture: Path | dict) -> None:
-    """Give the Upload page a file."""
-    page.locator("input[type=file]").set_input_files(picture)
-
-
-@pytest.fixture
-def back_afterwards(stack) -> Iterator[None]:
-    """Leave the server running, whatever a test did to it."""
-    yield
-    if not is_ready(stack.inference_url):
-        stack.start_server()
 
 
 def test_a_seven_drawn_with_the_mouse_is_read_as_seven(chromium):
@@ -87,7 +41,7 @@ def test_a_phone_shows_the_whole_canvas_and_never_scrolls_sideways(chromium):
     box = canvas(page).bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert not scrolls_sideways(page)
 
 
 def test_a_cleared_canvas_asks_for_a_digit_again(chromium):
@@ -96,7 +50,7 @@ def test_a_cleared_canvas_asks_for_a_digit_again(chromium):
     expect_label(page, "7")
     canvas(page).hover()
     page.locator(".dc-toolbar button").last.click()
-    expect(page.locator(".ink-note")).to_contain_text("Draw a digit", timeout=PATIENCE_MS)
+    expect(page.locator(".ink-note")).to_contain_text("Draw on the canvas", timeout=PATIENCE_MS)
 
 
 def test_a_speck_is_refused_with_its_reason(chromium):
@@ -106,26 +60,12 @@ def test_a_speck_is_refused_with_its_reason(chromium):
     expect(page.locator(".ink-refusal")).to_contain_text(re.compile("speck", re.IGNORECASE), timeout=PATIENCE_MS)
 
 
-def test_an_uploaded_example_shows_its_label(chromium):
-    page = chromium("upload")
-    upload(page, ROOT / "examples/digits/3-1.png")
-    expect_label(page, "3")
-    page.screenshot(path=SCREENSHOTS / "upload-three.png")
-
-
-def test_a_broken_file_gives_a_message(chromium):
-    page = chromium("upload")
-    upload(page, {"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nno picture"})
-    expect(page.locator(".ink-refusal")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator(".stException")).to_have_count(0)
-
-
 def test_no_request_leaves_the_machine(chromium):
     requests: list[str] = []
     page = chromium(requests=requests)
     draw(page, SEVEN)
     expect_label(page, "7")
-    page.get_by_role("link", name="Upload").click()
+    page.get_by_role("link", name="Batch").click()
     expect(page.locator("input[type=file]")).to_be_attached()
     hosts = {urlsplit(url).hostname for url in requests if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}

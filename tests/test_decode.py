@@ -151,8 +151,8 @@ def test_a_deep_picture_with_impossible_values_says_so():
         read_picture(encode(Image.fromarray(values), "TIFF"))
 
 
-def test_servers_byte_limits_let_the_largest_picture_through():
+def test_the_servers_byte_limits_let_the_largest_picture_through():
     properties = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / "config.properties").read_text(), re.MULTILINE))
     streamlit = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
     assert MAX_BYTES <= int(properties["max_request_size"]) <= MAX_BYTES * 1.01
-    assert streamlit["server"]["maxUploadSize"] * 2**20 == MAX_BYTES
+    assert streamlit["server"]["maxUploadSize"] * 2**20 >= MAX_BYTES  # a ZIP file of many may have more

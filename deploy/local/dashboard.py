@@ -18,7 +18,13 @@ def start(settings: Settings) -> psutil.Process:
     """Start Streamlit in the background, pointed at the stack's TorchServe."""
     command = [sys.executable, "-m", "streamlit", "run", ROOT / "dashboard" / "app.py"]
     command += ["--server.address", HOST, "--server.port", str(settings.ports["DASHBOARD_PORT"])]
-    environment = os.environ | {"INKSERVE_URL": settings.url("INFERENCE_PORT")}
+    environment = os.environ | {
+        "INKSERVE_URL": settings.url("INFERENCE_PORT"),
+        "INKSERVE_MANAGEMENT_URL": settings.url("MANAGEMENT_PORT"),
+        "INKSERVE_METRICS_URL": f"{settings.url('METRICS_PORT')}/metrics",
+        "INKSERVE_MODEL_STORE": str(settings.model_store),
+        "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{settings.run_dir / 'drawings.db'}",
+    }
     return process.start(command, environment, settings.logs / LOG, cwd=ROOT)
 
 

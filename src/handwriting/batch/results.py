@@ -23,6 +23,7 @@ COLUMNS = (
     "error_message",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet take a cell for a formula
+TIMES = ("round_trip_ms", "stages_ms")
 Write = Callable[[str, Result], None]
 
 
@@ -64,7 +65,7 @@ def csv_rows(file: TextIO) -> Iterator[Write]:
     """Write a table with COLUMNS, one row a picture, quoted as RFC 4180 wants, whose lines end in CR and LF."""
     rows = csv.DictWriter(file, COLUMNS)
     rows.writeheader()
-    yield lambda name, result: rows.writerow(_row(name, result))
+    yield lambda name, result: rows.writerow(table_row(name, result))
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def json_list(file: TextIO) -> Iterator[Write]:
 
     def write(name: str, result: Result) -> None:
         nonlocal before
-        file.write(before + json.dumps(_object(name, result), ensure_ascii=False))
+        file.write(before + json.dumps(json_object(name, result), ensure_ascii=False))
         before = ",\n"
 
     try:
@@ -86,7 +87,7 @@ def json_list(file: TextIO) -> Iterator[Write]:
 FORMATS = {".csv": csv_rows, ".json": json_list}
 
 
-def _row(name: str, result: Result) -> dict[str, str | float]:
+def table_row(name: str, result: Result) -> dict[str, str | float]:
     """Return a row of the table; ./ before a name that a spreadsheet would run keeps it the path that it was."""
     named = {"name": f"./{name}" if name.startswith(FORMULA) else name}
     if not isinstance(result, Prediction):
@@ -97,9 +98,8 @@ def _row(name: str, result: Result) -> dict[str, str | float]:
     return row
 
 
-def _object(name: str, result: Result) -> dict[str, object]:
+def json_object(name: str, result: Result) -> dict[str, object]:
+    """Return the object of a list: a prediction without TIMES, which differ from run to run, or an error."""
     if not isinstance(result, Prediction):
         return {"name": name, "error": {"type": result.type, "message": result.message}}
-    answer = asdict(result)
-    del answer["round_trip_ms"]  # differs from run to run
-    return {"name": name, **answer}
+    return {"name": name, **{key: value for key, value in asdict(result).items() if key not in TIMES}}

@@ -1,13 +1,13 @@
 """Where a batch's pictures come from: a folder, or a ZIP file that is never unpacked to disk."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from handwriting.client.pictures import Readable
+from handwriting.client.pictures import AnyPicture
 from handwriting.zips import BAD_ZIP, is_hidden, read_member
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -21,7 +21,7 @@ class Entry(NamedTuple):
     """A picture with its name: the path inside the folder or ZIP file, with slashes."""
 
     name: str
-    picture: Path | Readable
+    picture: AnyPicture
 
 
 class Source(NamedTuple):
@@ -67,14 +67,24 @@ def open_source(path: Path) -> Iterator[Source]:
     except (OSError, *BAD_ZIP) as err:
         raise SourceError(f"{path} is neither a folder nor a ZIP file: {err}") from err
     with archive:
-        lock = Lock()
-        infos = [info for info in archive.infolist() if not info.is_dir()]
-        yield _choose(path, [(info.filename, Member(archive, info, lock)) for info in infos])
+        yield _choose(path, list_members(archive))
 
 
-def _choose(path: Path, files: list[tuple[str, Path | Readable]]) -> Source:
+def list_members(archive: zipfile.ZipFile) -> list[tuple[str, Member]]:
+    """Name the files of an open ZIP file, in the order of its directory."""
+    lock = Lock()
+    return [(info.filename, Member(archive, info, lock)) for info in archive.infolist() if not info.is_dir()]
+
+
+def choose(files: Sequence[tuple[str, AnyPicture]]) -> Source:
+    """Tell pictures from other files by their names, and sort them."""
     visible = [Entry(*file) for file in files if not is_hidden(file[0])]
     entries = sorted((each for each in visible if each.name.lower().endswith(SUFFIXES)), key=lambda each: each.name)
-    if not entries:
-        raise SourceError(f"{path} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
     return Source(entries, len(visible) - len(entries))
+
+
+def _choose(path: Path, files: Sequence[tuple[str, AnyPicture]]) -> Source:
+    source = choose(files)
+    if not source.entries:
+        raise SourceError(f"{path} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
+    return source

@@ -1,0 +1,73 @@
+"""How well a batch was read, where the names of folders say what its pictures show."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import PurePosixPath
+
+from handwriting.client import Prediction
+from handwriting.client.recogniser import Result
+from handwriting.labels import merge_case
+
+Z_95 = 1.96
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy over the labelled pictures that were read.
+
+    Attributes:
+        right: read as their label says.
+        read: labelled pictures with a prediction.
+        unread: labelled pictures with an error.
+        interval: 95 % interval of the accuracy.
+        confusion: how often each (label, predicted label) came.
+    """
+
+    right: int
+    read: int
+    unread: int
+    interval: tuple[float, float]
+    confusion: Counter[tuple[str, str]]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the read ones that are right, in [0, 1]."""
+        return self.right / self.read
+
+
+def folder_label(name: str, labels: Sequence[str]) -> str | None:
+    """Return the label that the folder around a file is named after, as in `7/scan.png`, or None.
+
+    Where a recogniser does not tell a letter's cases apart, folders of both count as its label.
+    """
+    label = merge_case(PurePosixPath(name.replace("\\", "/")).parent.name)
+    return label if label in labels else None
+
+
+def is_wrong(truth: str | None, result: Result | None) -> bool:
+    """Tell whether a picture was read as something else than it shows."""
+    return truth is not None and isinstance(result, Prediction) and result.label != truth
+
+
+def score(truths: Sequence[str | None], results: Sequence[Result | None]) -> Score | None:
+    """Compare predictions with labels; None where no labelled picture has been read."""
+    labelled = [(truth, result) for truth, result in zip(truths, results, strict=True) if truth and result]
+    confusion = Counter((truth, result.label) for truth, result in labelled if isinstance(result, Prediction))
+    read = confusion.total()
+    if not read:
+        return None
+    right = sum(count for (truth, label), count in confusion.items() if truth == label)
+    return Score(right, read, len(labelled) - read, wilson_interval(right, read), confusion)
+
+
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    share, spread = right / count, Z_95**2 / count
+    centre = (share + spread / 2) / (1 + spread)
+    half = Z_95 / (1 + spread) * sqrt(share * (1 - share) / count + spread / (4 * count))
+    return centre - half, centre + half

@@ -1,0 +1,128 @@
+"""What the management API tells of the server's recognisers, and what it does with them."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+
+from dashboard.catalogue import TIMEOUT_S, Served
+from dashboard.fleet import Fleet, Version, read_fleet
+from handwriting.client.server import is_loopback
+
+LOADING_TIMEOUT_S = 150  # a worker's start, on a busy machine
+NOT_ALLOWED = {requests.codes.not_allowed, requests.codes.forbidden}
+
+
+class ManagementError(Exception):
+    """The management API did not do what it was asked; the message says why."""
+
+
+class Management:
+    """A client of the management API."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = requests.Session()
+        self.http.trust_env = not is_loopback(url)
+
+    def fleet(self) -> Fleet:
+        """Return all versions of all recognisers, by name; of one recogniser, the default version comes first.
+
+        Raises:
+            ManagementError: no answer, or none of the kind.
+        """
+        try:
+            found = read_fleet(self.http, self.url)
+        except (requests.RequestException, ValueError) as err:
+            raise ManagementError(f"the management API at {self.url} does not answer ({type(err).__name__})") from err
+        return tuple(sorted(found, key=lambda each: (each.model, not each.is_default, each.version)))
+
+    def card(self, served: Served) -> Mapping[str, Any]:
+        """Return the card that came with the weights; it takes a worker's answer.
+
+        Raises:
+            ManagementError: no answer, or none of the kind.
+        """
+        answer = self._call("GET", f"/{served.model}/{served.version}?customized=true")
+        try:
+            card = answer.json()[0]["customizedMetadata"]
+        except (ValueError, KeyError, TypeError, IndexError) as err:
+            raise ManagementError(f"{served} shows no card") from err
+        return card if isinstance(card, Mapping) else {}
+
+    def scale(self, served: Served, workers: int) -> None:
+        """Have so many workers, and return when they are ready.
+
+        Raises:
+            ManagementError: why it has not come to that.
+        """
+        query = f"min_worker={workers}&max_worker={workers}&synchronous=true"
+        self._call("PUT", f"/{served.model}/{served.version}?{query}", LOADING_TIMEOUT_S)
+
+    def make_default(self, served: Served) -> None:
+        """Have this version answer where none is named.
+
+        Raises:
+            ManagementError: why it does not.
+        """
+        self._call("PUT", f"/{served.model}/{served.version}/set-default")
+
+    def load(self, archive: str) -> None:
+        """Load an archive of the model store, and return when a worker is ready.
+
+        Args:
+            archive: name of its file.
+
+        Raises:
+            ManagementError: why it is not loaded.
+        """
+        query = urlencode({"url": archive, "initial_workers": 1, "synchronous": "true"})
+        self._call("POST", f"?{query}", LOADING_TIMEOUT_S)
+
+    def unload(self, served: Served) -> None:
+        """Unload a version.
+
+        Raises:
+            ManagementError: why it stays; the default goes only as the last.
+        """
+        self._call("DELETE", f"/{served.model}/{served.version}", LOADING_TIMEOUT_S)
+
+    def _call(self, method: str, path: str, timeout_s: float | tuple[float, float] = TIMEOUT_S) -> requests.Response:
+        try:
+            answer = self.http.request(method, f"{self.url}/models{path}", timeout=timeout_s)
+        except requests.RequestException as err:
+            raise ManagementError(f"the management API at {self.url} does not answer ({type(err).__name__})") from err
+        if answer.status_code in NOT_ALLOWED:
+            raise ManagementError(
+                "loading and unloading is off: start the server with TS_ENABLE_MODEL_API=true make up"
+            )
+        if not answer.ok:
+            raise ManagementError(reason(answer))
+        return answer
+
+
+def summary(card: Mapping[str, Any]) -> str:
+    """Say in a line what a card promises."""
+    if not card:
+        return "No card: no worker answers."
+    best = next(iter(card.get("metrics", [])), {})
+    accuracy = f", {100 * best['accuracy']:.2f} % on {best['set']} (n = {best['n']:,})" if "accuracy" in best else ""
+    size = f"{card.get('parameters', 0):,} parameters, {card.get('bytes', 0) / 1000:,.0f} kB"
+    return f"{card.get('architecture', '')}: {size}{accuracy}"
+
+
+def describe(state: Version) -> str:
+    """Say in a line how a version is."""
+    batches = f"batches of up to {state.batch_size} within {state.delay_ms} ms"
+    ready = f"{state.ready} of {state.wanted} worker{'s' if state.wanted != 1 else ''} ready"
+    memory = f"{state.memory_mib:,.0f} MiB · " if state.memory_mib else ""
+    return f"{ready} · {state.waiting} waiting · {memory}{batches}"
+
+
+def reason(answer: requests.Response) -> str:
+    """Return the server's own words for a refusal."""
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"it answers {answer.status_code}"

@@ -1,0 +1,1 @@
+"""Drawings with their right labels, kept to learn from."""

@@ -1,0 +1,84 @@
+"""Take the README's pictures of the dashboard: `make screenshots`."""
+
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
+from deploy.local.stack import Stack
+from examples.browser import canvas, draw, launch
+from examples.digits import DIGIT_STROKES
+
+FOLDER = ROOT / "docs" / "screenshots"
+SIZE = {"width": 1100, "height": 860}
+PATIENCE_MS = 60_000
+LOAD_S = 12
+
+
+def main() -> None:
+    """Start a stack of its own, take all pictures, and stop it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
+        stack = Stack(Settings(ports, Path(folder)))
+        try:
+            stack.up()
+            page = launch(playwright).new_page(viewport=SIZE)
+            page.set_default_timeout(PATIENCE_MS)
+            for name, take in (("draw", seven), ("reader", several), ("batch", batch), ("live", live)):
+                page.goto(stack.settings.url("DASHBOARD_PORT"))
+                take(page)
+                page.wait_for_timeout(500)
+                page.screenshot(path=FOLDER / f"{name}.png")
+                print(f"wrote docs/screenshots/{name}.png", flush=True)
+        finally:
+            stack.down()
+
+
+def seven(page: Page) -> None:
+    """Draw a seven, with Grad-CAM."""
+    draw(page, DIGIT_STROKES["7"][0])
+    expect(page.locator(".ink-label")).to_have_text("7")
+    page.get_by_role("button", name="How it is shown").click()
+    page.get_by_text("Show what spoke for the answer").click()
+    expect(page.locator(".ink-heat")).to_have_count(1)
+    page.keyboard.press("Escape")
+
+
+def several(page: Page) -> None:
+    """Draw three digits in two lines."""
+    canvas(page).wait_for()
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="reader 1.0").click()
+    page.wait_for_timeout(1000)
+    places = {"7": (0.0, 0.05), "3": (0.5, 0.05), "4": (0.2, 0.52)}
+    for digit, (left, top) in places.items():
+        draw(page, [[(left + 0.45 * x, top + 0.45 * y) for x, y in stroke] for stroke in DIGIT_STROKES[digit][0]])
+    expect(page.locator(".ink-box")).to_have_count(3)
+
+
+def batch(page: Page) -> None:
+    """Read our drawings from a ZIP file with a folder for each digit."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted((ROOT / "examples" / "digits").glob("*.png")):
+            archive.write(path, f"{path.name[0]}/{path.name}")
+    page.get_by_role("link", name="Batch").click()
+    file = {"name": "drawings.zip", "mimeType": "application/zip", "buffer": buffer.getvalue()}
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.get_by_text("30 of 30").first).to_be_visible()
+    page.wait_for_timeout(2000)
+
+
+def live(page: Page) -> None:
+    """Send a small load, and watch it."""
+    page.get_by_role("link", name="Live").click()
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_timeout(LOAD_S * 1000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""The Batch page as a person uses it: Chromium, the real dashboard and the real TorchServe behind it."""
+
+import csv
+import io
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.local.settings import ROOT
+from handwriting.client.pictures import encode, from_array
+from handwriting.preprocess import picture_frame
+from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+from tests.conftest import drawings
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+EXAMPLES = ROOT / "examples" / "digits"
+MANY = 10_000
+CANCEL = ".st-key-batch-cancel button"  # the uploader has one of that name, too
+LONG_MS = 120_000  # for the reading of MANY on a busy machine
+
+
+def file(name: str, content: bytes) -> dict:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+
+
+def upload(page: Page, *files: dict | Path) -> None:
+    given = [file(each.name, each.read_bytes()) if isinstance(each, Path) else each for each in files]
+    page.locator("input[type=file]").set_input_files(given)
+
+
+def zipped(times: int = 1) -> dict:
+    """Our drawings in folders named after what they show, each so many times."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(times):
+            for path in drawings():
+                archive.write(path, f"{path.name[0]}/{number}-{path.name}")
+    return file("drawings.zip", buffer.getvalue())
+
+
+def expect_outcome(page: Page, text: str, timeout_ms: int = PATIENCE_MS) -> None:
+    expect(page.locator(".ink-batch").first).to_contain_text(text, timeout=timeout_ms)
+    expect(page.locator(".stException")).to_have_count(0)
+
+
+def cells(page: Page) -> list[str]:
+    """What the table says to a screen reader."""
+    expect(page.locator("canvas table td").first).to_be_attached(timeout=PATIENCE_MS)
+    return page.locator("canvas table td").all_text_contents()
+
+
+def test_one_picture_shows_its_label(chromium):
+    page = chromium("batch")
+    upload(page, EXAMPLES / "3-1.png")
+    expect(page.locator(".ink-label")).to_have_text("3", timeout=PATIENCE_MS)
+    page.screenshot(path=SCREENSHOTS / "batch-one.png")
+
+
+def test_one_broken_picture_gives_a_message(chromium):
+    page = chromium("batch")
+    upload(page, file("broken.png", b"\x89PNG\r\n\x1a\nno picture"))
+    expect(page.locator(".ink-refusal")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".stException")).to_have_count(0)
+
+
+def test_a_broken_file_is_one_row_with_its_error(chromium):
+    page = chromium("batch")
+    upload(page, EXAMPLES / "3-1.png", file("broken.png", b"no picture"), EXAMPLES / "7-1.png")
+    expect_outcome(page, "2 of 3 pictures read")
+    expect_outcome(page, "1 picture could not be read")
+    page.get_by_text("Errors 1").click()
+    expect(page.locator("canvas table")).to_contain_text("InvalidImage", timeout=PATIENCE_MS)
+    assert "broken.png" in cells(page)
+    assert "3-1.png" not in cells(page)
+
+
+def test_folder_names_give_accuracy_and_downloads_have_all_rows(chromium):
+    page = chromium("batch")
+    upload(page, zipped())
+    expect(page.get_by_text("Accuracy 100.0 %")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("30 of 30 pictures in folders")).to_be_visible()
+    expect(page.locator(".stVegaLiteChart")).to_be_visible()
+    page.screenshot(path=SCREENSHOTS / "batch-accuracy.png")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="All results as CSV").click()
+    with open(download.value.path(), newline="") as results:  # noqa: PTH123 - a path as Playwright gives it
+        rows = list(csv.DictReader(results))
+    assert [row["label"] for row in rows] == [row["name"][0] for row in rows]
+    assert len(rows) == 30
+
+
+def test_a_label_can_be_corrected(chromium):
+    page = chromium("batch")
+    upload(page, zipped())
+    expect(page.get_by_text("Wrong 0")).to_be_visible(timeout=PATIENCE_MS)
+    grid = page.locator("[data-testid=stDataFrame] canvas").first
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 60)  # the last column of the first row
+    expect(page.get_by_text("9", exact=True).last).to_be_visible(timeout=PATIENCE_MS)  # the editor offers the labels
+    page.keyboard.type("9")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Wrong 1")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_a_folder_is_read(chromium, tmp_path):
+    for path in drawings()[:4]:
+        (tmp_path / path.name[0]).mkdir(exist_ok=True)
+        (tmp_path / path.name[0] / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "note.txt").write_text("no picture")
+    page = chromium("batch")
+    page.get_by_text("Folder", exact=True).click()
+    expect(page.get_by_text("A folder of pictures")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("input[type=file]").set_input_files(tmp_path)
+    expect_outcome(page, "4 of 4 pictures read")
+    expect(page.get_by_text("4 of 4 pictures in folders")).to_be_visible()
+
+
+def test_a_batch_can_be_cancelled(chromium):
+    page = chromium("batch")
+    upload(page, zipped(times=300))
+    page.locator(CANCEL).click(timeout=PATIENCE_MS)
+    expect_outcome(page, "Cancelled", timeout_ms=5000)
+    expect(page.get_by_role("button", name="Read again")).to_be_visible()
+
+
+def test_names_with_html_are_text(chromium):
+    page = chromium("batch")
+    name = "<img src=x onerror=document.title=1>"
+    upload(page, file(f"{name}.png", b"x"), file(f"{name}.zip", b"x"), EXAMPLES / "7-1.png")
+    expect_outcome(page, "1 of 2 pictures read")
+    expect(page.locator(".ink-left-out")).to_contain_text(f"{name}.zip is not a ZIP file")
+    assert f"{name}.png" in cells(page)
+    expect(page.locator("img[src=x]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(chromium, color_scheme):
+    page = chromium("batch", size=PHONE, color_scheme=color_scheme)
+    expect(page.locator(".ink-note")).to_contain_text("Choose pictures", timeout=PATIENCE_MS)
+    assert not scrolls_sideways(page)
+    upload(page, zipped())
+    expect_outcome(page, "30 of 30 pictures read")
+    cells(page)
+    page.screenshot(path=SCREENSHOTS / f"batch-phone-{color_scheme}.png", full_page=True)
+    assert not scrolls_sideways(page)
+
+
+@pytest.mark.usefixtures("back_afterwards")
+def test_a_batch_tells_what_failed_when_the_server_goes_and_is_read_when_it_is_back(chromium, stack):
+    page = chromium("batch")
+    upload(page, zipped(times=300))
+    expect(page.locator(CANCEL)).to_be_visible(timeout=PATIENCE_MS)
+    stack.stop_server()
+    expect(page.locator(".ink-banner")).to_have_count(1, timeout=PATIENCE_MS)
+    expect_outcome(page, "could not be read", timeout_ms=PATIENCE_MS)
+    page.screenshot(path=SCREENSHOTS / "batch-server-down.png")
+
+    waiting = chromium("batch")
+    upload(waiting, EXAMPLES / "3-1.png", EXAMPLES / "7-1.png")
+    expect(waiting.locator(".ink-note")).to_contain_text("Waiting for the server", timeout=PATIENCE_MS)
+    stack.start_server()
+    expect_outcome(waiting, "2 of 2 pictures read")
+    expect(waiting.locator(".ink-banner")).to_have_count(0)
+
+
+def test_ten_thousand_pictures_are_read_while_the_page_stays_alive(chromium):
+    seven = encode(from_array(picture_frame((EXAMPLES / "7-1.png").read_bytes(), "mnist")))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number in range(MANY):
+            archive.writestr(f"7/{number}.png", seven)
+    page = chromium("batch")
+    upload(page, file("many.zip", buffer.getvalue()))
+    expect(page.get_by_role("progressbar")).to_be_visible(timeout=PATIENCE_MS)
+    began = time.monotonic()
+    assert page.evaluate("1 + 1") == 2  # the tab answers while the batch is read
+    assert time.monotonic() - began < 1
+    expect_outcome(page, "10,000 of 10,000 pictures read", timeout_ms=LONG_MS)
+    expect(page.get_by_text("Page of 50")).to_be_visible()
+    cells(page)

@@ -1,0 +1,128 @@
+"""What the Draw page offers beside drawing a digit."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.local.settings import ROOT
+from examples.browser import canvas, draw
+from examples.digits import DIGIT_STROKES
+from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+SEVEN = DIGIT_STROKES["7"][0]
+
+
+def choose(page: Page, recogniser: str) -> None:
+    """Choose a recogniser by its name and version."""
+    canvas(page).wait_for()
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name=recogniser, exact=True).click()
+
+
+def small(digit: str, left: float, top: float) -> list:
+    """A digit's strokes at half their size, somewhere on the canvas."""
+    return [[(left + 0.45 * x, top + 0.45 * y) for x, y in stroke] for stroke in DIGIT_STROKES[digit][0]]
+
+
+def test_another_recogniser_reads_the_same_drawing(chromium):
+    page = chromium()
+    draw(page, SEVEN)
+    expect(page.locator(".ink-source")).to_contain_text("digits 1.0")
+    choose(page, "characters 1.0")
+    expect(page.locator(".ink-source")).to_contain_text("characters 1.0", timeout=PATIENCE_MS)
+    expect(page.locator(".ink-label")).to_have_text("7")
+
+
+def test_the_drawing_and_its_answer_survive_a_change_of_page(chromium):
+    page = chromium()
+    draw(page, SEVEN)
+    expect(page.locator(".ink-label")).to_have_text("7")
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_text("digits 1.0").first).to_be_visible()
+    page.get_by_role("link", name="Draw").click()
+    expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
+    draw(page, [[(0.3, 0.55), (0.6, 0.55)]])  # a bar through the seven that came back
+    expect(page.locator(".ink-label")).to_have_text("7")
+    expect(page.locator("figure .ink-box")).to_have_count(1)
+
+
+def test_grad_cam_is_shown_over_the_frame_and_said_in_words(chromium):
+    page = chromium()
+    draw(page, SEVEN)
+    expect(page.locator(".ink-label")).to_have_text("7")
+    page.get_by_role("button", name="How it is shown").click()
+    page.get_by_text("Show what spoke for the answer").click()
+    expect(page.locator(".ink-heat")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator("figcaption").first).to_contain_text("most at the")
+
+
+def test_an_answer_under_the_threshold_is_marked_unsure(chromium):
+    page = chromium()
+    draw(page, [[(0.2, 0.3), (0.8, 0.35), (0.3, 0.7), (0.75, 0.72)]])  # a 2, or a 7, or a Z
+    expect(page.locator(".ink-label")).to_be_visible()
+    page.get_by_role("button", name="How it is shown").click()
+    page.get_by_role("slider", name="Unsure below").press("End")
+    expect(page.locator(".ink-unsure")).to_have_text("unsure", timeout=PATIENCE_MS)
+
+
+def test_several_digits_are_read_as_text_with_a_box_each(chromium):
+    page = chromium()
+    choose(page, "reader 1.0")
+    draw(page, small("7", 0, 0.05) + small("3", 0.5, 0.05) + small("4", 0.2, 0.52))
+    expect(page.locator(".ink-text")).to_have_text("73\n4", timeout=PATIENCE_MS)
+    expect(page.locator(".ink-box")).to_have_count(3)
+    page.screenshot(path=SCREENSHOTS / "draw-reader.png")
+
+
+def test_the_latency_strip_has_all_parts(chromium):
+    page = chromium()
+    draw(page, SEVEN)
+    times = page.locator(".ink-times li")
+    expect(times).to_have_count(5)
+    for part, text in zip(
+        ("network", "preprocessing", "inference", "rest", "rendering"), times.all_inner_texts(), strict=True
+    ):
+        assert re.search(rf"{part}.* \d+\.\d ms$", text)
+
+
+def test_an_example_is_read(chromium):
+    page = chromium()
+    page.get_by_text("Examples", exact=True).click()
+    page.get_by_role("button", name="3", exact=True).click()
+    expect(page.locator(".ink-label")).to_have_text("3", timeout=PATIENCE_MS)
+
+
+def test_a_file_and_a_pasted_picture_are_read(chromium):
+    page = chromium()
+    page.get_by_text("File", exact=True).click()
+    page.locator("input[type=file]").first.set_input_files(ROOT / "examples/digits/5-1.png")
+    expect(page.locator(".ink-label")).to_have_text("5", timeout=PATIENCE_MS)
+    page.get_by_label("Remove").first.click()
+    expect(page.locator(".ink-note")).to_contain_text("Choose or paste")
+    box = page.get_by_placeholder("Paste a picture here")
+    box.click()
+    picture = (ROOT / "examples/digits/8-1.png").read_bytes()
+    box.evaluate(
+        """(element, bytes) => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "pasted.png", {type: "image/png"}));
+            element.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }""",
+        list(picture),
+    )
+    page.wait_for_timeout(500)
+    box.press("Enter")
+    expect(page.locator(".ink-label")).to_have_text("8", timeout=PATIENCE_MS)
+
+
+def test_no_source_scrolls_a_phone_sideways(chromium):
+    page = chromium(size=PHONE, color_scheme="dark")
+    canvas(page).wait_for()
+    for source in ("File", "Camera", "Examples", "Draw"):
+        page.get_by_text(source, exact=True).first.click()
+        page.wait_for_timeout(800)
+        assert not scrolls_sideways(page)
+    page.screenshot(path=SCREENSHOTS / "draw-phone-dark.png")

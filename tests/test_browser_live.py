@@ -1,0 +1,159 @@
+"""The Live page in Chromium, with the real dashboard and the real TorchServe behind it."""
+
+import re
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from dashboard import client
+from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+RECOVERY_MS = 6_000  # from a ready server to a page that says so: a tick of the banner, a look, a refresh
+STATE = re.compile("The server is (up|down). Sampled for")
+
+
+@pytest.fixture
+def live(chromium) -> Callable[..., Page]:
+    """Open the page, and wait for its figures."""
+
+    def open_page(size: dict[str, int] = DESKTOP, scheme: str = "light", requests: list[str] | None = None) -> Page:
+        page = chromium("live", size, requests, scheme)
+        expect(card(page, "Requests/s")).to_be_visible(timeout=PATIENCE_MS)
+        return page
+
+    return open_page
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(".live-card").filter(has=page.get_by_text(name, exact=True))
+
+
+def start(page: Page, rate: int, seconds: int) -> str:
+    """Start a load, and return how the page tells of it."""
+    for label, value in (("Requests/s", rate), ("Seconds", seconds)):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(str(value))
+        field.press("Enter")
+    page.wait_for_timeout(500)  # for Streamlit to take the numbers
+    page.get_by_role("button", name="Send").click()
+    return f"{rate} requests/s of digits for {seconds} s: the load"
+
+
+def send(page: Page, rate: int, seconds: int) -> None:
+    """Send a load, and wait until it is done."""
+    load = start(page, rate, seconds)
+    expect(page.get_by_text(f"{load} is done")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def whole(page: Page, name: str) -> None:
+    """Take a picture of all of the page, which scrolls inside the window."""
+    width = page.viewport_size["width"]
+    height = page.evaluate("document.querySelector('.stMain').scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(1500)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def test_a_small_load_shows_in_the_figures_with_their_counts(live):
+    page = live()
+    send(page, rate=40, seconds=8)
+    expect(page.locator(".live-card").filter(has_text="Answered")).to_contain_text("320")
+    expect(card(page, "Requests/s")).to_contain_text(
+        re.compile(r"(3[2-9]\d|[4-9]\d\d|\d{4,}) in "), timeout=PATIENCE_MS
+    )
+    expect(card(page, "Handler p95")).to_contain_text(re.compile(r"of \d+ batches"))
+    expect(card(page, "Workers up")).to_contain_text("6 of 6")
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
+    expect(page.locator(".stException")).to_have_count(0)
+    whole(page, "live")
+
+
+def test_a_load_can_be_stopped(live):
+    page = live()
+    load = start(page, rate=11, seconds=60)
+    expect(page.get_by_text(f"{load} runs")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(f"{load} was stopped")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+
+
+def test_the_figures_survive_a_reload_and_refresh_by_themselves(live):
+    page = live()
+    send(page, rate=5, seconds=1)
+    expect(card(page, "Requests/s")).not_to_contain_text(re.compile(r" [0-4] in "))
+    page.reload()
+    state = page.get_by_text(STATE)
+    expect(state).to_be_visible(timeout=PATIENCE_MS)
+    before = state.inner_text()
+    assert int(re.search(r"(\d+) s, last", before)[1]) > 2 or "min" in before  # it did not begin anew
+    expect(state).not_to_have_text(before, timeout=5000)
+
+
+def test_the_refresh_can_be_turned_off_with_the_keyboard(live):
+    page = live()
+    page.get_by_role("radio", name="off").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="off")).to_have_attribute("aria-checked", "true")
+    page.wait_for_timeout(2500)  # for what is on its way
+    state = page.get_by_text(STATE)
+    before = state.inner_text()
+    page.wait_for_timeout(2500)
+    expect(state).to_have_text(before)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_all_without_scrolling_sideways(live, scheme):
+    page = live(PHONE, scheme)
+    page.get_by_text("Numbers", exact=True).click()
+    expect(page.get_by_role("table").first).to_be_visible()
+    assert not scrolls_sideways(page)
+    assert page.evaluate("(main => main.scrollWidth <= main.clientWidth)(document.querySelector('.stMain'))")
+    whole(page, f"live-phone-{scheme}")
+
+
+def test_the_dark_theme_has_its_own_colours(live):
+    page = live(scheme="dark")
+    send(page, rate=20, seconds=10)
+    line = "[data-testid=stVegaLiteChart] svg .mark-line path"
+    expect(page.locator(line).first).to_have_css("stroke", "rgb(157, 180, 255)", timeout=PATIENCE_MS)
+    whole(page, "live-dark")
+
+
+def test_no_request_leaves_the_machine(live):
+    requests: list[str] = []
+    page = live(requests=requests)
+    send(page, rate=6, seconds=1)
+    hosts = {urlsplit(url).hostname for url in requests if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}
+
+
+@pytest.mark.usefixtures("back_afterwards")
+def test_the_page_recovers_by_itself_with_its_history(live, stack):
+    page = live()
+    send(page, rate=20, seconds=1)
+    stack.stop_server()
+    expect(page.locator(".ink-banner")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.get_by_text("The server is down.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    expect(card(page, "Workers up")).to_contain_text("unknown", timeout=PATIENCE_MS)
+    expect(page.locator(".stException")).to_have_count(0)
+    whole(page, "live-server-down")
+
+    stack.start_server()
+    give_up = time.monotonic() + PATIENCE_MS / 1000
+    while client.fault("digits", stack.inference_url):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    expect(page.locator(".ink-banner")).to_have_count(0, timeout=RECOVERY_MS)
+    expect(page.get_by_text("The server is up.")).to_be_visible(timeout=RECOVERY_MS)
+    expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=RECOVERY_MS)
+    page.get_by_text("Numbers", exact=True).click()
+    changed = page.get_by_role("region", name="What changed")
+    expect(changed).to_contain_text("server up")
+    expect(changed).to_contain_text("server down")
+    whole(page, "live-recovered")

@@ -1,0 +1,68 @@
+"""The Models page in the browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+
+pytestmark = [pytest.mark.browser, pytest.mark.server]
+
+
+def test_every_recogniser_is_shown_with_its_card(chromium):
+    page = chromium("models")
+    expect(page.locator(".ink-name")).to_have_text(
+        [
+            "characters 1.0",
+            "characters-edge 1.0",
+            "digits 1.0",
+            "digits-tiny 1.0",
+            "lenet5 1.0",
+            "reader 1.0",
+            "Side by side",
+        ],
+        timeout=PATIENCE_MS,
+    )
+    expect(page.get_by_text("426,746 parameters")).to_contain_text("99.73 % on MNIST test (n = 10,000)")
+    expect(page.get_by_text("1 of 1 worker ready")).to_have_count(6)
+    page.screenshot(path=SCREENSHOTS / "models.png")
+
+
+def test_workers_are_added_and_taken_away(chromium):
+    for count in (2, 1):
+        page = chromium("models")
+        card = page.locator(".st-key-ink-model-digits-tiny-1-0")
+        card.get_by_role("button", name="Workers").click()
+        number = page.get_by_role("spinbutton", name="Workers")
+        number.fill(str(count))
+        number.press("Enter")
+        page.get_by_role("button", name=f"Set digits-tiny 1.0 to {count}").click()
+        expect(page.get_by_text(f"digits-tiny 1.0 has {count} workers.")).to_be_visible(timeout=PATIENCE_MS)
+        expect(card.get_by_text(f"{count} of {count} worker")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_unloading_where_it_is_off_is_refused_with_the_reason(chromium):
+    page = chromium("models")
+    page.locator(".st-key-ink-model-lenet5-1-0").get_by_role("button", name="Unload").click()
+    page.get_by_role("button", name="Unload lenet5 1.0").click()
+    expect(page.get_by_text("TS_ENABLE_MODEL_API=true make up")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("lenet5 1.0").first).to_be_visible()
+
+
+def test_two_recognisers_are_compared(chromium):
+    page = chromium("models", size=PHONE, color_scheme="dark")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_text("of 30 pictures are read alike")).to_be_visible(timeout=PATIENCE_MS)
+    assert not scrolls_sideways(page)
+
+
+@pytest.mark.usefixtures("back_afterwards")
+def test_without_a_server_the_page_says_so_and_comes_back(chromium, stack):
+    page = chromium("models")
+    expect(page.get_by_text("digits 1.0").first).to_be_visible(timeout=PATIENCE_MS)
+    stack.stop_server()
+    expect(page.locator(".ink-banner")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator(".ink-note")).to_contain_text("can't be listed", timeout=PATIENCE_MS)
+    expect(page.locator(".stException")).to_have_count(0)
+    stack.start_server()
+    expect(page.get_by_text("426,746 parameters")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".ink-banner")).to_have_count(0)

@@ -1,0 +1,71 @@
+"""How long a person waits on the dashboard, measured in Chromium: `make budgets`. Prints; no time makes it fail."""
+
+import random
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from examples.browser import canvas, draw
+
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow]
+
+STROKES = 30
+BUDGETS_MS = {"prediction": (450, 700), "with Grad-CAM": (800, None)}  # median and 95th percentile
+FIRST_PAGE_MS = 3000
+
+# From the end of the next stroke to the frame that shows another picture's answer
+WAIT = """wanted => new Promise(done => {
+    const before = document.querySelector(".ink-result")?.dataset.of;
+    addEventListener("mouseup", () => {
+        const began = performance.now();
+        const look = () => {
+            const shown = document.querySelector(".ink-result");
+            const ready = shown && shown.dataset.of && shown.dataset.of !== before && document.querySelector(wanted);
+            if (ready) requestAnimationFrame(() => done(performance.now() - began)); else requestAnimationFrame(look);
+        };
+        look();
+    }, {capture: true, once: true});
+    window.armed = true;
+})"""
+
+
+def measure(page: Page, wanted: str) -> np.ndarray:
+    """Draw strokes, and return for each how long its answer took to appear, (STROKES,) in ms."""
+    chance, times_ms = random.Random(0), []  # noqa: S311
+    for _ in range(STROKES):
+        x, y = chance.uniform(0.1, 0.8), chance.uniform(0.1, 0.8)
+        page.evaluate(f"window.answer = ({WAIT})({wanted!r}); 0")
+        draw(page, [[(x, y), (x + 0.1, y + 0.1)]])
+        times_ms.append(page.evaluate("window.answer"))
+    return np.array(times_ms)
+
+
+def report(what: str, times_ms: np.ndarray, page: Page) -> None:
+    p50, p95 = np.percentile(times_ms, (50, 95))
+    budget = " and ".join(f"{limit}" for limit in BUDGETS_MS[what] if limit)
+    print(f"\n{what}: p50 {p50:.0f} ms, p95 {p95:.0f} ms of {len(times_ms)} strokes; budget {budget} ms")
+
+
+def test_from_stroke_to_prediction(chromium):
+    page = chromium()
+    draw(page, [[(0.4, 0.2), (0.5, 0.8)]])
+    expect(page.locator(".ink-label")).to_be_visible()
+    report("prediction", measure(page, ".ink-label"), page)
+    page.get_by_role("button", name="How it is shown").click()
+    page.get_by_text("Show what spoke for the answer").click()
+    expect(page.locator(".ink-heat")).to_have_count(1)
+    page.keyboard.press("Escape")
+    report("with Grad-CAM", measure(page, ".ink-heat"), page)
+
+
+def test_from_opening_to_a_usable_page(chromium):
+    times_ms = []
+    for _ in range(5):
+        page = chromium()
+        canvas(page).wait_for()
+        times_ms.append(page.evaluate("performance.now()"))
+        page.close()
+    print(
+        f"\nfirst page: median {np.median(times_ms):.0f} ms, slowest {max(times_ms):.0f} ms; budget {FIRST_PAGE_MS} ms"
+    )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from evaluation.intervals import wilson_interval
+
 BINS = 15  # of confidence, for calibration
-Z_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,6 @@ def confusion(answers: Answers) -> np.ndarray:
     return confusion_matrix(
         answers.right[answered], answers.predicted[answered], labels=list(range(len(answers.labels)))
     )
-
-
-def wilson_interval(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    share, spread = right / count, Z_95**2 / count
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z_95 / (1 + spread) * np.sqrt(share * (1 - share) / count + spread / (4 * count))
-    return float(centre - half), float(centre + half)
 
 
 def reliability(answers: Answers) -> list[dict[str, float]]:

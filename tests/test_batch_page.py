@@ -15,10 +15,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.batch import page_state, uploads, words
 from dashboard.batch.export import file_name, to_csv, to_json
 from dashboard.batch.job import Job, Progress
-from dashboard.batch.score import folder_label, is_wrong, score, wilson_interval
+from dashboard.batch.score import folder_label, is_wrong, score
 from dashboard.batch.table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.thumbnails import Thumbnails
 from dashboard.batch.uploads import MAX_PICTURES, collect
+from evaluation.intervals import wilson_interval
 from handwriting.batch.sources import Entry
 from handwriting.client import Candidate, Prediction, Rejected
 from handwriting.client.many import BulkRecogniser

@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 
+from evaluation.intervals import wilson_interval
 from evaluation.metrics import (
     Answers,
     calibration_error,
     confusion,
     most_confused,
     summarise,
-    wilson_interval,
     worst_mistakes,
 )
 from evaluation.report import write_report

@@ -3,14 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import PurePosixPath
 
+from evaluation.intervals import wilson_interval
 from handwriting.client import Prediction
 from handwriting.client.recogniser import Result
 from handwriting.labels import merge_case
-
-Z_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,3 @@ def score(truths: Sequence[str | None], results: Sequence[Result | None]) -> Sco
         return None
     right = sum(count for (truth, label), count in confusion.items() if truth == label)
     return Score(right, read, len(labelled) - read, wilson_interval(right, read), confusion)
-
-
-def wilson_interval(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share.
-
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
-    """
-    share, spread = right / count, Z_95**2 / count
-    centre = (share + spread / 2) / (1 + spread)
-    half = Z_95 / (1 + spread) * sqrt(share * (1 - share) / count + spread / (4 * count))
-    return centre - half, centre + half

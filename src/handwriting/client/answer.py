@@ -101,19 +101,24 @@ def read_prediction(response: requests.Response, round_trip_ms: float) -> Predic
         Rejected: a 4xx.
         ServerDown: any other status that is not 200, or an answer that is no prediction.
     """
+    return _read(response, lambda body: prediction(body, round_trip_ms, stages(response)), "a prediction")
 
-    def read(body: Mapping[str, Any]) -> Prediction:
-        return Prediction(
-            label=str(body["label"]),
-            confidence=float(body["confidence"]),
-            top=tuple(Candidate(str(each["label"]), float(each["probability"])) for each in body["top"]),
-            model=str(body["model"]),
-            version=str(body["version"]),
-            round_trip_ms=round_trip_ms,
-            stages_ms=stages(response),
-        )
 
-    return _read(response, read, "a prediction")
+def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping[str, float]) -> Prediction:
+    """Read the part of an answer that tells of one picture.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is no prediction.
+    """
+    return Prediction(
+        label=str(body["label"]),
+        confidence=float(body["confidence"]),
+        top=tuple(Candidate(str(each["label"]), float(each["probability"])) for each in body["top"]),
+        model=str(body["model"]),
+        version=str(body["version"]),
+        round_trip_ms=round_trip_ms,
+        stages_ms=stages_ms,
+    )
 
 
 def read_explanation(response: requests.Response) -> Explanation:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import requests
 
-from handwriting.client.answer import Candidate, Prediction, failure
+from handwriting.client.answer import failure, prediction
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown
 from handwriting.client.pictures import AnyPicture, to_bytes
 from handwriting.client.recogniser import TIMEOUT_S, TOP_K, TRIES, Recogniser, Result
@@ -262,14 +262,7 @@ def read_predictions(response: requests.Response, count: int, round_trip_ms: flo
 def _read_one(answer: Mapping[str, Any], round_trip_ms: float) -> Result:
     error = answer.get("error")
     if error is None:
-        return Prediction(
-            label=str(answer["label"]),
-            confidence=float(answer["confidence"]),
-            top=tuple(Candidate(str(each["label"]), float(each["probability"])) for each in answer["top"]),
-            model=str(answer["model"]),
-            version=str(answer["version"]),
-            round_trip_ms=round_trip_ms,
-        )
+        return prediction(answer, round_trip_ms, {})
     if int(error["code"]) >= requests.codes.server_error:
         return ServerDown(f"it answers {error['code']}: {error['message']}")
     return Rejected(str(error["type"]), str(error["message"]))

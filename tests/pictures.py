@@ -1,6 +1,7 @@
 """Pictures made for tests, encoded as people send them."""
 
 import io
+import zipfile
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
@@ -17,6 +18,15 @@ def encode(pixels: np.ndarray | Image.Image, form: str = "PNG", **options) -> by
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Put files into a ZIP file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
     return buffer.getvalue()
 
 

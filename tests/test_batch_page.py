@@ -27,6 +27,7 @@ from handwriting.client.pictures import to_bytes
 from handwriting.labels import CHARACTERS, DIGITS
 from tests.answering import SEVEN, SILENCE, answering, closed_port
 from tests.conftest import drawings
+from tests.pictures import zipped
 
 ROOT = Path(__file__).parents[1]
 PICTURE = (ROOT / "examples/digits/7-1.png").read_bytes()
@@ -35,14 +36,6 @@ BLANK = Rejected("InvalidImage", "blank")
 
 def predicted(label: str, confidence: float) -> Prediction:
     return Prediction(label, confidence, (Candidate(label, confidence), Candidate("1", 0.01)), "digits", "1.0", 9.0)
-
-
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def names(upload: uploads.Upload) -> list[str]:

@@ -10,20 +10,13 @@ import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.query import files, read_part, read_query
+from tests.pictures import zipped
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
 
 
 def ask(inputs, kind: str = ""):
     return read_query(inputs, {name: {"content-type": kind} for name in inputs}, labels=10)
-
-
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def npy(array: np.ndarray, **options) -> bytes:

@@ -57,18 +57,18 @@ bench: $(VENV)/installed-bench archive ## our server against its peers: docs/res
 	$(BIN)/python -m benchmarks $(ARGS)
 
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
-	$(BIN)/python -m tests.chromium
+	$(BIN)/python -m tests.packages
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser
 	$(BIN)/python -m pytest -m "not server and not browser and not slow"
 
 budgets: $(VENV)/installed-dev archive ## the slow tests: how long a person waits on the dashboard, printed; 10,000 pictures in a batch
-	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m tests.packages
 	$(BIN)/python -m pytest -m slow -s --no-header -q
 
 screenshots: $(VENV)/installed-dev archive ## pictures of the dashboard for the README: docs/screenshots
-	@$(BIN)/python -m tests.chromium
+	@$(BIN)/python -m tests.packages
 	$(BIN)/python -m examples.screenshots
 
 lint: $(VENV)/installed-dev ## ruff: format and rules

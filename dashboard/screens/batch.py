@@ -43,7 +43,7 @@ def _one(picture: bytes, served: Served) -> None:
     with left:
         place = st.empty()  # takes the last picture away at once, also where the new one can't be shown
         if (shown := preview(picture, PREVIEW_PX)) is not None:
-            place.image(shown)
+            place.image(shown, alt="Your picture")
     with right:
         show_reading(picture, served)
 

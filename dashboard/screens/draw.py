@@ -95,7 +95,7 @@ def _example(served: Served) -> bytes | None:
     with st.container(key="ink-gallery", horizontal=True, gap="small"):
         for path in paths:
             with st.container(width=EXAMPLE_PX + 24, gap=None):
-                st.image(path, width=EXAMPLE_PX)
+                st.image(path, width=EXAMPLE_PX, alt=f"Example: {path.stem.split('-')[0]}")
                 if st.button(path.stem.split("-")[0], key=f"example-{path.name}", width="stretch"):
                     st.session_state["example"] = path.name
     chosen = next((path for path in paths if path.name == st.session_state.get("example")), None)
@@ -104,7 +104,7 @@ def _example(served: Served) -> bytes | None:
 
 def _show(picture: bytes | None) -> None:
     if picture is not None and (shown := preview(picture, PREVIEW_PX)) is not None:
-        st.image(shown)
+        st.image(shown, alt="Your picture")
 
 
 SOURCES: Mapping[str, Callable[[Served], bytes | None]] = {

@@ -11,17 +11,19 @@ PAGES = "reader"  # reads pages; all others read one character a picture
 
 @dataclass(frozen=True)
 class Served:
-    """A version of a recogniser that the server has.
+    """A version of a recogniser that the server has, or several that share the pictures.
 
     Attributes:
         model: its name.
-        version: MAJOR.MINOR, or "" for the default one.
+        version: MAJOR.MINOR, or "" for the default one, or where several share.
         default: whether it answers where no version is named.
+        shares: versions with their shares of all pictures, in [0, 1], where several share.
     """
 
     model: str
     version: str
     default: bool = True
+    shares: tuple[tuple[str, float], ...] = ()
 
     @property
     def reads_pages(self) -> bool:
@@ -29,7 +31,8 @@ class Served:
         return self.model == PAGES
 
     def __str__(self) -> str:
-        return f"{self.model} {self.version}".strip()
+        shares = " and ".join(f"{version} ({share:.0%})" for version, share in self.shares)
+        return f"{self.model} {self.version or shares}".strip()
 
 
 def management_url() -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import catalogue
+from dashboard import catalogue, traffic
 from dashboard.catalogue import Served
 from dashboard.management import Management, ManagementError
 
@@ -30,7 +30,7 @@ class Shown:
 
 def choose() -> tuple[Served, Shown]:
     """Offer the server's recognisers, and how to show what they read."""
-    found = _served(catalogue.management_url())
+    found = [*_served(catalogue.management_url()), *traffic.splits()]
     last = st.session_state.get("served", FALLBACK.model)
     names = [each.model if str(each) != last and each.default else str(each) for each in found]
     index = next((i for i, each in enumerate(found) if last in (str(each), names[i])), 0)
@@ -55,7 +55,7 @@ def _how(served: Served) -> Shown:
 
 
 def _label(served: Served, found: Sequence[Served]) -> str:
-    several = sum(each.model == served.model for each in found) > 1
+    several = sum(each.model == served.model for each in found) > 1 and not served.shares
     return f"{served}{' (default)' if several and served.default else ''}"
 
 

@@ -3,15 +3,18 @@
 A 503 is not sent again here, because a page tries again by itself at its next tick.
 """
 
-from handwriting.client import Recogniser
+from dashboard.catalogue import Served
+from handwriting.client import Recogniser, Split
 
 TIMEOUT_S = (1.0, 5.0)  # connect, read: a server whose worker is dead accepts a request and never answers
 PROBE_TIMEOUT_S = (0.5, 2.0)
 
 
-def recogniser(model: str, version: str | None = None) -> Recogniser:
+def recogniser(served: Served) -> Recogniser:
     """Return a recogniser of the server that INKSERVE_URL names, by default the one that `make up` starts."""
-    return Recogniser(model, version=version, timeout_s=TIMEOUT_S, tries=1, timing=True)
+    if served.shares:
+        return Split(served.model, dict(served.shares), timeout_s=TIMEOUT_S, tries=1, timing=True)
+    return Recogniser(served.model, version=served.version or None, timeout_s=TIMEOUT_S, tries=1, timing=True)
 
 
 def fault(model: str, url: str) -> str:

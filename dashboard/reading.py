@@ -55,7 +55,7 @@ def show_reading(picture: bytes, served: Served = FALLBACK, shown: Shown | None 
 
 def _ask(picture: bytes, served: Served, key: tuple[str, str]) -> Answer | ServerDown:
     try:
-        with recogniser(served.model, served.version or None) as asked:
+        with recogniser(served) as asked:
             answer: Answer = asked.read_page(picture) if served.reads_pages else asked.predict(picture)
     except (Rejected, UnusablePicture) as err:
         answer = err
@@ -71,7 +71,7 @@ def _explanation(picture: bytes, served: Served, key: tuple[str, str]) -> Explan
     found = _kept("explanation", key)
     if found is None and connection.is_up():
         try:
-            with recogniser(served.model, served.version or None) as asked:
+            with recogniser(served) as asked:
                 found = asked.explain(picture)
         except RecogniserError:
             return None

@@ -12,6 +12,7 @@ from dashboard import catalogue, connection, view
 from dashboard.comparison import compare
 from dashboard.fleet import Fleet, Version
 from dashboard.management import Management, ManagementError, describe, summary
+from dashboard.traffic import show_traffic
 from handwriting.client import RecogniserError
 
 MAX_WORKERS = 8
@@ -33,6 +34,7 @@ def main() -> None:
     for state in states:
         _show(management, state, alone=sum(each.model == state.model for each in states) == 1)
     _load(management, states)
+    show_traffic(states)
     _side_by_side(states)
 
 

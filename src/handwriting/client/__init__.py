@@ -19,6 +19,7 @@ Nothing here needs torch.
 from handwriting.client.answer import Candidate, Character, Explanation, PageReading, Prediction
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown, ServerError, UnusablePicture
 from handwriting.client.recogniser import Recogniser
+from handwriting.client.split import Split
 
 __all__ = [
     "Candidate",
@@ -31,5 +32,6 @@ __all__ = [
     "Rejected",
     "ServerDown",
     "ServerError",
+    "Split",
     "UnusablePicture",
 ]

@@ -153,7 +153,11 @@ class Recogniser:
         return not self.fault()
 
     def _send(self, what: str, picture: AnyPicture) -> tuple[requests.Response, float]:
-        return self._server.post(f"/{what}/{self._name}", to_bytes(picture), self._headers)
+        content = to_bytes(picture)
+        return self._server.post(f"/{what}/{self._name_for(content)}", content, self._headers)
+
+    def _name_for(self, content: bytes) -> str:  # noqa: ARG002 - a Split chooses by it
+        return self._name
 
     def _predict_all(self, pictures: Iterable[AnyPicture], chunk: int, progress: bool) -> Iterator[Result]:
         fault, down = "", False

@@ -10,7 +10,7 @@ PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint clean
+.PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -24,6 +24,10 @@ down: ## stop both, and leave no process and no socket behind
 
 status: ## what runs, and where
 	@$(BIN)/python -m deploy.local status
+
+monitoring: install ## Prometheus on 127.0.0.1:9090, with rules and alerts for what `make up` runs; installed where it is missing
+	@$(BIN)/python -m deploy.monitoring.install
+	@$(BIN)/python -m deploy.local monitoring
 
 install: $(VENV)/installed ## the virtual environment with everything that `make up` needs
 
@@ -58,7 +62,7 @@ bench: $(VENV)/installed-bench archive ## our server against its peers: docs/res
 
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
 	$(BIN)/python -m tests.packages
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser
 	$(BIN)/python -m pytest -m "not server and not browser and not slow"

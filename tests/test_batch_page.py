@@ -14,14 +14,14 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.batch import page_state, uploads, words
 from dashboard.batch.export import file_name, to_csv, to_json
-from dashboard.batch.job import Job, Progress
+from dashboard.batch.job import Job, Progress, unread
 from dashboard.batch.score import folder_label, is_wrong, score
 from dashboard.batch.table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.thumbnails import Thumbnails
 from dashboard.batch.uploads import MAX_PICTURES, collect
 from evaluation.intervals import wilson_interval
 from handwriting.batch.sources import Entry
-from handwriting.client import Candidate, Prediction, Rejected
+from handwriting.client import Candidate, Prediction, Rejected, ServerDown
 from handwriting.client.many import BulkRecogniser
 from handwriting.client.pictures import to_bytes
 from handwriting.labels import CHARACTERS, DIGITS
@@ -166,6 +166,21 @@ def test_progress_tells_rate_and_time_left():
     assert (progress.share, progress.rate, progress.left_s) == (0.25, 500, 1.5)
     assert words.progress_line(progress) == "250 of 1,000 pictures · 500 pictures/s · 1.5 s left · 1 with an error"
     assert words.progress_line(Progress(0, 10, 0, 0.1)) == "0 of 10 pictures"
+
+
+def test_a_job_goes_on_where_an_earlier_one_had_no_answer():
+    read, down = predicted("3", 0.9), ServerDown("it does not answer")
+    with answering(
+        lambda body: (200, {"predictions": [SEVEN] * len(zipfile.ZipFile(io.BytesIO(body)).namelist())})
+    ) as server:
+        job = Job(entries_of(5), BulkRecogniser("digits", server.url), [read, down, BLANK, None, read]).start()
+        assert job.wait(10)
+    assert [each.label if isinstance(each, Prediction) else each for each in job.results] == ["3", "7", BLANK, "7", "3"]
+    assert (job.progress().done, job.progress().total) == (2, 2)
+    assert unread(job.results) == []
+    upload = collect([(f"{number}.png", b"") for number in range(5)])
+    assert "4 of 5 pictures read" in words.outcome(job, upload)
+    assert "1 picture could not be read. Blank" in words.outcome(job, upload)
 
 
 def test_a_cancelled_job_ends_within_a_second():

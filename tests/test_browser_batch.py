@@ -165,6 +165,10 @@ def test_a_batch_tells_what_failed_when_the_server_goes_and_is_read_when_it_is_b
     expect_outcome(waiting, "2 of 2 pictures read")
     expect(waiting.locator(".ink-banner")).to_have_count(0)
 
+    page.get_by_role("button", name="without an answer").click()
+    expect_outcome(page, "9,000 of 9,000 pictures read", timeout_ms=LONG_MS)
+    expect(page.get_by_role("button", name="without an answer")).to_have_count(0)
+
 
 @pytest.mark.slow
 def test_ten_thousand_pictures_are_read_while_the_page_stays_alive(chromium):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 
 from handwriting.batch.sources import Entry
-from handwriting.client import RecogniserError
+from handwriting.client import RecogniserError, ServerDown
 from handwriting.client.many import BulkRecogniser
 from handwriting.client.recogniser import Result
 
@@ -18,7 +18,7 @@ class Progress:
 
     Attributes:
         done: pictures with a result.
-        total: pictures in all.
+        total: pictures to read.
         failed: those of the done ones with an error.
         elapsed_s: since it began, or what it took.
     """
@@ -55,9 +55,15 @@ class Job:
         fault: what went wrong with the reading itself, "" unless our own code failed.
     """
 
-    def __init__(self, entries: Sequence[Entry], recogniser: BulkRecogniser) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], recogniser: BulkRecogniser, earlier: Sequence[Result | None] = ()
+    ) -> None:
+        """Plan to read pictures; with the results of an earlier job on them, only what is `unread` there."""
         self.entries = entries
-        self.results: list[Result | None] = [None] * len(entries)
+        self.results: list[Result | None] = list(earlier) or [None] * len(entries)
+        self._places = unread(self.results)
+        for place in self._places:
+            self.results[place] = None
         self.recogniser = recogniser
         self.began = datetime.now(UTC)
         self.fault = ""
@@ -89,18 +95,19 @@ class Job:
     @property
     def cancelled(self) -> bool:
         """Whether it was cancelled before its end."""
-        return self._cancelled.is_set() and self._done < len(self.entries)
+        return self._cancelled.is_set() and self._done < len(self._places)
 
     def progress(self) -> Progress:
         """Return how far it is."""
         elapsed_s = (self._ended_s or time.monotonic()) - self._began_s
-        return Progress(self._done, len(self.entries), self._failed, elapsed_s)
+        return Progress(self._done, len(self._places), self._failed, elapsed_s)
 
     def _run(self) -> None:
         try:
             with self.recogniser as recogniser:
-                for index, _, result in recogniser.read(self.entries, self._cancelled):
-                    self.results[index] = result
+                entries = (self.entries[place] for place in self._places)
+                for index, _, result in recogniser.read(entries, self._cancelled):
+                    self.results[self._places[index]] = result
                     self._failed += isinstance(result, RecogniserError)
                     self._done += 1
         except Exception as err:  # the page says so; a thread's traceback would be seen by nobody
@@ -108,3 +115,8 @@ class Job:
             raise
         finally:
             self._ended_s = time.monotonic()
+
+
+def unread(results: Sequence[Result | None]) -> list[int]:
+    """Return the places of the pictures that another try may read: those never sent, or lost with the server."""
+    return [place for place, result in enumerate(results) if result is None or isinstance(result, ServerDown)]

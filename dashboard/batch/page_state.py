@@ -14,6 +14,7 @@ from dashboard.catalogue import Served
 from handwriting.client import RecogniserError
 from handwriting.client.many import BulkRecogniser
 from handwriting.client.pictures import to_bytes
+from handwriting.client.recogniser import Result
 from handwriting.labels import LABELS
 
 TIMEOUT_S = (1.0, 20.0)  # connect, read: 64 photographs take a worker seconds
@@ -68,8 +69,18 @@ def start(batch: Batch, served: Served) -> None:
     batch.thumbnails = Thumbnails(entries)
     batch.from_folders = [folder_label(entry.name, batch.labels) for entry in entries]
     batch.truths = list(batch.from_folders)
+    _begin(batch)
+
+
+def resume(batch: Batch) -> None:
+    """Read the pictures that had no answer, with the same recogniser; what is read or corrected stays."""
+    _begin(batch, batch.job.results)
+
+
+def _begin(batch: Batch, earlier: Sequence[Result | None] = ()) -> None:
+    served = batch.served
     recogniser = BulkRecogniser(served.model, version=served.version or None, timeout_s=TIMEOUT_S)
-    batch.job = Job(entries, recogniser).start()
+    batch.job = Job(batch.upload.entries, recogniser, earlier).start()
     batch.job.wait(SHORT_S)
 
 

@@ -28,17 +28,18 @@ def progress_line(progress: Progress) -> str:
 def outcome(job: Job, upload: Upload) -> str:
     """Say what came of a batch, and what was left out."""
     progress = job.progress()
-    read = progress.done - progress.failed
+    failed = sum(isinstance(result, RecogniserError) for result in job.results)
+    read = len(job.results) - failed - job.results.count(None)
     name = html.escape(" ".join(filter(None, source(job))))
-    rate = f", {progress.rate:,.0f} pictures/s" if read >= ENOUGH else ""
+    rate = f", {progress.rate:,.0f} pictures/s" if progress.done - progress.failed >= ENOUGH else ""
     lines = [
-        f"<strong>{read:,} of {count(progress.total, 'picture')} read</strong> by {name} in "
+        f"<strong>{read:,} of {count(len(job.results), 'picture')} read</strong> by {name} in "
         f"{duration(progress.elapsed_s)}{rate}"
     ]
     if job.cancelled:
         lines.append(f"Cancelled: {count(progress.total - progress.done, 'picture')} not read")
-    if progress.failed:
-        lines.append(f"{count(progress.failed, 'picture')} could not be read. {reason(job)}")
+    if failed:
+        lines.append(f"{count(failed, 'picture')} could not be read. {reason(job)}")
     if job.fault:
         lines.append(f"The reading broke off: {html.escape(job.fault)}")
     return (

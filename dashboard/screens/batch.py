@@ -6,10 +6,11 @@ import streamlit as st
 
 from dashboard import connection, view
 from dashboard.batch import words
+from dashboard.batch.job import unread
 from dashboard.batch.page_inputs import choose
 from dashboard.batch.page_progress import show_progress
 from dashboard.batch.page_results import show_results
-from dashboard.batch.page_state import Batch, current, start
+from dashboard.batch.page_state import Batch, current, resume, start
 from dashboard.catalogue import Served
 from dashboard.preview import preview
 from dashboard.reading import show_reading
@@ -57,9 +58,16 @@ def _many(batch: Batch, served: Served) -> None:
     if not batch.job.ended:
         show_progress(batch)
         return
-    if st.button(f"Read again with {served}" if served != batch.served else "Read again", icon=":material/refresh:"):
-        start(batch, served)
-        st.rerun()
+    with st.container(horizontal=True):
+        if (left := len(unread(batch.job.results))) and st.button(
+            f"Read the {left:,} without an answer", icon=":material/play_arrow:", type="primary"
+        ):
+            resume(batch)
+            st.rerun()
+        again = f"Read again with {served}" if served != batch.served else "Read again"
+        if st.button(again, icon=":material/refresh:"):
+            start(batch, served)
+            st.rerun()
     show_results(batch)
 
 

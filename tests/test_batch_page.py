@@ -140,7 +140,9 @@ def damaged() -> bytes:
     return bytes(content)
 
 
-@pytest.mark.parametrize(("content", "reason"), [(encrypted(), "encrypted"), (damaged(), "CRC")], ids=["encrypted", "damaged"])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(encrypted(), "encrypted"), (damaged(), "CRC")], ids=["encrypted", "damaged"]
+)
 def test_a_picture_that_cannot_be_unpacked_is_a_row_with_its_error(content, reason):
     with answering((200, {"predictions": [SEVEN]})) as server:
         job = finished(collect([("a.zip", content), ("b.png", PICTURE)]).entries, server.url)

@@ -1,28 +1,37 @@
 """Users of the inference API, for Locust: `make loadtest`, or `locust -f loadtest/locustfile.py` for its page.
 
-LOADTEST_MODEL names the recogniser (default: digits), LOADTEST_SHAPE the shape of the load, of loadtest.shapes; without
-one, Locust's own --users and --run-time hold.
+LOADTEST_MODEL names the recogniser (default: digits), LOADTEST_PICTURES what is sent (drawings, the default, or
+finished frames), LOADTEST_SHAPE the shape of the load, of loadtest.shapes; without one, Locust's own --users and
+--run-time hold.
 """
 
 import os
 import random
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import gevent
-from locust import FastHttpUser, LoadTestShape, between, constant, constant_throughput, task
+import locust.stats
+from gevent.pool import Pool
+from locust import FastHttpUser, LoadTestShape, User, between, constant, task
+from locust.exception import CatchResponseError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only the folder of this file
 
-from loadtest.pictures import Picture, drawings, zipped
-from loadtest.shapes import SHAPE, steps_of
+from loadtest.lean import Connection, post
+from loadtest.pictures import KINDS, Picture, fault, zipped
+from loadtest.shapes import SETTLING_S, SHAPE, steps_of
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")
 PATH = f"/predictions/{MODEL}"
-DRAWINGS = drawings()
+PICTURES = KINDS[os.environ.get("LOADTEST_PICTURES", "drawings")]()
 STROKES = 3  # a drawing is read after each
 MANY = 64  # pictures in an upload
+RATE_PER_S = 10  # of a steady program
+WAITING = 300  # requests of a steady program without an answer, before it counts the next as failed
+BURST = 20  # requests of a client between two looks at whether the test has ended
 TIMEOUT_S = 30.0
 RAMP_S = 2  # until all users of a step are there
 
@@ -32,18 +41,6 @@ class Reader(FastHttpUser):
 
     abstract = True
     network_timeout = connection_timeout = TIMEOUT_S
-
-    def read(self, picture: Picture, name: str) -> None:
-        """Send a picture; a wrong label is a failure with a name of its own."""
-        with self.client.post(PATH, data=picture.content, name=name, catch_response=True) as answer:
-            if answer.status_code != 200:  # noqa: PLR2004
-                answer.failure(f"status {answer.status_code}: {answer.text[:80] if answer.text else 'no answer'}")
-                return
-            found = answer.json()
-            if (found.get("model"), found.get("label")) == (MODEL, picture.label):
-                answer.success()
-            else:
-                answer.failure(f"wrong label: {found.get('label')} for a {picture.label}")
 
 
 class Person(Reader):
@@ -55,10 +52,20 @@ class Person(Reader):
     @task
     def draw(self) -> None:
         """Draw a digit; here the whole digit is there from the first stroke on, so that each answer can be checked."""
-        picture = random.choice(DRAWINGS)  # noqa: S311
+        picture = random.choice(PICTURES)  # noqa: S311
         for _ in range(STROKES):
-            self.read(picture, "stroke of a drawing")
+            self.read(picture)
             gevent.sleep(random.uniform(0.3, 0.8))  # noqa: S311
+
+    def read(self, picture: Picture) -> None:
+        """Send a picture; a wrong label is a failure with a name of its own."""
+        name = "stroke of a drawing"
+        with self.client.post(PATH, data=picture.content, name=name, catch_response=True) as answer:
+            wrong = fault(answer.status_code, answer.content, MODEL, picture.label)
+            if wrong:
+                answer.failure(wrong)
+            else:
+                answer.success()
 
 
 class Uploader(Reader):
@@ -70,10 +77,10 @@ class Uploader(Reader):
     @task
     def upload(self) -> None:
         """Send a ZIP file, and check each of its answers."""
-        pictures = random.choices(DRAWINGS, k=MANY)  # noqa: S311
+        pictures = random.choices(PICTURES, k=MANY)  # noqa: S311
         with self.client.post(PATH, data=zipped(pictures), name=f"ZIP of {MANY}", catch_response=True) as answer:
             if answer.status_code != 200:  # noqa: PLR2004
-                answer.failure(f"status {answer.status_code}")
+                answer.failure(fault(answer.status_code, answer.content, MODEL, ""))
                 return
             wrong = count_wrong(pictures, answer.json().get("predictions", []))
             if wrong:
@@ -82,28 +89,101 @@ class Uploader(Reader):
                 answer.success()
 
 
-class Client(Reader):
-    """A program that sends the next picture as soon as the last is answered: a closed loop."""
+class Program(User):
+    """A program that sends pictures, one in a request, and looks at each answer."""
+
+    abstract = True
+
+    def on_start(self) -> None:
+        """Make all requests ready."""
+        url = self.host.rstrip("/") + PATH
+        self.requests = [(post(url, each.content, "image/png"), each.label) for each in PICTURES]
+
+    def read(self, connection: Connection, name: str, began_s: float) -> None:
+        """Send a picture, and report what came of it since `began_s` (of time.perf_counter)."""
+        request, label = random.choice(self.requests)  # noqa: S311
+        body = b""
+        try:
+            status, body = connection.ask(request)
+            wrong = fault(status, body, MODEL, label)
+        except OSError as err:
+            wrong = f"no answer: {type(err).__name__}"
+        self.report(name, began_s, wrong, len(body))
+
+    def report(self, name: str, began_s: float, wrong: str, length: int) -> None:
+        """Tell Locust of a request."""
+        self.environment.events.request.fire(
+            request_type="POST",
+            name=name,
+            response_time=(time.perf_counter() - began_s) * 1000,
+            response_length=length,
+            exception=CatchResponseError(wrong) if wrong else None,
+            context={},
+            response=None,
+        )
+
+
+class Client(Program):
+    """Sends the next picture as soon as the last is answered: a closed loop."""
 
     weight = 1
     wait_time = constant(0)
 
+    def on_start(self) -> None:
+        """Keep one connection."""
+        super().on_start()
+        self.connection = Connection(self.host, TIMEOUT_S)
+
+    def on_stop(self) -> None:
+        """Let it go."""
+        self.connection.close()
+
     @task
     def ask(self) -> None:
-        """Send a picture."""
-        self.read(random.choice(DRAWINGS), "picture of a client")  # noqa: S311
+        """Send pictures."""
+        for _ in range(BURST):
+            self.read(self.connection, "picture of a client", time.perf_counter())
 
 
-class Steady(Reader):
-    """A program that sends ten pictures a second: an open loop, as long as answers come within 0.1 s."""
+class Steady(Program):
+    """Sends RATE_PER_S pictures a second however long the answers take: an open loop.
+
+    The time of a request counts from the moment that it was due. A request that is due while WAITING others have no
+    answer yet is not sent, and fails.
+    """
 
     weight = 1
-    wait_time = constant_throughput(10)
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        """Begin the clock."""
+        super().on_start()
+        self.idle: list[Connection] = []
+        self.waiting = Pool()
+        self.due_s = time.perf_counter()
+
+    def on_stop(self) -> None:
+        """Give up what has no answer yet, and let all connections go."""
+        self.waiting.kill()
+        for connection in self.idle:
+            connection.close()
 
     @task
-    def ask(self) -> None:
-        """Send a picture."""
-        self.read(random.choice(DRAWINGS), "picture at a steady rate")  # noqa: S311
+    def send_when_due(self) -> None:
+        """Wait until the next picture is due, and send it without waiting for its answer."""
+        name = "picture at a steady rate"
+        self.due_s += 1 / RATE_PER_S
+        gevent.sleep(max(0.0, self.due_s - time.perf_counter()))
+        if len(self.waiting) >= WAITING:
+            self.report(name, self.due_s, f"not sent: {WAITING} requests have no answer", 0)
+        else:
+            self.waiting.spawn(self.read_on_any, name, self.due_s)
+
+    def read_on_any(self, name: str, due_s: float) -> None:
+        """Send a picture on a connection that nobody waits at."""
+        connection = self.idle.pop() if self.idle else Connection(self.host, TIMEOUT_S)
+        self.read(connection, name, due_s)
+        self.idle.append(connection)
 
 
 def count_wrong(pictures: Sequence[Picture], answers: Sequence[dict]) -> int:
@@ -113,6 +193,10 @@ def count_wrong(pictures: Sequence[Picture], answers: Sequence[dict]) -> int:
 
 
 if SHAPE:
+    # So that the percentiles at the end of a step are of this step alone
+    locust.stats.CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = max(
+        1, min(step.seconds for step in steps_of(SHAPE)) - SETTLING_S
+    )
 
     class Shape(LoadTestShape):
         """Users by the clock."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.errors import LoadTestError
+from loadtest.shapes import SETTLING_S
 
 TOTAL = "Aggregated"
 KNEE_SHARE = 0.95  # of the most requests/s
-SETTLING_S = 3  # of a step, while its users start
+ZIP = "ZIP of "  # begins the names of requests with many pictures, before their number
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,36 @@ class Row:
     p95_ms: float
     p99_ms: float
 
+    @property
+    def pictures(self) -> int:
+        """How many pictures each request carried."""
+        return int(self.name.removeprefix(ZIP)) if self.name.startswith(ZIP) else 1
+
+    @property
+    def pictures_per_s(self) -> float:
+        """Pictures that were answered; a request that failed counts for none."""
+        answered = (self.requests - self.failures) / self.requests if self.requests else 0.0
+        return self.pictures * answered * self.requests_per_s
+
 
 @dataclass(frozen=True)
 class Load:
-    """What came of a number of users."""
+    """What came of a number of users.
+
+    Attributes:
+        users: at the same time.
+        answers: that were counted.
+        requests_per_s: answered.
+        p50_ms: median time of a request.
+        p95_ms: 95th percentile.
+        p99_ms: 99th percentile.
+    """
 
     users: int
+    answers: int
     requests_per_s: float
     p50_ms: float
+    p95_ms: float
     p99_ms: float
 
 
@@ -90,11 +113,17 @@ def read_loads(prefix: Path) -> Sequence[Load]:
 
 
 def measure(rows: Sequence[Mapping[str, str]]) -> Load:
-    """Sum up the seconds of one number of users; percentiles are Locust's, of the last ten seconds."""
+    """Sum up the seconds of one number of users after SETTLING_S; the percentiles are Locust's, of the same seconds."""
     first, last = rows[SETTLING_S], rows[-1]
-    answered = int(last["Total Request Count"]) - int(first["Total Request Count"])
+    answered = good(last) - good(first)
     elapsed_s = int(last["Timestamp"]) - int(first["Timestamp"])
-    return Load(int(last["User Count"]), answered / elapsed_s, float(last["50%"]), float(last["99%"]))
+    times_ms = (float(last[percentile]) for percentile in ("50%", "95%", "99%"))
+    return Load(int(last["User Count"]), answered, answered / elapsed_s, *times_ms)
+
+
+def good(row: Mapping[str, str]) -> int:
+    """Count the requests of a row that did not fail."""
+    return int(row["Total Request Count"]) - int(row["Total Failure Count"])
 
 
 def find_knee(loads: Sequence[Load]) -> Load | None:

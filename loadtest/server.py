@@ -17,8 +17,11 @@ from loadtest.pictures import drawings
 TIMEOUT_S = 10
 
 
-def check(host: str, model: str) -> None:
+def check(host: str, model: str) -> str:
     """Have a picture read before the load.
+
+    Returns:
+        the version that reads it.
 
     Raises:
         LoadTestError: it is not, or wrongly.
@@ -26,11 +29,34 @@ def check(host: str, model: str) -> None:
     picture = drawings()[0]
     try:
         with Recogniser(model, host, timeout_s=(2.0, 10.0)) as recogniser:
-            label = recogniser.predict(picture.content).label
+            found = recogniser.predict(picture.content)
     except RecogniserError as err:
         raise LoadTestError(f"{model} at {host} does not answer: {err}; start it with `make up`") from err
-    if label != picture.label:
-        raise LoadTestError(f"{model} reads {picture.name} as {label!r}; wanted a recogniser that reads digits")
+    if found.label != picture.label:
+        raise LoadTestError(f"{model} reads {picture.name} as {found.label!r}; wanted a recogniser that reads digits")
+    return found.version
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a recogniser is served: batch size in requests, batch delay in ms, and its workers."""
+
+    batch_size: int
+    batch_delay_ms: int
+    workers: int
+
+
+def describe(url: str | None, model: str, version: str) -> Settings | None:
+    """Ask the management API how a recogniser is served; None where it does not say, or has no address."""
+    if url is None:
+        return None
+    try:
+        answer = requests.get(f"{url}/models/{model}/{version}", timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        [found] = answer.json()
+        return Settings(int(found["batchSize"]), int(found["maxBatchDelay"]), len(found["workers"]))
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -53,7 +79,7 @@ class Counted:
 class Watch:
     """Compares the server's metrics before and after."""
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str | None, model: str) -> None:
         self.url, self.model = url, model
         self.before = self._read()
 
@@ -74,6 +100,8 @@ class Watch:
         )
 
     def _read(self) -> Mapping | None:
+        if self.url is None:
+            return None
         try:
             answer = requests.get(self.url, timeout=TIMEOUT_S)
             answer.raise_for_status()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SHAPE = os.environ.get("LOADTEST_SHAPE", "")
 USERS = int(os.environ.get("LOADTEST_USERS", "0"))  # 0: as many as the shape has by default
+SETTLING_S = 3  # of a step, while its users start
 SECONDS = int(os.environ.get("LOADTEST_SECONDS", "0"))  # of each step; 0: by default
 
 
@@ -42,6 +43,12 @@ def doubling(users: int, seconds: int) -> Sequence[Step]:
     return [Step(count, seconds) for count in [*counts, users]]
 
 
+def fourfold(users: int, seconds: int) -> Sequence[Step]:
+    """Take four times as many users at each step, from one to `users`."""
+    counts = [4**power for power in range(users.bit_length()) if 4**power < users]
+    return [Step(count, seconds) for count in [*counts, users]]
+
+
 EVERYBODY = ("Person", "Uploader", "Client", "Steady")
 PLANS: Mapping[str, Plan] = {
     "smoke": Plan("whether everything works", 20, 60, EVERYBODY, lambda users, seconds: [Step(users, seconds)]),
@@ -57,6 +64,7 @@ PLANS: Mapping[str, Plan] = {
             Step(max(1, users // 20), seconds),
         ],
     ),
+    "compare": Plan("what batches bring, on servers of its own", 64, 9, ("Client",), fourfold),
     "soak": Plan("what grows over time", 40, 1200, EVERYBODY, lambda users, seconds: [Step(users, seconds)]),
 }
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from loadtest.errors import LoadTestError
 
 DEFAULT = Path(__file__).with_name("slo.toml")
-NAMES = {"failures_share", "p50_ms", "p99_ms", "requests_per_s"}
-AT_LEAST = {"requests_per_s"}  # all others are upper limits
+NAMES = {"failures_share", "p50_ms", "p95_ms", "p99_ms", "requests_per_s", "pictures_per_s"}
+AT_LEAST = {"requests_per_s", "pictures_per_s"}  # all others are upper limits
 
 
 def read_slo(path: Path) -> Mapping[str, float]:

@@ -2,19 +2,35 @@
 
 import csv
 import io
+import json
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 import zipfile
+from argparse import Namespace
 
+import numpy as np
 import pytest
+import requests
+from matplotlib.figure import Figure
+from PIL import Image
 
-from deploy.local.settings import ROOT
+from deploy.local.settings import ROOT, free_ports
+from loadtest.__main__ import parse
+from loadtest.comparison import draw_chart, mean_batch, paint, write_page
 from loadtest.errors import LoadTestError
-from loadtest.outcome import Load, find_knee, read_failures, read_loads, read_rows
-from loadtest.pictures import drawings, zipped
+from loadtest.lean import Connection, post
+from loadtest.outcome import Load, Row, find_knee, read_failures, read_loads, read_rows
+from loadtest.pictures import drawings, fault, frames, zipped
+from loadtest.running import Ran
+from loadtest.server import Counted, Settings
 from loadtest.shapes import PLANS, Step
 from loadtest.slo import DEFAULT, missed, read_slo
-from tests.answering import closed_port
+from loadtest.summary import Found, figures, write
+from tests.answering import SEVEN, SILENCE, answering, closed_port, error
 
 
 def test_a_ramp_doubles_the_users_to_their_number():
@@ -26,6 +42,10 @@ def test_a_spike_goes_back_to_where_it_came_from():
     before, crowd, after = PLANS["spike"].steps(100, 10)
     assert before == after == Step(5, 10)
     assert crowd == Step(100, 10)
+
+
+def test_a_comparison_takes_four_times_the_users_at_each_step():
+    assert [step.users for step in PLANS["compare"].steps(64, 5)] == [1, 4, 16, 64]
 
 
 def test_a_zip_has_each_picture_in_order_though_one_comes_twice():
@@ -41,22 +61,24 @@ def write_table(path, rows: list[dict]) -> None:
         writer.writerows(rows)
 
 
-def second(time_s: int, users: int, answered: int, name: str = "Aggregated") -> dict:
-    row = {"Timestamp": time_s, "User Count": users, "Name": name, "Total Request Count": answered}
-    return row | {"50%": 10, "99%": 20 + users}
+def second(time_s: int, users: int, answered: int, name: str = "Aggregated", failed: int = 0) -> dict:
+    row = {"Timestamp": time_s, "User Count": users, "Name": name, "Total Request Count": answered + failed}
+    return row | {"Total Failure Count": failed, "50%": 10, "95%": 15, "99%": 20 + users}
 
 
-def test_the_loads_are_the_answers_of_each_number_of_users_without_its_start(tmp_path):
+def test_the_loads_are_the_good_answers_of_each_number_of_users_without_its_start(tmp_path):
     rows = [second(0, 0, 0)]
-    rows += [second(time_s, 1, 10 * time_s) for time_s in range(1, 9)]
+    rows += [second(time_s, 1, 10 * time_s, failed=time_s) for time_s in range(1, 9)]
     rows += [second(9, 1, 80, name="picture"), second(9, 2, 85), second(10, 2, 87), second(11, 2, 90)]
     rows += [second(time_s, 2, 100 + 50 * (time_s - 12)) for time_s in range(12, 17)]
     write_table(tmp_path / "ramp_stats_history.csv", rows)
-    assert read_loads(tmp_path / "ramp") == [Load(1, 10.0, 10.0, 21.0), Load(2, 50.0, 10.0, 22.0)]
+    one, two = read_loads(tmp_path / "ramp")
+    assert one == Load(1, 40, 10.0, 10.0, 15.0, 21.0)
+    assert two == Load(2, 200, 50.0, 10.0, 15.0, 22.0)
 
 
 def test_the_knee_is_where_more_users_bring_no_more_answers():
-    loads = [Load(users, rate, 1.0, 2.0) for users, rate in ((1, 100), (2, 190), (4, 196), (8, 200), (16, 150))]
+    loads = [Load(users, 9, rate, 1.0, 1.5, 2.0) for users, rate in ((1, 100), (2, 190), (4, 196), (8, 200), (16, 150))]
     assert find_knee(loads).users == 2
     assert find_knee(loads[:1]) is None
 
@@ -68,6 +90,164 @@ def test_totals_and_failures_are_read_from_what_locust_wrote(tmp_path):
     write_table(tmp_path / "smoke_failures.csv", errors)
     assert (read_rows(tmp_path / "smoke")[-1].requests, read_rows(tmp_path / "smoke")[-1].p99_ms) == (10, 9)
     assert read_failures(tmp_path / "smoke") == {"wrong label": 4}
+
+
+def test_pictures_are_counted_beside_requests():
+    assert Row("ZIP of 64", 100, 25, 4.0, 1, 2, 3).pictures_per_s == 192
+    assert Row("picture of a client", 100, 0, 4.0, 1, 2, 3).pictures_per_s == 4
+    assert Row("ZIP of 64", 0, 0, 0.0, 1, 2, 3).pictures_per_s == 0
+
+
+def test_frames_are_finished_and_show_what_the_drawings_show():
+    assert [each.label for each in frames()] == [each.label for each in drawings()]
+    for each in frames():
+        pixels = np.asarray(Image.open(io.BytesIO(each.content)))
+        assert (pixels.shape, pixels.dtype) == ((28, 28), np.uint8)
+        assert pixels.max() > 200 > pixels[0].max()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "wrong"),
+    [
+        (200, SEVEN, ""),
+        (200, SEVEN | {"label": "1"}, "wrong label: 1 for a 7"),
+        (200, SEVEN | {"model": "lenet5"}, "status 200 without a prediction"),
+        (200, [], "status 200 without a prediction"),
+        (*error(400, "InvalidImage", "not a picture (it starts with 00)"), "status 400 InvalidImage"),
+        (502, None, "status 502 without a reason"),
+        (0, None, "no answer"),
+    ],
+)
+def test_faults_are_named_by_their_type(status, body, wrong):
+    assert fault(status, json.dumps(body).encode(), "digits", "7") == wrong
+
+
+def test_a_lean_connection_is_kept_and_opens_again_after_an_end():
+    with answering(lambda body: (200, {"size": len(body)})) as server:
+        connection = Connection(server.url, 5)
+        for size in (3, 100_000):
+            assert connection.ask(post(f"{server.url}/predictions/digits", bytes(size), "image/png")) == (
+                200,
+                json.dumps({"size": size}).encode(),
+            )
+        first = connection.socket
+        assert first is not None
+        connection.close()
+        assert connection.ask(post(server.url, b"", "image/png"))[0] == 200
+        connection.close()
+    assert server.paths == ["/predictions/digits", "/predictions/digits", "/"]
+
+
+def test_a_lean_connection_waits_no_longer_than_it_should():
+    with answering(SILENCE) as server, pytest.raises(OSError, match="timed out"):
+        Connection(server.url, 0.2).ask(post(server.url, b"x", "image/png"))
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b""]
+)
+def test_half_an_answer_is_none(answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with server.accept()[0] as one:
+                one.recv(1 << 16)
+                one.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        connection = Connection(f"http://127.0.0.1:{server.getsockname()[1]}", 5)
+        with pytest.raises(OSError, match=r"content-length|closed"):
+            connection.ask(b"x")
+        thread.join()
+    assert connection.socket is None
+
+
+def found(**changes: object) -> Found:
+    """What a ramp may have found; `shape` is an option, the rest are its fields."""
+    options = Namespace(
+        shape=changes.pop("shape", "ramp"), model="digits", host="http://h", pictures="frames", workers=1
+    )
+    rows = [Row("ZIP of 64", 10, 0, 1.0, 300, 400, 500), Row("picture of a client", 90, 3, 9.0, 5, 6, 7)]
+    rows.append(Row("Aggregated", 100, 3, 10.0, 5, 300, 400))
+    loads = [Load(1, 30, 3.0, 4, 5, 6), Load(2, 60, 6.0, 5, 6, 7)]
+    ran, counted = Ran(0, False, 0.4), Counted(50, 2.0, 1.5, 3.5)
+    values = {"options": options, "version": "1.0", "settings": Settings(32, 1, 2), "ran": ran, "rows": rows}
+    values |= {"failures": {"status 400 InvalidImage": 1, "wrong label: 1 for a 7": 2}, "loads": loads}
+    return Found(**(values | {"knee": loads[1], "counted": counted} | changes))
+
+
+def test_the_page_has_it_all():
+    page = write(found(wrk=[5.0, 7.0]), {"failures_share": 0.0})
+    for text in (
+        "digits 1.0 at http://h, frames; ",
+        "| ZIP of 64 | 10 | 0 | 1.0 | 64.0 | 300 | 400 | 500 |",
+        "| all | 100 | 3 | 10.0 | 72.7 | 5 | 300 | 400 |",
+        "| wrong label: 1 for a 7 | 2 |\n| status 400 InvalidImage | 1 |",
+        "batches of up to 32 requests that wait for 1 ms at most, by 2 workers.",
+        "50 batches of 2.0 requests on the mean; a request waited 1.5 ms for a worker, a batch took 3.5 ms",
+        "Locust, 1 process, took 0.40 cores of the machine.",
+        "| 2 | 60 | 6 | 5 | 6 | 7 |",
+        "Knee: 2 users, 6 requests/s",
+        "found 5 and 7 requests/s before and after; the knee is 1.00 of their mean.",
+        "SLO missed: failures_share is 0.03; wanted at most 0.",
+    ):
+        assert text in page
+
+
+def test_the_page_says_what_it_does_not_know():
+    page = write(found(shape="spike", knee=None, settings=None, counted=None, ran=Ran(0, True, 0.97)), {})
+    assert "Knee" not in page
+    assert "| 2 | 60 | 6 |" in page
+    assert "Interrupted before its end." in page
+    assert "batches and queue times are not known" in page
+    assert "may be what limits the load" in page
+
+
+def test_objectives_are_for_the_slowest_kind_of_single_pictures():
+    assert figures(found())["p95_ms"] == 6
+    assert figures(found())["pictures_per_s"] == pytest.approx(72.7)
+
+
+def compared(**changes: object) -> list[dict]:
+    """Two rounds at 1 and 64 users; batches bring 0.5 times the requests/s at 1, 2 and 4 times at 64."""
+    rows = []
+    for number, factor in enumerate((2.0, 4.0)):
+        for which in ("on", "off"):
+            counted = {"counted_requests": 800, "counted_batches": 100 if which == "on" else 800}
+            facts = {"round": number, "which": which, "locust_cores": 0.25, "failures": {"wrong label": 1}} | counted
+            for users, gain in ((1, 0.5), (64, factor)):
+                rate = 100.0 * (gain if which == "on" else 1)
+                rows.append(facts | {"users": users, "answers": 50, "requests_per_s": rate, "p99_ms": 9.0} | changes)
+    return rows
+
+
+FACTS = {"model": "digits 1.0", "workers": 1, "batch_size": 32, "batch_delay_ms": 1, "pictures": "frames"}
+FACTS |= {"machine": "a machine", "complete": True}
+
+
+def test_the_comparison_has_medians_with_their_spread_and_ratios_within_rounds():
+    page = write_page(FACTS, compared())
+    assert "| 1 | 50 (50 to 50) | 100 (100 to 100) | 0.50 (0.50 to 0.50) | 9 (9 to 9) | 9 (9 to 9) | 100, 100 |" in page
+    assert "| 64 | 300 (200 to 400) | 100 (100 to 100) | 3.00 (2.00 to 4.00) |" in page
+    assert "With 64 users, batches bring 3.00 (2.00 to 4.00) times" in page
+    assert "8.0 requests with batches, 1.0 without; 4 requests failed." in page
+    assert "Interrupted" not in page
+    assert "Interrupted" in write_page(FACTS | {"complete": False}, compared())
+    assert mean_batch(compared(), "on") == 8
+
+
+def test_the_chart_has_the_medians_of_both_servers_by_users(tmp_path):
+    figure = Figure()
+    paint(figure, compared())
+    rates, times = figure.axes
+    on, off = (list(bar.lines[0].get_ydata()) for bar in rates.containers)
+    assert (on, off) == ([50, 300], [100, 100])
+    assert list(times.containers[0].lines[0].get_ydata()) == [9, 9]
+    assert [label.get_text() for label in rates.get_xticklabels()] == ["1", "64"]
+    picture = np.asarray(Image.open(draw_chart(compared(), tmp_path / "compare.png")))
+    assert picture.shape[0] > 300
+    assert picture.std() > 5
 
 
 def test_a_test_without_requests_is_none(tmp_path):
@@ -100,6 +280,22 @@ def run(out, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "metrics"),
+    [
+        ([], "http://127.0.0.1:8082/metrics"),
+        (["--host", "http://10.0.0.1:8080"], None),
+        (
+            ["--host", "http://10.0.0.1:8080", "--metrics", "http://10.0.0.1:8082/metrics"],
+            "http://10.0.0.1:8082/metrics",
+        ),
+    ],
+)
+def test_another_hosts_page_of_metrics_is_not_taken_for_this_ones(monkeypatch, arguments, metrics):
+    monkeypatch.setattr(sys, "argv", ["loadtest", *arguments])
+    assert parse().metrics == metrics
+
+
 def test_without_a_server_nothing_is_loaded(tmp_path):
     done = run(tmp_path, "--host", closed_port())
     assert done.returncode == 1
@@ -107,32 +303,108 @@ def test_without_a_server_nothing_is_loaded(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+def place(stack) -> list[str]:
+    where = ["--host", stack.inference_url, "--management", stack.management_url]
+    return [*where, "--metrics", f"{stack.metrics_url}/metrics"]
+
+
+def test_a_broken_slo_file_is_said_before_any_load(tmp_path):
+    (tmp_path / "slo.toml").write_text("p42_ms = 1\n")
+    done = run(tmp_path, "--slo", str(tmp_path / "slo.toml"), "--host", closed_port())
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "p42_ms" in done.stderr
+
+
 @pytest.mark.server
-def test_a_smoke_test_meets_the_objectives_or_says_which_it_missed(stack, tmp_path):
-    where = (
-        "--host",
-        stack.inference_url,
-        "--metrics",
-        f"{stack.metrics_url}/metrics",
-        "--users",
-        "9",
-        "--seconds",
-        "6",
-    )
+def test_a_smoke_test_with_two_processes_writes_its_page_and_meets_an_easy_objective(stack, tmp_path):
     (tmp_path / "easy.toml").write_text("failures_share = 0.0\n")
-    done = run(tmp_path, *where, "--slo", str(tmp_path / "easy.toml"))
+    options = ["--users", "9", "--seconds", "6", "--workers", "2", "--slo", str(tmp_path / "easy.toml")]
+    done = run(tmp_path, *place(stack), *options)
     assert done.returncode == 0, done.stdout + done.stderr
     page = (tmp_path / "smoke.md").read_text()
+    assert "digits 1.0 at" in page
     assert "All objectives of the SLO file are met." in page
     assert "| picture of a client |" in page
+    assert "| picture at a steady rate |" in page
     assert "| stroke of a drawing |" in page
-    assert "batches of" in page
+    assert "batches of up to 32 requests that wait for 1 ms at most, by 1 worker." in page
+    assert "requests on the mean; a request waited" in page
+    assert "Locust, 2 processes, took" in page
     assert (tmp_path / "smoke.html").exists()
+    rows = {row.name: row for row in read_rows(tmp_path / "smoke")}
+    assert rows["picture of a client"].requests > 0
 
-    (tmp_path / "tight.toml").write_text("p50_ms = 0.001\n")
-    done = run(tmp_path, *where, "--slo", str(tmp_path / "tight.toml"))
+
+@pytest.mark.server
+def test_an_objective_that_is_too_tight_ends_a_ramp_with_1_and_its_line(stack, tmp_path):
+    (tmp_path / "tight.toml").write_text("failures_share = 0.0\np95_ms = 0.001\n")
+    options = ["--shape", "ramp", "--users", "2", "--seconds", "7", "--pictures", "frames"]
+    done = run(tmp_path, *place(stack), *options, "--slo", str(tmp_path / "tight.toml"))
     assert done.returncode == 1
-    assert "SLO missed: p50_ms is" in done.stderr
+    assert "SLO missed: p95_ms is" in done.stderr
+    assert "failures_share" not in done.stderr
+    page = (tmp_path / "ramp.md").read_text()
+    assert "SLO missed: p95_ms is" in page
+    assert "Knee: " in page
+
+
+@pytest.mark.server
+def test_an_interrupted_test_keeps_what_it_has_measured(stack, tmp_path):
+    command = [sys.executable, "-m", "loadtest", "--out", tmp_path, *place(stack), "--shape", "soak", "--users", "9"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        history = tmp_path / "soak_stats_history.csv"
+        wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > 10)
+        child.send_signal(signal.SIGINT)
+        said = child.communicate(timeout=60)[0]
+    assert child.returncode == 130, said
+    page = (tmp_path / "soak.md").read_text()
+    assert "Interrupted before its end." in page
+    assert read_rows(tmp_path / "soak")[-1].requests > 0
+    assert (tmp_path / "soak.html").exists()
+
+
+@pytest.mark.server
+def test_locusts_page_opens(stack, tmp_path):
+    [port] = free_ports(1)
+    command = [sys.executable, "-m", "loadtest", *place(stack), "--ui", "--web-port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/"))
+        finally:
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+    assert not answers(f"http://127.0.0.1:{port}/")
+
+
+def answers(url: str) -> bool:
+    try:
+        return "Locust" in requests.get(url, timeout=5).text
+    except requests.RequestException:
+        return False
+
+
+def wait_until(is_so, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_a_steady_program_sends_on_while_answers_are_late():
+    answered = []
+
+    def late(body: bytes):
+        time.sleep(0.5)
+        answered.append(body)
+        return 200, SEVEN
+
+    with answering(late) as server:
+        command = [sys.executable, "-m", "locust", "-f", "loadtest/locustfile.py", "-H", server.url, "Steady"]
+        command += ["--headless", "--users", "1", "--run-time", "4s", "--only-summary", "--exit-code-on-error", "0"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        wait_until(lambda: len(answered) == len(server.bodies))  # to nobody, at the end
+    assert done.returncode == 0, done.stderr
+    assert len(server.bodies) > 16  # a closed loop would have sent eight
 
 
 @pytest.mark.server

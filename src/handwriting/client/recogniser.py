@@ -75,20 +75,21 @@ class Recogniser:
         """Close the connections; the next request would open new ones."""
         self._server.http.close()
 
-    def predict(self, picture: AnyPicture) -> Prediction:
+    def predict(self, picture: AnyPicture, *, request_id: str = "") -> Prediction:
         """Send a picture and return what it is read as.
 
         Args:
             picture: a path or anything else with `read_bytes`; the bytes of PNG, JPEG, WebP, BMP, GIF or TIFF; a
                 Pillow image; or an array, H x W or H x W x 1, 3 or 4: integers from 0 to 255, where 255 is white, or
                 floats from 0 to 1, where 1 is white.
+            request_id: names the request in the server's log, should it fail: 1 to 64 of A-Z, a-z, 0-9, ".", "_", "-".
 
         Raises:
             UnusablePicture: it is none of these, cannot be read, or is over the API's size limits.
             ServerDown: no answer in time, or a 5xx.
             Rejected: a 4xx.
         """
-        return read_prediction(*self._send("predictions", picture))
+        return read_prediction(*self._send("predictions", picture, request_id))
 
     def explain(self, picture: AnyPicture) -> Explanation:
         """Send a picture and return what the network saw of it and what spoke for its label.
@@ -152,9 +153,10 @@ class Recogniser:
         """Whether a worker of the recogniser answers a real prediction request."""
         return not self.fault()
 
-    def _send(self, what: str, picture: AnyPicture) -> tuple[requests.Response, float]:
+    def _send(self, what: str, picture: AnyPicture, request_id: str = "") -> tuple[requests.Response, float]:
         content = to_bytes(picture)
-        return self._server.post(f"/{what}/{self._name_for(content)}", content, self._headers)
+        headers = self._headers | {"X-Request-Id": request_id} if request_id else self._headers
+        return self._server.post(f"/{what}/{self._name_for(content)}", content, headers)
 
     def _name_for(self, content: bytes) -> str:  # noqa: ARG002 - a Split chooses by it
         return self._name

@@ -16,6 +16,7 @@ from handwriting.networks import Network
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
 from handwriting.query import Part, read_part, read_query
 from handwriting.serving.explanation import explain
+from handwriting.serving.journal import Journal
 from handwriting.serving.measures import Measures, Times
 from handwriting.serving.requests import Pages, Prepared, Request
 from handwriting.serving.responses import many_answers, reject, to_json
@@ -40,6 +41,7 @@ class RecogniserHandler:
         score: the network as the runtime that the config names, for inference alone.
         card: where the weights come from and how well they read, as JSON.
         measures: of its batches.
+        journal: of the requests that failed.
     """
 
     model: str
@@ -51,6 +53,7 @@ class RecogniserHandler:
     score: Score
     card: str
     measures: Measures
+    journal: Journal
 
     def initialize(self, context: Context) -> None:
         """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
@@ -74,6 +77,7 @@ class RecogniserHandler:
             )
         self.card = weights.with_suffix(".json").read_text()
         self.measures = Measures(self.model, self.version)
+        self.journal = Journal(self.model, self.version)
         quieten(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
         self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow; no client waits for it
@@ -83,6 +87,14 @@ class RecogniserHandler:
         if context.get_request_header(0, "describe") == "True":  # which comes alone
             return [self.card]
         started = time.perf_counter()
+        try:
+            return self.answer_batch(data, context, started)
+        except Exception as err:
+            self.journal.record_lost(len(data), context, time.perf_counter() - started, err)
+            raise
+
+    def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
+        """Take a batch, which came at `started` (s), through all stages."""
         requests = self.preprocess(data, context)
         frames = [page.frames for request in requests if isinstance(request, Request) for page in request.good()]
         prepared = time.perf_counter()
@@ -96,6 +108,7 @@ class RecogniserHandler:
             if isinstance(request, Request) and request.query.timing:
                 context.set_response_header(i, "Server-Timing", times.header())
         self.measures.record(requests, times)
+        self.journal.record(requests, context, times.answered - times.started)
         return answers
 
     def preprocess(self, data: Sequence[Mapping[str, object]], context: Context) -> list[Request | RequestError]:

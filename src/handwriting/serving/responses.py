@@ -8,6 +8,7 @@ import orjson
 from ts.context import Context
 
 from handwriting.errors import RequestError
+from handwriting.serving.journal import named_id
 
 
 def to_json(answer: object) -> bytes:
@@ -24,9 +25,13 @@ def many_answers(answers: Sequence[Mapping[str, Any] | RequestError], names: Seq
 
 
 def reject(context: Context, index: int, error: RequestError) -> bytes:
-    """Set the status of one request of the batch and return its answer."""
+    """Set the status of one request of the batch and return its answer.
+
+    An id that the client gave comes back in the body: into the header x-request-id TorchServe puts its own.
+    """
     context.set_response_status(code=error.status, phrase=HTTPStatus(error.status).phrase, idx=index)
-    return to_json(error_body(error))
+    named = named_id(context, index)
+    return to_json(error_body(error) | ({"request_id": named} if named else {}))
 
 
 def error_body(error: RequestError) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """TorchServe's worker, where it has to behave otherwise."""
 
 import logging
+import os
 import struct
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from ts.service import Service
 
 BUFFER_BYTES = 1 << 16
 INT = struct.Struct("!i")
+LEVEL = "LOG_LEVEL"  # the variable that config/log4j2.xml reads, too
+LEVELS = {"OFF": logging.CRITICAL + 1, "TRACE": logging.DEBUG, "ALL": logging.DEBUG}  # log4j's, beside Python's own
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +88,20 @@ def quieten(context: Context) -> None:
     root = logging.getLogger()
     if is_news not in root.filters:
         root.addFilter(is_news)
+    if os.environ.get(LEVEL):
+        root.setLevel(read_level(os.environ[LEVEL]))
+
+
+def read_level(name: str) -> int:
+    """Read a level of Python's log from a name that Python or log4j knows it by, such as `warning` or `off`.
+
+    Raises:
+        RuntimeError: it is none; a worker does not start then.
+    """
+    levels = logging.getLevelNamesMapping() | LEVELS
+    if name.upper() not in levels:
+        raise RuntimeError(f"{LEVEL} is {name!r}; wanted debug, info, warning, error or off")
+    return levels[name.upper()]
 
 
 def is_news(record: logging.LogRecord) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.local.settings import ROOT
 from examples.browser import launch
@@ -12,7 +12,8 @@ from handwriting.client import Recogniser
 SCREENSHOTS = ROOT / "runs" / "screenshots"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 30_000  # for what has no time limit of its own
+PATIENCE_MS = 60_000  # how long a page takes is measured by `make budgets`: here nothing fails on a time
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

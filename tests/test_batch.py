@@ -185,6 +185,7 @@ def test_ctrl_c_keeps_what_is_answered_and_says_where(scans):
         while len(server.bodies) < 3 and time.monotonic() < give_up:
             time.sleep(0.02)
         batch.send_signal(signal.SIGINT)
+        time.sleep(1)  # the signal first: what hangs would otherwise be answered, and the batch done
         server.ended.set()
         _, said = batch.communicate(timeout=20)
     assert batch.returncode == 130

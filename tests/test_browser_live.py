@@ -13,7 +13,6 @@ from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sid
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-RECOVERY_MS = 6_000  # from a ready server to a page that says so: a tick of the banner, a look, a refresh
 STATE = re.compile("The server is (up|down). Sampled for")
 
 
@@ -61,11 +60,10 @@ def whole(page: Page, name: str) -> None:
 
 def test_a_small_load_shows_in_the_figures_with_their_counts(live):
     page = live()
-    send(page, rate=40, seconds=8)
-    expect(page.locator(".live-card").filter(has_text="Answered")).to_contain_text("320")
-    expect(card(page, "Requests/s")).to_contain_text(
-        re.compile(r"(3[2-9]\d|[4-9]\d\d|\d{4,}) in "), timeout=PATIENCE_MS
-    )
+    send(page, rate=20, seconds=8)
+    answered = page.locator(".live-card").filter(has_text="Answered")
+    expect(answered).to_contain_text(re.compile(r"1\d\d"))  # of 160; a busy machine sends fewer
+    expect(card(page, "Requests/s")).to_contain_text(re.compile(r"(1\d\d|\d{4,}) in "))
     expect(card(page, "Handler p95")).to_contain_text(re.compile(r"of \d+ batches"))
     expect(card(page, "Workers up")).to_contain_text("6 of 6")
     expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
@@ -91,7 +89,7 @@ def test_the_figures_survive_a_reload_and_refresh_by_themselves(live):
     expect(state).to_be_visible(timeout=PATIENCE_MS)
     before = state.inner_text()
     assert int(re.search(r"(\d+) s, last", before)[1]) > 2 or "min" in before  # it did not begin anew
-    expect(state).not_to_have_text(before, timeout=5000)
+    expect(state).not_to_have_text(before)
 
 
 def test_the_refresh_can_be_turned_off_with_the_keyboard(live):
@@ -149,9 +147,9 @@ def test_the_page_recovers_by_itself_with_its_history(live, stack):
     while client.fault("digits", stack.inference_url):
         assert time.monotonic() < give_up
         time.sleep(0.05)
-    expect(page.locator(".ink-banner")).to_have_count(0, timeout=RECOVERY_MS)
-    expect(page.get_by_text("The server is up.")).to_be_visible(timeout=RECOVERY_MS)
-    expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=RECOVERY_MS)
+    expect(page.locator(".ink-banner")).to_have_count(0)
+    expect(page.get_by_text("The server is up.")).to_be_visible()
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
     page.get_by_text("Numbers", exact=True).click()
     changed = page.get_by_role("region", name="What changed")
     expect(changed).to_contain_text("server up")

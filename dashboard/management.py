@@ -1,6 +1,8 @@
 """What the management API tells of the server's recognisers, and what it does with them."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,14 +10,20 @@ import requests
 
 from dashboard.catalogue import TIMEOUT_S, Served
 from dashboard.fleet import Fleet, Version, read_fleet
+from deploy.defaults import Defaults
 from handwriting.client.server import is_loopback
 
+DEFAULTS_VARIABLE = "INKSERVE_DEFAULTS"  # file in which `make up` looks for chosen versions after a restart
 LOADING_TIMEOUT_S = 150  # a worker's start, on a busy machine
 NOT_ALLOWED = {requests.codes.not_allowed, requests.codes.forbidden}
 
 
 class ManagementError(Exception):
     """The management API did not do what it was asked; the message says why."""
+
+
+class ModelApiOffError(ManagementError):
+    """The server loads and unloads nothing while it runs, which is its default."""
 
 
 class Management:
@@ -61,12 +69,17 @@ class Management:
         self._call("PUT", f"/{served.model}/{served.version}?{query}", LOADING_TIMEOUT_S)
 
     def make_default(self, served: Served) -> None:
-        """Have this version answer where none is named.
+        """Have this version answer where none is named, also after a restart where the stack keeps a record.
 
         Raises:
-            ManagementError: why it does not.
+            ManagementError: why it does not, or why it will not after a restart.
         """
         self._call("PUT", f"/{served.model}/{served.version}/set-default")
+        if record := os.environ.get(DEFAULTS_VARIABLE):
+            try:
+                Defaults(Path(record)).choose(served.model, served.version)
+            except OSError as err:
+                raise ManagementError(f"{served} is the default until the next restart: {err}") from err
 
     def load(self, archive: str) -> None:
         """Load an archive of the model store, and return when a worker is ready.
@@ -94,8 +107,8 @@ class Management:
         except requests.RequestException as err:
             raise ManagementError(f"the management API at {self.url} does not answer ({type(err).__name__})") from err
         if answer.status_code in NOT_ALLOWED:
-            raise ManagementError(
-                "loading and unloading is off: start the server with TS_ENABLE_MODEL_API=true make up"
+            raise ModelApiOffError(
+                "loading and unloading is off while the server runs: `make down`, then TS_ENABLE_MODEL_API=true make up"
             )
         if not answer.ok:
             raise ManagementError(reason(answer))

@@ -1,20 +1,28 @@
 """What the Models page knows and does: with a real server of its own, and with a small one for what goes wrong."""
 
+import json
 import os
-from contextlib import ExitStack
+import shutil
 from unittest import mock
 
 import pytest
+import requests
 
 from dashboard.catalogue import Served
 from dashboard.comparison import compare
 from dashboard.fleet import Version, Worker
-from dashboard.management import Management, ManagementError, describe, summary
+from dashboard.management import DEFAULTS_VARIABLE, Management, ManagementError, ModelApiOffError, describe, summary
+from dashboard.teach import service
+from dashboard.teach.service import Stage
+from deploy.archive import pack
+from deploy.defaults import FILE, Defaults
 from deploy.local.settings import ROOT
+from deploy.local.versions import versions
 from evaluation.server import running_stack
 from handwriting.client import ServerDown
 from tests.answering import closed_port
 from tests.conftest import drawings
+from tests.lesson import lesson
 
 DIGITS, TINY = Served("digits", "1.0"), Served("digits-tiny", "1.0")
 ARCHIVES = [ROOT / "model_store" / f"{each.model}-1.0.mar" for each in (DIGITS, TINY)]
@@ -23,9 +31,7 @@ ARCHIVES = [ROOT / "model_store" / f"{each.model}-1.0.mar" for each in (DIGITS, 
 @pytest.fixture(scope="module")
 def server():
     """TorchServe with two recognisers, which may be loaded and unloaded."""
-    with ExitStack() as running:
-        with mock.patch.dict(os.environ, TS_ENABLE_MODEL_API="true"):
-            started = running.enter_context(running_stack(*ARCHIVES))
+    with mock.patch.dict(os.environ, TS_ENABLE_MODEL_API="true"), running_stack(*ARCHIVES) as started:
         yield started
 
 
@@ -65,11 +71,15 @@ def test_the_only_version_can_be_made_the_default_again(management):
 
 
 @pytest.mark.server
-def test_a_version_is_unloaded_and_loaded_again(management):
+def test_a_version_is_unloaded_and_loaded_again(server, management):
     management.unload(TINY)
     assert [each.served for each in management.fleet()] == [DIGITS]
+    assert versions(server.settings) == ["digits/1.0"]  # `make up` and `make status` don't wait for what was unloaded
     management.load("digits-tiny-1.0.mar")
-    assert management.fleet()[1].ready == 1
+    assert versions(server.settings) == ["digits/1.0", "digits-tiny/1.0"]
+    state = management.fleet()[1]
+    assert state.ready == 1
+    assert (state.batch_size, state.delay_ms) == (32, 1)  # what config/digits-tiny.yaml says, not the API's 1 and 100
 
 
 @pytest.mark.server
@@ -81,11 +91,44 @@ def test_what_is_not_there_is_named(management):
 
 
 @pytest.mark.server
-def test_loading_is_off_unless_it_is_turned_on(stack):
-    management = Management(stack.management_url)
-    with pytest.raises(ManagementError, match="TS_ENABLE_MODEL_API=true make up"):
-        management.load("digits-1.0.mar")
-    assert DIGITS in [each.served for each in management.fleet()]
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1/a.mar", "file:///etc/passwd", "../{0}", "{1}/{0}", "file://{1}/{0}", "file://{2}/../{0}"],
+)
+def test_an_archive_from_elsewhere_is_refused(server, management, tmp_path, url):
+    shutil.copy(ROOT / "model_store" / "lenet5-1.0.mar", tmp_path)
+    shutil.copy(ROOT / "model_store" / "lenet5-1.0.mar", server.settings.run_dir)  # beside the model store
+    with pytest.raises(ManagementError, match=r"does not match any allowed URL|Relative path|not found"):
+        management.load(url.format("lenet5-1.0.mar", tmp_path, server.settings.model_store))
+    assert [each.served for each in management.fleet()] == [DIGITS, TINY]
+
+
+def answering(server) -> str:
+    """The version of digits-tiny that answers where none is named."""
+    url = f"{server.settings.url('INFERENCE_PORT')}/predictions/digits-tiny"
+    return requests.post(url, data=drawings()[0].read_bytes(), timeout=20).json()["version"]
+
+
+@pytest.mark.server
+def test_a_taught_version_is_loaded_promoted_and_rolled_back(server, management, tmp_path, monkeypatch):
+    monkeypatch.setenv(DEFAULTS_VARIABLE, str(tmp_path / FILE))
+    found, archives = lesson(tmp_path / "taught"), server.settings.model_store
+    for _ in range(2):  # again, as a second click or a second visitor would
+        service.load(found, management, archives)
+        assert service.stage_of(found, management.fleet()) is Stage.BESIDE
+    assert answering(server) == "1.0"
+    for _ in range(2):
+        service.promote(found, management)
+        assert service.stage_of(found, management.fleet()) is Stage.DEFAULT
+    assert answering(server) == "1.1"
+    assert Defaults(tmp_path / FILE).read() == {"digits-tiny": "1.1"}
+    for _ in range(2):
+        service.roll_back(found, management, archives, delete=True)
+        assert service.stage_of(found, management.fleet()) is Stage.MADE
+    assert answering(server) == "1.0"
+    assert Defaults(tmp_path / FILE).read() == {"digits-tiny": "1.0"}
+    assert not (archives / "digits-tiny-1.1.mar").exists()
+    assert found.weights.exists()
 
 
 @pytest.mark.server
@@ -118,3 +161,47 @@ def test_a_state_is_said_in_a_line():
     state = Version("digits", "1.0", True, workers, wanted=2, waiting=3, batch_size=32, delay_ms=1)
     assert describe(state) == "1 of 2 workers ready · 3 waiting · 200 MiB · batches of up to 32 within 1 ms"
     assert summary({}) == "No card: no worker answers."
+
+
+def test_the_default_is_the_chosen_version_or_the_lowest(tmp_path):
+    record = Defaults(tmp_path / "new" / FILE)
+    assert record.among("digits", ["1.10", "1.9"]) == "1.9"
+    record.choose("digits", "1.10")
+    record.choose("lenet5", "2.0")
+    assert record.among("digits", ["1.10", "1.9"]) == "1.10"
+    assert record.among("digits", ["1.11", "1.9"]) == "1.9"  # the chosen one is there no more
+    assert json.loads(record.path.read_text()) == {"digits": "1.10", "lenet5": "2.0"}
+    record.path.write_text('{"digits": ')
+    assert record.among("digits", ["1.10", "1.9"]) == "1.9"
+
+
+@pytest.mark.server
+def test_after_a_restart_the_same_versions_are_the_default(server, management, tmp_path, monkeypatch):
+    """The last test with this server: it is started again, and loads and unloads nothing then, as by default."""
+    shutil.copy(ROOT / "weights" / "digits-1.0.safetensors", tmp_path / "digits-1.1.safetensors")
+    shutil.copy(ROOT / "weights" / "digits-1.0.json", tmp_path / "digits-1.1.json")
+    pack(tmp_path / "digits-1.1.safetensors", server.settings.model_store)
+    taught = lesson(tmp_path / "taught")
+    pack(taught.weights, server.settings.model_store)
+    management.load("digits-tiny-1.1.mar")
+    monkeypatch.setenv(DEFAULTS_VARIABLE, str(server.settings.run_dir / FILE))
+    management.make_default(Served("digits-tiny", "1.1"))
+    server.stop("torchserve")
+    monkeypatch.delenv("TS_ENABLE_MODEL_API")
+    server.start("torchserve")
+    defaults = [str(each.served) for each in management.fleet() if each.is_default]
+    assert defaults == ["digits 1.0", "digits-tiny 1.1"]
+    for refused in (lambda: management.load("digits-1.0.mar"), lambda: management.unload(Served("digits", "1.1"))):
+        with pytest.raises(ModelApiOffError, match="TS_ENABLE_MODEL_API=true make up"):
+            refused()
+    assert len(management.fleet()) == 4
+
+    archives = server.settings.model_store
+    later = lesson(tmp_path / "taught", "1.2")
+    with pytest.raises(ModelApiOffError, match=r"digits-tiny-1\.2\.mar is packed, and `make up` starts"):
+        service.load(later, management, archives)
+    assert (archives / "digits-tiny-1.2.mar").exists()
+    with pytest.raises(ModelApiOffError, match=r"digits-tiny 1\.0 answers, but digits-tiny 1\.1 stays loaded"):
+        service.roll_back(taught, management, archives, delete=True)
+    assert not (archives / "digits-tiny-1.1.mar").exists()
+    assert answering(server) == "1.0"

@@ -1,27 +1,58 @@
 """What is kept to teach with: the store, and fine-tuning from it."""
 
 import io
-import sqlite3
+import json
+import os
 import subprocess
 import sys
 import threading
 import time
 import zipfile
+from collections.abc import Iterator
+from unittest import mock
 
 import pytest
+from sqlalchemy import text
 
-from dashboard.teach.store import Drawing, Reading, Store, StoreError, ending, folder_name
+from dashboard.fleet import Version
+from dashboard.management import ManagementError
+from dashboard.teach import lessons, service, words
+from dashboard.teach.service import Stage
+from dashboard.teach.store import Drawing, Reading, Store, StoreError, ending, folder_name, with_driver
+from dashboard.teach.task import Task
 from dashboard.teach.tuning import Tuning
+from dashboard.teach.verdict import Apart, Verdict
 from handwriting.labels import DIGITS
 from tests.conftest import drawings
+from tests.lesson import lesson
+from tests.postgres import postgres  # noqa: F401 - a fixture
 from training.drawings import load_drawings
 
 READING = Reading("1", 0.55, "digits", "1.0")
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+
+
+@pytest.fixture(params=[SQLITE, POSTGRES])
+def url(request, tmp_path) -> str:
+    """The address of an empty database."""
+    if request.param == POSTGRES:
+        return request.getfixturevalue("postgres").new_database()
+    return f"sqlite:///{tmp_path / 'new' / 'drawings.db'}"
 
 
 @pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'new' / 'drawings.db'}")
+def store(url) -> Iterator[Store]:
+    opened = Store(url)
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.fixture
+def file_store(tmp_path) -> Iterator[Store]:
+    """A store for what does not depend on the database."""
+    opened = Store(f"sqlite:///{tmp_path / 'drawings.db'}")
+    yield opened
+    opened.engine.dispose()
 
 
 def keep_all(store: Store) -> None:
@@ -43,13 +74,40 @@ def test_the_same_picture_is_kept_once_and_the_last_label_holds(store, seven):
     assert store.counts() == {"7": 1}
 
 
-def test_many_at_once_keep_one_picture_once(store, seven):
-    threads = [threading.Thread(target=store.keep, args=(seven, "7")) for _ in range(8)]
+@pytest.mark.parametrize("count", [2, 8])
+def test_many_at_once_keep_one_picture_once(store, seven, count):
+    new: list[bool] = []
+    together = threading.Barrier(count)
+
+    def keep() -> None:
+        together.wait()
+        new.append(store.keep(seven, "7"))
+
+    threads = [threading.Thread(target=keep) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert sorted(new) == [False] * (count - 1) + [True]
     assert store.counts() == {"7": 1}
+
+
+def test_many_at_once_open_an_empty_database(url):
+    opened: list[Store] = []
+    together = threading.Barrier(4)
+
+    def open_it() -> None:
+        together.wait()
+        opened.append(Store(url))
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.counts() for each in opened] == [{}] * 4
+    for each in opened:
+        each.engine.dispose()
 
 
 def test_a_drawing_is_deleted(store, seven):
@@ -93,17 +151,27 @@ def test_a_label_that_is_none_is_refused(store, seven, label):
     assert store.counts() == {}
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mystery://host/db", "sqlite:////proc/nowhere/drawings.db"])
-def test_a_database_that_cannot_be_opened_is_named(url):
-    with pytest.raises(StoreError, match="cannot be opened"):
-        Store(url)
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense", "mystery://host/db", "sqlite:////proc/nowhere/drawings.db", "postgresql://me:secret@127.0.0.1:1/db"],
+)
+def test_a_database_that_cannot_be_opened_is_named(address):
+    with pytest.raises(StoreError, match="cannot be opened") as caught:
+        Store(address)
+    assert "secret" not in str(caught.value)
 
 
-def test_a_database_that_breaks_says_so(store, seven, tmp_path):
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_an_address_of_postgresql_gets_the_driver_that_is_installed(scheme):
+    assert with_driver(f"{scheme}://me@host/db") == "postgresql+psycopg://me@host/db"
+    assert with_driver("sqlite:///drawings.db") == "sqlite:///drawings.db"
+
+
+def test_a_database_that_breaks_says_so(store, seven):
     store.keep(seven, "7")
-    with sqlite3.connect(tmp_path / "new" / "drawings.db") as other:
-        other.execute(f"DROP TABLE {Drawing.__tablename__}")
-    with pytest.raises(StoreError, match="no such table"):
+    with store.engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {Drawing.__tablename__}"))
+    with pytest.raises(StoreError, match=r"no such table|does not exist"):
         store.counts()
 
 
@@ -118,15 +186,33 @@ for number in range(100_000):
 """
 
 
-def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(tmp_path):
-    url = f"sqlite:///{tmp_path / 'drawings.db'}"
+def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(url, request):
     with subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True) as writer:
         told = [writer.stdout.readline() for _ in range(50)]
-        writer.kill()
+        if url.startswith("postgresql"):
+            cluster = request.getfixturevalue("postgres")
+            cluster.kill()  # the server first, while it is written to
+            writer.kill()
+            cluster.start()
+        else:
+            writer.kill()
         told += writer.stdout.readlines()
     acknowledged = sum(line.endswith("\n") for line in told)
     assert acknowledged >= 50
-    assert acknowledged <= sum(Store(url).counts().values()) <= acknowledged + 1
+    again = Store(url)
+    assert acknowledged <= sum(again.counts().values()) <= acknowledged + 1
+    again.engine.dispose()
+
+
+def test_a_store_goes_on_after_its_server_was_started_again(postgres, seven):  # noqa: F811 - the fixture
+    store = Store(postgres.new_database())
+    store.keep(seven, "7")
+    postgres.kill()
+    with pytest.raises(StoreError):
+        store.counts()
+    postgres.start()
+    assert store.counts() == {"7": 1}
+    store.engine.dispose()
 
 
 def wait(tuning: Tuning) -> None:
@@ -137,19 +223,121 @@ def wait(tuning: Tuning) -> None:
 
 def test_fine_tuning_tells_what_went_wrong(store, tmp_path, seven):
     store.keep(seven, "7")
-    tuning = Tuning(tmp_path / "finetune.log")
-    assert (tuning.outcome(), tuning.output()) == (None, "")
+    tuning = Tuning(tmp_path)
+    assert (tuning.outcome(), tuning.output(), tuning.fault(), tuning.progress()) == (None, "", "", None)
     assert tuning.start("digits", store.url)
     assert not tuning.start("digits", store.url)  # one at a time
     wait(tuning)
     assert tuning.outcome() == 1
-    assert "wanted drawings of at least 2 labels" in tuning.output()
+    assert tuning.fault() == "the database has only '7'; wanted drawings of at least 2 labels"
 
 
-def test_fine_tuning_can_be_stopped(tmp_path, store):
-    keep_all(store)
-    tuning = Tuning(tmp_path / "finetune.log")
-    tuning.start("digits", store.url)
+def test_a_password_is_in_no_output(tmp_path):
+    tuning = Tuning(tmp_path)
+    tuning.start("digits", "postgres://me:secret@127.0.0.1:1/drawings")
+    wait(tuning)
+    assert tuning.fault().startswith("the database: no table of drawings can be read")
+    assert "secret" not in tuning.log.read_text()
+
+
+def test_fine_tuning_without_the_data_says_how_to_get_it(file_store, tmp_path):
+    for path in drawings():
+        for extra in (b"", b"0"):
+            file_store.keep(path.read_bytes() + extra, path.name[0])
+    with mock.patch.dict(os.environ, DATA_DIR=str(tmp_path / "nowhere")):
+        tuning = Tuning(tmp_path / "taught")
+        tuning.start("digits", file_store.url)
+        wait(tuning)
+    assert "DATA_DIR" in tuning.fault()
+    assert lessons.read_lessons(tmp_path / "taught") == []
+
+
+def test_fine_tuning_can_be_stopped(tmp_path, file_store):
+    keep_all(file_store)
+    tuning = Tuning(tmp_path)
+    tuning.start("digits", file_store.url)
     tuning.stop()
     wait(tuning)
-    assert tuning.outcome() not in {0, None}
+    assert tuning.fault() == "it was stopped"
+
+
+@pytest.mark.parametrize(("done", "left_s"), [(0, None), (2, 15.0), (5, 0.0)])
+def test_progress_tells_the_time_left_at_the_pace_so_far(tmp_path, done, left_s):
+    tuning = Tuning(tmp_path)
+    told = {"epochs": 5, "done": done, "began_s": 100.0, "told_s": 110.0}
+    tuning.told.write_text(json.dumps(told))
+    assert tuning.progress().left_s == left_s
+
+
+def test_a_lesson_is_what_its_card_tells(tmp_path):
+    found = lesson(tmp_path)
+    assert (str(found.old), str(found.new)) == ("digits-tiny 1.0", "digits-tiny 1.1")
+    assert found.results == [lessons.Result("drawings <kept> aside", 8, 0.875, 1.0)]
+    shown = words.report(found, Stage.MADE)
+    assert "7 of 8" in shown
+    assert "8 of 8" in shown
+    assert "Fewer than 30 tell little" in shown
+    assert "<kept>" not in shown
+
+
+def test_a_card_that_is_half_written_is_no_lesson_yet(tmp_path):
+    lesson(tmp_path)
+    card = (tmp_path / "digits-tiny-1.1.json").read_text()
+    (tmp_path / "digits-tiny-1.1.json").write_text(card[:100])
+    assert lessons.read_lessons(tmp_path) == []
+
+
+def test_the_next_version_is_no_other_one(tmp_path):
+    for name in ("digits-1.0.safetensors", "digits-1.9.safetensors", "digits-1.10.mar", "digits-tiny-3.0.mar"):
+        (tmp_path / name).touch()
+    assert lessons.next_version("digits", [tmp_path]) == "1.11"
+    assert lessons.next_version("digits", [tmp_path], ["1.20"]) == "1.21"
+    assert lessons.bases("digits", tmp_path) == ["1.0", "1.9"]
+
+
+def test_the_stage_of_a_lesson_is_what_the_server_has(tmp_path):
+    found = lesson(tmp_path)
+    old = Version("digits-tiny", "1.0", True, (), 1)
+    assert service.stage_of(found, (old,)) is Stage.MADE
+    assert service.stage_of(found, (old, Version("digits-tiny", "1.1", False, (), 1))) is Stage.BESIDE
+    assert service.stage_of(found, (Version("digits-tiny", "1.1", True, (), 1),)) is Stage.DEFAULT
+
+
+def test_an_archive_is_packed_once_and_never_over_anothers(tmp_path):
+    found, archives = lesson(tmp_path / "taught"), tmp_path / "model_store"
+    path = service.archive(found, archives)
+    packed_ns = path.stat().st_mtime_ns
+    assert service.archive(found, archives).stat().st_mtime_ns == packed_ns
+    path.write_bytes(b"another's")
+    with pytest.raises(ManagementError, match=r"digits-tiny-1\.1\.mar is in the model store already"):
+        service.archive(found, archives)
+    assert path.read_bytes() == b"another's"
+
+
+def test_what_is_read_differently_is_told_with_its_right_label(tmp_path):
+    found = lesson(tmp_path)
+    shown = words.comparison(found, Verdict(40, 30, 31, [Apart(None, "7", "1", "<b>7")]))
+    assert "Of 40 kept drawings 1.0 reads <b>30</b> right, and 1.1 <b>31</b>. 1 of them is read differently." in shown
+    assert "1.0: 1, wrong" in shown
+    assert "&lt;b&gt;7" in shown
+    assert "No drawing is kept" in words.comparison(found, Verdict(0, 0, 0, []))
+
+
+def test_a_task_is_done_once_however_often_it_is_asked_for():
+    task, go_on, done = Task(), threading.Event(), []
+    assert task.start("digits 1.1", "Loading ...", "Loaded.", lambda: (go_on.wait(10), done.append(1)))
+    assert not task.start("digits 1.1", "Loading ...", "Loaded.", lambda: done.append(2))
+    assert task.outcome is None
+    go_on.set()
+    task.wait(10)
+    assert (done, task.outcome.done, task.outcome.text) == ([1], True, "Loaded.")
+
+
+def test_a_task_that_fails_says_why():
+    def refuse() -> None:
+        raise ManagementError("the server has no memory left")
+
+    task = Task()
+    task.start("digits 1.1", "Loading ...", "Loaded.", refuse)
+    task.wait(10)
+    assert (task.outcome.done, task.outcome.text) == (False, "That did not work: the server has no memory left.")

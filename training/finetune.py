@@ -3,9 +3,13 @@
 Goes on from a version's weights with labelled drawings, a folder with one subfolder a label or a database, mixed with
 characters of the original data so that nothing is forgotten. Writes the next version beside the old one, and prints
 what both read right: of the original test set, and of drawings that were kept aside.
+
+A database may be named by DATABASE_URL instead, and should be where its address has a password: the card records the
+command, and travels with the archive.
 """
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -22,6 +26,7 @@ from training.drawings import load_drawings
 from training.fit import fit, score
 from training.idx import DataError
 from training.options import positive
+from training.progress import ProgressFile
 from training.recipes import RECIPES
 from training.tracking import Tracker
 from training.trainer import Trainer
@@ -34,7 +39,7 @@ MIN_ORIGINALS = 3000  # characters of the original data, at least so many
 def finetune(options: argparse.Namespace) -> Path:
     """Make the next version, and return the path of its weights."""
     code = commit()
-    old = options.weights / f"{options.model}-{options.base}.safetensors"
+    old = find_weights(options)
     network = load_checkpoint(old)
     config = network.config
     drawings = load_drawings(options.drawings, config.labels, config.normal_form)
@@ -43,11 +48,13 @@ def finetune(options: argparse.Namespace) -> Path:
     print(f"{len(learned):,} drawings to learn from, {len(aside):,} kept aside to measure on")
     mixture = mix(learned, load_characters(config.normal_form, "train"), options.seed)
     trainer = Trainer(options, config, len(mixture), start=network)
-    fit(trainer, mixture, mixture.take(slice(0)), Tracker())
+    tracker = ProgressFile(options.progress, options.epochs) if options.progress else Tracker()
+    fit(trainer, mixture, mixture.take(slice(0)), tracker)
     new = trainer.trained()
     sets = {TITLES[config.normal_form, "test"]: test, "drawings kept aside": aside}
     metrics = compare(network, new, sets, options)
-    weights = options.weights / f"{options.model}-{options.version}.safetensors"
+    options.output.mkdir(parents=True, exist_ok=True)
+    weights = options.output / f"{options.model}-{options.version}.safetensors"
     save_checkpoint(new, weights)
     labels, counts = np.unique(drawings.labels, return_counts=True)
     run = {
@@ -61,6 +68,13 @@ def finetune(options: argparse.Namespace) -> Path:
     }
     write_card(weights, new, mixture.files, run, metrics)
     return weights
+
+
+def find_weights(options: argparse.Namespace) -> Path:
+    """Return the weights to go on from: of the output folder, where they are, else of the weights' folder."""
+    name = f"{options.model}-{options.base}.safetensors"
+    own = options.output / name
+    return own if own.exists() else options.weights / name
 
 
 def split(drawings: Characters, seed: int) -> tuple[Characters, Characters]:
@@ -98,9 +112,10 @@ def compare(
     return rows
 
 
-def next_version(weights: Path, model: str) -> str:
-    """Return the version after the highest one in a folder of weights: 1.1 after 1.0."""
-    names = (re.fullmatch(rf"{model}-(\d+)\.(\d+)", path.stem) for path in weights.glob(f"{model}-*.safetensors"))
+def next_version(weights: Path, model: str, *more: Path) -> str:
+    """Return the version after the highest one in folders of weights: 1.1 after 1.0."""
+    found = (path for folder in (weights, *more) for path in folder.glob(f"{model}-*.safetensors"))
+    names = (re.fullmatch(rf"{model}-(\d+)\.(\d+)", path.stem) for path in found)
     major, minor = max(((int(name[1]), int(name[2])) for name in names if name), default=(1, -1))
     return f"{major}.{minor + 1}"
 
@@ -111,7 +126,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="python -m training.finetune", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("model", choices=sorted(RECIPES), help="recogniser to teach")
-    parser.add_argument("drawings", help="folder with a subfolder for each label, or a database: sqlite:///drawings.db")
+    parser.add_argument(
+        "drawings",
+        nargs="?",
+        help="folder with a subfolder for each label, or a database: sqlite:///drawings.db (default: DATABASE_URL)",
+    )
     parser.add_argument("--base", default="1.0", help="version to go on from")
     parser.add_argument("--version", help="of the new weights (default: the next after the highest there is)")
     parser.add_argument("--epochs", type=positive, default=8, help="passes over the mixture")
@@ -120,12 +139,24 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of what is kept aside, the order and the augmentation")
     parser.add_argument("--test-limit", type=positive, help="measure on the first so many of the test set only")
     parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="CPU threads")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of both versions' weights")
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the weights to go on from")
+    parser.add_argument("--output", type=Path, help="folder of the new weights (default: that of the old ones)")
+    parser.add_argument("--progress", type=Path, help="JSON file that tells how far it is, for a program that waits")
     options = parser.parse_args(arguments)
-    options.version = options.version or next_version(options.weights, options.model)
+    options.drawings = options.drawings or os.environ.get("DATABASE_URL")
+    if not options.drawings:
+        parser.error("no drawings: name a folder or a database, or set DATABASE_URL")
+    options.drawings = re.sub("^postgres(ql)?://", "postgresql+psycopg://", options.drawings)  # the driver installed
+    options.output = options.output or options.weights
+    options.version = options.version or next_version(options.weights, options.model, options.output)
     options.recipe = RECIPES[options.model]
     options.device, options.teacher, options.patience, options.keep = "cpu", [], 1, "last"
     return options
+
+
+def without_password(text: str, address: str) -> str:
+    """Return a text in which a database is named without its password."""
+    return text.replace(address, re.sub(r"(://[^/@]*?:)[^@]*@", r"\1***@", address))
 
 
 def main() -> int:
@@ -135,7 +166,7 @@ def main() -> int:
     try:
         weights = finetune(options)
     except (DataError, CheckpointError) as err:
-        print(f"finetune: {err}", file=sys.stderr)
+        print(f"finetune: {without_password(str(err), options.drawings)}", file=sys.stderr)
         return 1
     print(f"wrote {weights}; `make up` serves it beside the older versions")
     return 0

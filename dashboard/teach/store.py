@@ -17,6 +17,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 VARIABLE = "DATABASE_URL"
 DEFAULT = Path(__file__).resolve().parents[2] / "runs" / "stack" / "drawings.db"
+DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}  # SQLAlchemy's own choice is psycopg2
+CONNECT_TIMEOUT_S = 5  # a page waits for it
 SIGNATURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif", b"BM": "bmp"}
 
 
@@ -63,7 +65,13 @@ class Reading:
 
 def database_url() -> str:
     """Return the address of the database: that of DATABASE_URL, or the file that `make up` keeps."""
-    return os.environ.get(VARIABLE) or f"sqlite:///{DEFAULT}"
+    return with_driver(os.environ.get(VARIABLE) or f"sqlite:///{DEFAULT}")
+
+
+def with_driver(url: str) -> str:
+    """Name the driver that is installed in an address that names none, such as postgres://user@host/database."""
+    scheme, separator, rest = url.partition("://")
+    return f"{DRIVERS.get(scheme, scheme)}{separator}{rest}"
 
 
 class Store:
@@ -75,10 +83,10 @@ class Store:
         Raises:
             StoreError: it cannot be opened.
         """
-        self.url = url
+        self.url = with_driver(url)
         try:
-            self.engine = open_engine(url)
-            Base.metadata.create_all(self.engine)
+            self.engine = open_engine(self.url)
+            make_tables(self.engine)
         except (SQLAlchemyError, ImportError, OSError) as err:
             raise StoreError(f"the database cannot be opened: {err}") from err
 
@@ -163,7 +171,8 @@ def open_engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() == "sqlite" and address.database:
         Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(address, pool_pre_ping=True)
+    patience = {"connect_timeout": CONNECT_TIMEOUT_S} if address.get_backend_name() == "postgresql" else {}
+    engine = create_engine(address, pool_pre_ping=True, connect_args=patience)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -174,6 +183,14 @@ def open_engine(url: str) -> Engine:
             cursor.close()
 
     return engine
+
+
+def make_tables(engine: Engine) -> None:
+    """Make the tables that are missing."""
+    try:
+        Base.metadata.create_all(engine)
+    except SQLAlchemyError:  # another process may have made them between the look and the making
+        Base.metadata.create_all(engine)
 
 
 def folder_name(label: str) -> str:

@@ -6,6 +6,7 @@ import sys
 import psutil
 import requests
 
+from deploy.defaults import FILE
 from deploy.local import process
 from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
 
@@ -23,6 +24,8 @@ def start(settings: Settings) -> psutil.Process:
         "INKSERVE_MANAGEMENT_URL": settings.url("MANAGEMENT_PORT"),
         "INKSERVE_METRICS_URL": f"{settings.url('METRICS_PORT')}/metrics",
         "INKSERVE_MODEL_STORE": str(settings.model_store),
+        "INKSERVE_DEFAULTS": str(settings.run_dir / FILE),
+        "INKSERVE_TAUGHT": str(settings.run_dir / "taught"),
         "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{settings.run_dir / 'drawings.db'}",
     }
     return process.start(command, environment, settings.logs / LOG, cwd=ROOT)

@@ -1,12 +1,10 @@
 """TorchServe with our configuration: its environment, its start, and when it is ready."""
 
-import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import psutil
@@ -16,6 +14,7 @@ from deploy.local import process
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
 from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
+from deploy.local.versions import has_started, note_started, set_defaults, versions
 
 PORTS = {
     "INFERENCE_PORT",
@@ -26,6 +25,7 @@ PORTS = {
 }
 READY_TIMEOUT_S = 180
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
+LOG_LEVELS = ("debug", "info", "warn", "warning", "error", "off")  # that log4j and Python both know
 EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 
 
@@ -35,6 +35,7 @@ def start(settings: Settings) -> psutil.Process:
     Raises:
         StackError: it could not be started.
     """
+    check_log_level(os.environ.get("LOG_LEVEL", "info"))
     make_private(settings.temp_dir)
     settings.logs.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(settings.metrics, ignore_errors=True)  # counts begin anew, as TorchServe's own do
@@ -61,6 +62,16 @@ def start(settings: Settings) -> psutil.Process:
         return psutil.Process(int(pid_file.read_text()))
     except psutil.NoSuchProcess as err:
         raise StackError(f"TorchServe ended at once:\n{process.tail(log_files(settings))}") from err
+
+
+def check_log_level(level: str) -> None:
+    """Refuse a level that would stop every worker.
+
+    Raises:
+        StackError: it is none.
+    """
+    if level.lower() not in LOG_LEVELS:
+        raise StackError(f"LOG_LEVEL is {level!r}; wanted one of {', '.join(LOG_LEVELS)}")
 
 
 def make_private(folder: Path) -> None:
@@ -105,32 +116,19 @@ def environment(settings: Settings) -> dict[str, str]:
 def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
     """Wait until every recogniser reads a real picture; /ping says Healthy before any worker lives, and after.
 
+    The first time after a start, the versions on record become the defaults.
+
     Raises:
         StackError: the server ended, or a recogniser answered nothing for READY_TIMEOUT_S.
     """
-    for version in versions(settings):
+    found = versions(settings)
+    for version in found:
         process.wait_until(
             lambda version=version: ask(settings, version) is not None, running, READY_TIMEOUT_S, log_files(settings)
         )
-
-
-def versions(settings: Settings) -> list[str]:
-    """Return `<model>/<version>` of each archive in the model store.
-
-    Raises:
-        StackError: there is none, or a file is no archive.
-    """
-    found = []
-    for path in sorted(settings.model_store.glob("*.mar")):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                model = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
-        except (zipfile.BadZipFile, KeyError, ValueError) as err:
-            raise StackError(f"{path} is no archive of a model: {err}") from err
-        found.append(f"{model['modelName']}/{model['modelVersion']}")
-    if not found:
-        raise StackError(f"no archive in {settings.model_store}: run `make archive`")
-    return found
+    if not has_started(settings):
+        set_defaults(settings, found)
+        note_started(settings)
 
 
 def ask(settings: Settings, version: str) -> tuple[dict, float] | None:

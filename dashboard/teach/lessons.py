@@ -1,0 +1,111 @@
+"""The versions that fine-tuning has made, as their cards on disk tell of them."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.catalogue import Served
+from deploy.defaults import order
+
+ROOT = Path(__file__).resolve().parents[2]
+VARIABLE = "INKSERVE_TAUGHT"
+DEFAULT = ROOT / "runs" / "stack" / "taught"
+WEIGHTS = ROOT / "weights"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What both versions read right of a set of characters.
+
+    Attributes:
+        title: of the set.
+        n: characters in it.
+        before: accuracy of the old version, in [0, 1].
+        after: accuracy of the new one, in [0, 1].
+    """
+
+    title: str
+    n: int
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A version that learned from drawings.
+
+    Attributes:
+        old: the version that it went on from.
+        new: the version that it is.
+        drawings: how many there were of each label, those kept aside included.
+        results: of both versions.
+        old_was_taught: whether the old version had learned from drawings, too.
+        weights: its checkpoint, with the card beside it.
+    """
+
+    old: Served
+    new: Served
+    drawings: Mapping[str, int]
+    results: Sequence[Result]
+    old_was_taught: bool
+    weights: Path
+
+
+def taught_folder() -> Path:
+    """Return the folder of taught weights: that of INKSERVE_TAUGHT, or the one that `make up` uses."""
+    return Path(os.environ.get(VARIABLE) or DEFAULT)
+
+
+def read_lessons(folder: Path) -> Sequence[Lesson]:
+    """Return the versions in a folder, the latest first; a card that is half written is not there yet."""
+    cards = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = (_lesson(path) for path in cards if path.with_suffix(".safetensors").exists())
+    return [each for each in found if each is not None]
+
+
+def _lesson(path: Path) -> Lesson | None:
+    try:
+        card = json.loads(path.read_text())
+        results = [_result(row) for row in card["metrics"]]
+        old, new = (Served(each["model"], each["version"], False) for each in (card["base"], card))
+        drawings = {str(label): int(count) for label, count in card["drawings"].items()}
+        return Lesson(old, new, drawings, results, "drawings" in card["base"], path.with_suffix(".safetensors"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _result(row: Mapping[str, Any]) -> Result:
+    return Result(str(row["set"]), int(row["n"]), float(row["accuracy_before"]), float(row["accuracy"]))
+
+
+def bases(model: str, *folders: Path) -> Sequence[str]:
+    """Return the versions of a recogniser whose weights are at hand to go on from, the lowest first."""
+    return sorted(
+        {version for folder in folders for version in _versions(model, _stems(folder, "safetensors"))}, key=order
+    )
+
+
+def next_version(model: str, folders: Iterable[Path], served: Iterable[str] = ()) -> str:
+    """Return the version after the highest one there is, so that it is mistaken for no other: 1.1 after 1.0.
+
+    Args:
+        model: name of the recogniser.
+        folders: of weights and of archives.
+        served: versions that the server has.
+    """
+    stems = [stem for folder in folders for ending in ("safetensors", "mar") for stem in _stems(folder, ending)]
+    major, minor = max((order(each) for each in [*_versions(model, stems), *served]), default=(1, -1))[:2]
+    return f"{major}.{minor + 1}"
+
+
+def _stems(folder: Path, ending: str) -> list[str]:
+    return [path.name.removesuffix(f".{ending}") for path in folder.glob(f"*.{ending}")]
+
+
+def _versions(model: str, stems: Iterable[str]) -> list[str]:
+    found = (re.fullmatch(rf"{re.escape(model)}-(\d+\.\d+)", stem) for stem in stems)
+    return [each[1] for each in found if each]

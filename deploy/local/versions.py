@@ -1,0 +1,96 @@
+"""Which versions TorchServe should have: those of the archives at its start, and later those that it was left with."""
+
+import json
+import zipfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import requests
+
+from deploy.defaults import FILE, Defaults
+from deploy.local.errors import StackError
+from deploy.local.settings import NO_PROXY, Settings
+
+TIMEOUT_S = 5
+STARTED = "started"  # file in temp_dir, which each start empties: the archives have all answered once
+
+
+def versions(settings: Settings) -> list[str]:
+    """Return `<model>/<version>` of what should answer: of each archive, and once all have, of what is loaded now.
+
+    Raises:
+        StackError: there is no archive, or a file is none.
+    """
+    return (has_started(settings) and loaded(settings)) or packed(settings)
+
+
+def loaded(settings: Settings) -> list[str]:
+    """Return `<model>/<version>` of what the server has, since some may have been unloaded; none if it does not say."""
+    url = f"{settings.url('MANAGEMENT_PORT')}/models"
+    try:
+        models = [each["modelName"] for each in get(f"{url}?limit=1000")["models"]]
+        return [f"{model}/{each['modelVersion']}" for model in models for each in get(f"{url}/{model}/all")]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return []
+
+
+def get(url: str) -> Mapping | Sequence:
+    """Return the JSON document at an address.
+
+    Raises:
+        requests.RequestException: it does not answer, or not with JSON.
+    """
+    answer = requests.get(url, timeout=TIMEOUT_S, proxies=NO_PROXY)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def packed(settings: Settings) -> list[str]:
+    """Return `<model>/<version>` of each archive in the model store.
+
+    Raises:
+        StackError: there is none, or a file is no archive.
+    """
+    found = []
+    for path in sorted(settings.model_store.glob("*.mar")):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                model = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
+        except (zipfile.BadZipFile, KeyError, ValueError) as err:
+            raise StackError(f"{path} is no archive of a model: {err}") from err
+        found.append(f"{model['modelName']}/{model['modelVersion']}")
+    if not found:
+        raise StackError(f"no archive in {settings.model_store}: run `make archive`")
+    return found
+
+
+def has_started(settings: Settings) -> bool:
+    """Tell whether all archives have answered since the last start."""
+    return (settings.temp_dir / STARTED).exists()
+
+
+def note_started(settings: Settings) -> None:
+    """Note that all archives have answered."""
+    (settings.temp_dir / STARTED).touch()
+
+
+def set_defaults(settings: Settings, found: Sequence[str]) -> None:
+    """Have the chosen version answer where none is named, or the lowest where none was chosen.
+
+    TorchServe itself takes the one that it loads first.
+
+    Raises:
+        StackError: the server refuses.
+    """
+    by_model: dict[str, list[str]] = defaultdict(list)
+    for each in found:
+        model, _, version = each.partition("/")
+        by_model[model].append(version)
+    record = Defaults(settings.run_dir / FILE)
+    for model, there in by_model.items():
+        if len(there) > 1:
+            url = f"{settings.url('MANAGEMENT_PORT')}/models/{model}/{record.among(model, there)}/set-default"
+            try:
+                requests.put(url, timeout=TIMEOUT_S, proxies=NO_PROXY).raise_for_status()
+            except requests.RequestException as err:
+                raise StackError(f"the default version of {model} cannot be set: {err}") from err

@@ -26,7 +26,7 @@ status: ## what runs, and where
 	@$(BIN)/python -m deploy.local status
 
 monitoring: install ## Prometheus on 127.0.0.1:9090, with rules and alerts for what `make up` runs; installed where it is missing
-	@$(BIN)/python -m deploy.monitoring.install
+	@$(BIN)/python -m deploy.packages prometheus
 	@$(BIN)/python -m deploy.local monitoring
 
 install: $(VENV)/installed ## the virtual environment with everything that `make up` needs
@@ -53,26 +53,26 @@ mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
 train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
 	$(BIN)/python -m training.train $(MODEL) $(ARGS)
 
-loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest SHAPE=smoke|ramp|spike|soak USERS=.. SECONDS=.. HOST=.. WORKERS=.., or UI=1
+loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest SHAPE=smoke|ramp|spike|soak|compare USERS=.. SECONDS=.. PICTURES=drawings|frames HOST=.. WORKERS=.., or UI=1
 	@$(BIN)/python -m loadtest $(if $(SHAPE),--shape $(SHAPE)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
+	  $(if $(PICTURES),--pictures $(PICTURES)) $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
 
 bench: $(VENV)/installed-bench archive ## our server against its peers: docs/results/bench.md; needs wrk
 	$(BIN)/python -m benchmarks $(ARGS)
 
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
-	$(BIN)/python -m tests.packages
+	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser
 	$(BIN)/python -m pytest -m "not server and not browser and not slow"
 
 budgets: $(VENV)/installed-dev archive ## the slow tests: how long a person waits on the dashboard, printed; 10,000 pictures in a batch
-	@$(BIN)/python -m tests.packages
+	@$(BIN)/python -m deploy.packages chromium
 	$(BIN)/python -m pytest -m slow -s --no-header -q
 
 screenshots: $(VENV)/installed-dev archive ## pictures of the dashboard for the README: docs/screenshots
-	@$(BIN)/python -m tests.packages
+	@$(BIN)/python -m deploy.packages chromium
 	$(BIN)/python -m examples.screenshots
 
 lint: $(VENV)/installed-dev ## ruff: format and rules

@@ -1,4 +1,4 @@
-"""`python -m deploy.exporter`: one Prometheus page with TorchServe's own metrics and what its workers measure.
+"""`python -m deploy.exporter`: one Prometheus page with TorchServe's own metrics, its workers, and what they measure.
 
 The workers' files lie where PROMETHEUS_MULTIPROC_DIR says.
 """
@@ -7,7 +7,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import requests
 from prometheus_client import CollectorRegistry, start_http_server
@@ -16,7 +16,10 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from deploy.workers import WorkersOfTorchServe
+
 TIMEOUT_S = 5
+ERRORS = ("Requests4XX", "Requests5XX")
 
 
 class TorchServePage(Collector):
@@ -38,13 +41,28 @@ class TorchServePage(Collector):
         yield GaugeMetricFamily(
             "torchserve_up", "Whether TorchServe's metrics page answers", value=families is not None
         )
-        yield from families or []
+        yield from with_zeros(families or [])
 
 
-def make_registry(url: str) -> CollectorRegistry:
-    """Put TorchServe's page and the workers' files together."""
+def with_zeros(families: Sequence[Metric]) -> Sequence[Metric]:
+    """Begin TorchServe's counters of errors at 0: one that appears with its first error hides that from rate().
+
+    They have the labels of its counter of successes, which the first answer brings.
+    """
+    by_name = {family.name: family for family in families}
+    for sample in by_name["Requests2XX"].samples if "Requests2XX" in by_name else ():
+        for name in ERRORS:
+            if name in by_name and not by_name[name].samples:
+                by_name[name].add_sample(f"{name}_total", sample.labels, 0)
+    return families
+
+
+def make_registry(url: str, management_url: str | None = None) -> CollectorRegistry:
+    """Put TorchServe's page, its management API where it is named, and the workers' files together."""
     registry = CollectorRegistry()
     registry.register(TorchServePage(url))
+    if management_url:
+        registry.register(WorkersOfTorchServe(management_url))
     MultiProcessCollector(registry)
     return registry
 
@@ -55,6 +73,7 @@ def main() -> int:
         prog="python -m deploy.exporter", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--torchserve", required=True, metavar="URL", help="TorchServe's own page")
+    parser.add_argument("--management", metavar="URL", help="TorchServe's management API; without it, no workers")
     parser.add_argument("--address", default="127.0.0.1", help="to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8082, help="to listen on (default: %(default)s)")
     options = parser.parse_args()
@@ -63,7 +82,9 @@ def main() -> int:
         return 2
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before there are threads that they could end
-    server, thread = start_http_server(options.port, options.address, make_registry(options.torchserve))
+    server, thread = start_http_server(
+        options.port, options.address, make_registry(options.torchserve, options.management)
+    )
     signal.sigwait(ends)
     server.shutdown()
     thread.join()

@@ -17,10 +17,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.fleet import Version, Worker, changes, read_fleet, without_processes
 from dashboard.live import charts, view
 from dashboard.live.figures import Choice, choices, chosen, figures, points
+from dashboard.live.history import History, HistoryError, read_history, step
 from dashboard.live.load import TOO_LATE, Busy, LoadGenerator, Plan, Result, listens
 from dashboard.live.sampler import Event, Sample, Sampler
 from handwriting.client import Recogniser
-from handwriting.metrics import Quantile, read_page
+from handwriting.metrics import Quantile, Series, read_page
 from tests.answering import SEVEN, answering, closed_port, error, in_turn
 from tests.test_dashboard import ROOT
 
@@ -437,6 +438,109 @@ def test_5xx_that_torchserve_counts_are_told():
     assert "4 requests with 5xx" in view.errors(figures([first, last], 60, Choice()))
 
 
+# The history that Prometheus remembers
+
+
+def remembered(*pages: str | None, server: str = "one", every_s: int = 5) -> list[dict]:
+    """What Prometheus answers after scraping these pages, none of them where the server did not answer."""
+    found: dict[Series, list] = {}
+    for index, text in enumerate(pages):
+        scraped = {Series("up"): float(text is not None)} | read_page(text or "", 0).values
+        for series, value in scraped.items():
+            found.setdefault(series, []).append([1000 + every_s * index, str(value)])
+    return [
+        {"metric": {"__name__": series.name, **dict(series.labels), "instance": server}, "values": values}
+        for series, values in found.items()
+    ]
+
+
+def answered(*pages: str | None) -> dict:
+    return {"status": "success", "data": {"result": remembered(*pages)}}
+
+
+def with_worker(text: str, process: int, name: str = "1.0") -> str:
+    labels = f'model="digits",version="{name}"'
+    worker = f'torchserve_worker_process_id{{{labels},worker="9000"}} {process}\n' if process else ""
+    return text + worker + f"torchserve_workers_wanted{{{labels}}} 1\n"
+
+
+def test_the_history_has_the_figures_that_the_sampler_has():
+    found = read_history(answered(page(50), page(150), page(250, refused=3))).samples
+    assert [sample.time_s for sample in found] == [1000, 1005, 1010]
+    now = figures(found, 60, Choice("digits"))
+    assert (now.elapsed_s, now.requests, now.errors) == (10, 400, {"InvalidImage": 3})
+    assert now.handler.quantile(0.5) == Quantile(pytest.approx(0.00175), 200)
+    assert (now.mean_batch, now.mean_queue_ms, now.queued) == (2, 3, 400)
+
+
+def test_a_restart_in_the_history_counts_from_zero():
+    assert figures(read_history(answered(page(50), page(3), page(4))).samples, 60, Choice()).requests == 8
+
+
+def test_what_a_server_had_counted_before_prometheus_saw_it_is_not_of_the_window():
+    document = {"status": "success", "data": {"result": remembered(page(5), page(6), page(7))}}
+    document["data"]["result"] += remembered(None, page(900), page(901), server="another")
+    found = read_history(document).samples
+    assert figures(found, 60, Choice()).requests == 2 * (2 + 1)
+
+
+def test_a_server_that_was_away_is_in_the_history():
+    found = read_history(answered(page(5), page(6, up=False), None, page(9), page(9)))
+    assert [sample.is_up for sample in found.samples] == [True, False, False, True, True]
+    told = [(event.time_s, event.text) for event in found.events]
+    assert told == [(1005, "server down"), (1010, "no metrics page"), (1015, "server up")]
+    assert figures(found.samples, 60, Choice()).requests == 8
+
+
+def test_what_changed_is_in_the_history():
+    pages = [with_worker(page(1), 11), with_worker(page(1), 12), with_worker(with_worker(page(1), 12), 21, "1.1")]
+    told = [event.text for event in read_history(answered(*pages)).events]
+    assert told == ["digits 1.0: 1 worker restarted", "digits 1.1 appeared"]
+
+
+def test_new_processes_after_a_restart_in_the_history_are_no_news():
+    pages = [with_worker(page(1), 11), page(1, up=False), with_worker(page(0), 31)]
+    assert [event.text for event in read_history(answered(*pages)).events] == ["server down", "server up"]
+
+
+def test_nothing_remembered_is_no_error():
+    assert read_history(answered()).samples == []
+
+
+@pytest.mark.parametrize(
+    "document", [{}, [], {"status": "success", "data": {}}, {"status": "error", "error": "too long"}], ids=str
+)
+def test_what_is_no_history_is_refused(document):
+    with pytest.raises(HistoryError, match=r"no answer of Prometheus|too long"):
+        read_history(document)
+
+
+def test_the_history_is_asked_for_once_in_two_seconds(server, clock):
+    server.pages["/api/v1/query_range"] = json.dumps(answered(page(0), page(4)))
+    history = History(server.url, clock)
+    assert history.window(60.0) is history.window(60.0)
+    history.window(300.0)
+    clock.time_s += 3
+    history.window(60.0)
+    assert server.hits == ["/api/v1/query_range"] * 3
+
+
+def test_a_prometheus_that_does_not_answer_is_named(server):
+    with pytest.raises(HistoryError, match="does not answer"):
+        History(closed_port()).window(60.0)
+    with pytest.raises(HistoryError, match="answers 404, and no JSON"):
+        History(server.url).window(60.0)
+
+
+def test_samples_of_the_history_lie_under_the_points_of_the_charts():
+    assert [step(window_s) for window_s in (60, 900, 3600, 86400)] == [5, 5, 40, 960]
+    found = read_history({"status": "success", "data": {"result": remembered(*map(page, range(91)), every_s=40)}})
+    found = found.samples
+    told = points(found, 3600, Choice())
+    assert {point.requests_per_s for point in told[1:]} == {2 / 40}
+    assert len(told) == 90
+
+
 # The load
 
 
@@ -591,6 +695,35 @@ def test_the_page_says_where_the_few_requests_come_from(live):
 
 def test_the_page_waits_for_its_first_samples(live):
     assert "The first samples come in" in text_of(live())
+
+
+def test_without_prometheus_the_page_says_that_it_samples_itself(live, server):
+    text = text_of(live(0, 400))
+    assert f"Source: {server.url}/metrics, which the dashboard reads each second." in text
+
+
+def test_the_page_shows_what_prometheus_remembers(live, server, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_URL", server.url)
+    server.pages["/api/v1/query_range"] = json.dumps(answered(*(page(100 * each) for each in range(13))))
+    app = live(0, 400)
+    text = text_of(app)
+    assert f"Source: Prometheus at {server.url}." in text
+    assert "<b>40.0</b> <span>2400 in 1 min 0 s</span>" in text
+    app.segmented_control(key="live-window").set_value("24 h").run()
+    assert not app.exception
+
+
+def test_without_an_answer_of_prometheus_the_page_shows_its_own_samples(live, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_URL", closed_port())
+    text = text_of(live(0, 400))
+    assert "PROMETHEUS_URL is of no use: http://127.0.0.1:" in text
+    assert "<b>400.0</b> <span>800 in 2 s</span>" in text
+
+
+def test_a_window_of_which_prometheus_remembers_nothing(live, server, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_URL", server.url)
+    server.pages["/api/v1/query_range"] = json.dumps(answered())
+    assert "Fewer than two samples are remembered of this window yet" in text_of(live(0, 400))
 
 
 def test_a_choice_is_of_one_recogniser(live, server):

@@ -11,7 +11,8 @@ import psutil
 import pytest
 import requests
 
-from deploy.local import process
+from deploy import packages
+from deploy.local import process, torchserve
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, read_settings
@@ -129,6 +130,24 @@ def test_a_port_that_is_none_is_named(port):
 def test_two_services_cannot_share_a_port():
     with pytest.raises(StackError, match="INFERENCE_PORT and METRICS_PORT are both 9000"):
         read_settings({"INFERENCE_PORT": "9000", "METRICS_PORT": "9000"})
+
+
+def test_a_log_level_that_is_none_is_named_before_anything_starts(monkeypatch, tmp_path):
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    with pytest.raises(StackError, match="LOG_LEVEL is 'loud'; wanted one of debug"):
+        torchserve.start(read_settings({"RUN_DIR": str(tmp_path)}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_root_alone_can_install_is_said_and_fails_only_where_it_is_needed(monkeypatch, capsys):
+    monkeypatch.setattr(packages, "PROGRAMS", {"chromium": "no/such", "prometheus": "no/such/*/at-all"})
+    monkeypatch.setattr(packages.shutil, "which", lambda _: None)
+    for arguments, code in ((["chromium"], 1), (["chromium", "--wish", "prometheus"], 1)):
+        monkeypatch.setattr("sys.argv", ["packages", *arguments])
+        assert packages.main() == code
+    assert capsys.readouterr().err.endswith("not installed: sudo apt-get install chromium prometheus\n")
+    monkeypatch.setattr(packages, "PROGRAMS", {"chromium": "proc/self", "prometheus": "no/such"})
+    assert packages.main() == 0
 
 
 def test_the_java_found_is_17_or_newer():

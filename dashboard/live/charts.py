@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.live.figures import QUANTILES, SLICE_S, Point
+from dashboard.live.figures import QUANTILES, Point
 from dashboard.live.sampler import Event
 
 POINT, EVENT, EDGE = "point", "event", "edge"
@@ -89,7 +89,7 @@ def quantiles() -> dict[str, Any]:
                 TIME_TIP,
                 "quantile:N",
                 alt.Tooltip("ms:Q", format=".3g"),
-                alt.Tooltip("batches:Q", title=f"batches in {SLICE_S:.0f} s"),
+                alt.Tooltip("batches:Q", title="of batches"),
             ],
         )
     )

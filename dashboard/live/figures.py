@@ -11,7 +11,7 @@ from handwriting.metrics import Histogram, Quantile, Values, histogram, increase
 
 TOO_FEW = 100  # observations under which a quantile is not told
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-SLICE_S = 15.0  # each point of a chart tells of the seconds before it
+SLICE_S = 15.0  # each point of a chart tells of the seconds before it, of more in long windows
 SHORTEST_SLICE_S = 5.0  # what there is of a slice when sampling has just begun
 MOST_POINTS = 90
 STALE_S = 5.0  # a slice whose last sample is older has none
@@ -92,7 +92,7 @@ class Figures:
 
 
 class Point(NamedTuple):
-    """One point of the charts: the SLICE_S before it; None where there were no samples, or too few batches.
+    """One point of the charts: the slice before it; None where there were no samples, or too few batches.
 
     Attributes:
         time_s: its end, s since the epoch.
@@ -124,10 +124,20 @@ def points(samples: Sequence[Sample], window_s: float, choice: Choice) -> list[P
     """
     if not samples:
         return []
-    step_s = max(1, round(window_s / MOST_POINTS))
+    step_s = point_step(window_s)
     last = int(samples[-1].time_s // step_s)
     ends = (step_s * number for number in range(last - int(window_s // step_s) + 1, last + 1))
-    return [_point(samples, end_s, choice) for end_s in ends if end_s >= samples[0].time_s]
+    return [_point(samples, end_s, slice_length(window_s), choice) for end_s in ends if end_s >= samples[0].time_s]
+
+
+def point_step(window_s: float) -> int:
+    """Return the distance of the points in a window, s."""
+    return max(1, round(window_s / MOST_POINTS))
+
+
+def slice_length(window_s: float) -> float:
+    """Return what each point in a window tells of, s: SLICE_S, or all since the point before it."""
+    return max(SLICE_S, point_step(window_s))
 
 
 def tell(quantile: Quantile) -> float | None:
@@ -153,8 +163,8 @@ def chosen(fleet: Fleet, choice: Choice) -> Fleet:
     return tuple(each for each in fleet if choice.model in {"", each.model} and choice.version in {"", each.version})
 
 
-def _point(samples: Sequence[Sample], end_s: float, choice: Choice) -> Point:
-    first = bisect_left(samples, end_s - SLICE_S, key=_time)
+def _point(samples: Sequence[Sample], end_s: float, slice_s: float, choice: Choice) -> Point:
+    first = bisect_left(samples, end_s - slice_s, key=_time)
     last = bisect_right(samples, end_s, key=_time) - 1
     empty = Point(end_s, None, None, None, None, 0)
     if last <= first or not samples[last].is_up or samples[last].time_s < end_s - STALE_S:

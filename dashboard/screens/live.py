@@ -1,7 +1,7 @@
 """Watch the server: throughput, latency, batches, errors and workers, and a small load to see them move."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,20 @@ import streamlit as st
 
 from dashboard import connection
 from dashboard.live import charts, view
-from dashboard.live.figures import SLICE_S, TOO_FEW, Choice, Figures, choices, chosen, figures, points
+from dashboard.live.figures import TOO_FEW, Choice, Figures, choices, chosen, figures, points, slice_length
+from dashboard.live.history import VARIABLE, History, HistoryError
 from dashboard.live.load import MAX_RATE, MAX_SECONDS, Busy, LoadGenerator, Plan, listens
-from dashboard.live.sampler import Sample, Sampler
+from dashboard.live.sampler import Event, Sample, Sampler
 
 ROOT = Path(__file__).parents[2]
 CSS = ROOT / "dashboard/live/live.css"
 PICTURES = ROOT / "examples/digits"
 WINDOWS = {"1 min": 60.0, "5 min": 300.0, "15 min": 900.0}
+LONG_WINDOWS = {"1 h": 3600.0, "24 h": 86_400.0}  # Prometheus remembers them; a third would not fit a phone
 REFRESHES = {"off": None, "1 s": 1.0, "2 s": 2.0, "5 s": 5.0}
 FIRST_TICK_S = 1.0  # until there is something to show, also where the refresh is off
+NO_SAMPLES = "The first samples come in within two seconds ..."
+TOO_SHORT = "Fewer than two samples are remembered of this window yet; a shorter one may show more."
 LOCUST = ("127.0.0.1", 8089)
 LOOKS_PER_S = 1.5  # a little over the rate at which an open dashboard asks whether the server is there
 
@@ -30,10 +34,11 @@ def main() -> None:
     """Lay out the controls, the figures that refresh themselves, and the load."""
     st.html(CSS)
     sampler = _sampler(*(os.environ.get(name, "") for name in ("INKSERVE_METRICS_URL", "INKSERVE_MANAGEMENT_URL")))
-    window_s, refresh_s, choice = _controls(sampler)
+    history = _history(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+    window_s, refresh_s, choice = _controls(sampler, WINDOWS if history is None else WINDOWS | LONG_WINDOWS)
     if len(sampler.samples()) < 2 or sampler.fleet() is None:  # noqa: PLR2004
         refresh_s = refresh_s or FIRST_TICK_S
-    st.fragment(_figures, run_every=refresh_s)(sampler, window_s, choice)
+    st.fragment(_figures, run_every=refresh_s)(sampler, history, window_s, choice)
     generator = _generator()
     last = generator.last()
     st.fragment(_load, run_every=FIRST_TICK_S if last and last[1].is_running else None)(generator, sampler)
@@ -46,40 +51,47 @@ def _sampler(metrics_url: str, management_url: str) -> Sampler:
 
 
 @st.cache_resource(show_spinner=False)
+def _history(url: str) -> History:
+    """Return what all sessions ask Prometheus by."""
+    return History(url)
+
+
+@st.cache_resource(show_spinner=False)
 def _generator() -> LoadGenerator:
     """Return the one load generator of this process."""
     return LoadGenerator([path.read_bytes() for path in sorted(PICTURES.glob("*.png"))])
 
 
-def _controls(sampler: Sampler) -> tuple[float, float | None, Choice]:
+def _controls(sampler: Sampler, windows: Mapping[str, float]) -> tuple[float, float | None, Choice]:
     offered = {each.name: each for each in choices(sampler.known_fleet())}
     st.session_state["live-offered"] = list(offered)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        window = st.segmented_control("Window", list(WINDOWS), default="1 min", required=True, key="live-window")
+        window = st.segmented_control("Window", list(windows), default="1 min", required=True, key="live-window")
         refresh = st.segmented_control("Refresh", list(REFRESHES), default="1 s", required=True, key="live-refresh")
         name = st.selectbox("Recogniser", list(offered), key="live-choice", width=240)
-    return WINDOWS[window], REFRESHES[refresh], offered[name]
+    return windows[window], REFRESHES[refresh], offered[name]
 
 
-def _figures(sampler: Sampler, window_s: float, choice: Choice) -> None:
+def _figures(sampler: Sampler, history: History | None, window_s: float, choice: Choice) -> None:
     """Show what the samples say now; this alone is run again at each refresh."""
-    samples, fleet = sampler.samples(), sampler.fleet()
+    samples, events, source = _look(sampler, history, window_s)
+    fleet = sampler.fleet()
     if [each.name for each in choices(sampler.known_fleet())] != st.session_state.get("live-offered"):
         st.rerun()  # the choice stands outside
     now = figures(samples, window_s, choice)
     if now is None:
-        st.html(view.note("The first samples come in within two seconds ..."))
+        st.html(view.note(NO_SAMPLES if history is None else f"{TOO_SHORT} {source}"))
         return
     zone, end_s = _zone(), samples[-1].time_s
     start_s = end_s - window_s
-    events = [event for event in sampler.events() if event.time_s >= start_s]
+    events = [event for event in events if event.time_s >= start_s]
     shown = None if fleet is None else chosen(fleet, choice)
-    st.html(view.note(_state(samples, zone)))
+    st.html(view.note(f"{_state(samples, zone)} {source}"))
     if hint := _hint(now, choice):
         st.html(view.note(hint))
     st.html(view.cards(now, shown))
     drawn = points(samples, window_s, choice)
-    _charts(charts.frame(drawn, events, start_s, end_s))
+    _charts(charts.frame(drawn, events, start_s, end_s), slice_length(window_s))
     left, right = st.columns(2, gap="medium")
     left.html(view.batches(now))
     right.html(view.errors(now))
@@ -90,17 +102,29 @@ def _figures(sampler: Sampler, window_s: float, choice: Choice) -> None:
         st.html(view.points_table(drawn, zone))
 
 
-def _charts(data: pd.DataFrame) -> None:
+def _look(sampler: Sampler, history: History | None, window_s: float) -> tuple[list[Sample], list[Event], str]:
+    """Return the samples, what changed, and where both are from."""
+    own = sampler.samples(), sampler.events()
+    if history is None:
+        return *own, f"Source: {sampler.metrics_url}, which the dashboard reads each second."
+    try:
+        found = history.window(window_s)
+    except HistoryError as err:
+        return *own, f"Source: the dashboard's own samples, of 15 minutes at most, for {VARIABLE} is of no use: {err}."
+    return found.samples, found.events, f"Source: Prometheus at {history.url}."
+
+
+def _charts(data: pd.DataFrame, slice_s: float) -> None:
     st.html('<h2 class="live-heading">Over time</h2>')
     _chart(data, charts.throughput(), "live-throughput", "Requests per second")
     if data["ms"].notna().any():
         _chart(data, charts.quantiles(), "live-quantiles", "p50, p95 and p99 of the handler time")
     else:
-        st.html(view.note(f"No handler times yet: there were never {TOO_FEW} batches in {SLICE_S:.0f} s."))
+        st.html(view.note(f"No handler times yet: there were never {TOO_FEW} batches in {view.duration(slice_s)}."))
     st.html(
         view.note(
-            f"Each point tells of the {SLICE_S:.0f} s before it; handler times only where there were {TOO_FEW} batches "
-            "in them. Dashed rules mark what changed."
+            f"Each point tells of the {view.duration(slice_s)} before it; handler times only where there were "
+            f"{TOO_FEW} batches in them. Dashed rules mark what changed."
         )
     )
 

@@ -1,15 +1,15 @@
-"""`python -m deploy.local up|down|status`: TorchServe, its metrics and the dashboard on this machine.
+"""`python -m deploy.local up|down|status|monitoring`: TorchServe, its metrics and the dashboard on this machine.
 
 Ports are changed by environment variables: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, TORCHSERVE_METRICS_PORT,
-GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT. `status` exits with 1 if a service does not run or does not
-answer.
+GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT, PROMETHEUS_PORT. `status` exits with 1 if a service of `up`
+does not run or does not answer; `monitoring` starts Prometheus beside them.
 """
 
 import argparse
 import os
 import sys
 
-from deploy.local import dashboard, metrics, torchserve
+from deploy.local import dashboard, metrics, monitoring, torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT, Settings, read_settings
 from deploy.local.stack import Stack, addresses
@@ -40,9 +40,22 @@ def status(stack: Stack) -> int:
     for name, process in running.items():
         state = "does not run" if process is None else f"runs as process {process.pid}"
         print(f"{name:10}  {state}" + ("" if process is None or answers[name] else ", but does not answer"))
+    prometheus = stack.record.find("prometheus")
+    if prometheus is not None:
+        state = "" if monitoring.is_ready(stack.settings) else ", but does not answer"
+        print(f"prometheus  runs as process {prometheus.pid}{state}")
     if not all(process and answers[name] for name, process in running.items()):
         return 1
     report(stack.settings)
+    return 0
+
+
+def monitor(stack: Stack) -> int:
+    """Start Prometheus and say where it is."""
+    stack.monitor()
+    settings = stack.settings
+    print(f"Prometheus  {settings.url('PROMETHEUS_PORT')}, which reads {settings.url('METRICS_PORT')}/metrics")
+    print("Only this machine can reach it. Stop it, with all that `make up` started, with: make down")
     return 0
 
 
@@ -66,7 +79,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = {"up": up, "down": down, "status": status}
+    commands = {"up": up, "down": down, "status": status, "monitoring": monitor}
     parser.add_argument("command", choices=commands)
     name = parser.parse_args().command
     try:

@@ -27,6 +27,7 @@ def start(settings: Settings) -> psutil.Process:
         str(settings.ports["METRICS_PORT"]),
     ]
     command += ["--torchserve", f"{settings.url('TORCHSERVE_METRICS_PORT')}/metrics"]
+    command += ["--management", settings.url("MANAGEMENT_PORT")]
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics)}
     return process.start(command, environment, settings.logs / LOG, cwd=ROOT)
 

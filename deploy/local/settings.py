@@ -22,6 +22,7 @@ DEFAULT_PORTS = {
     "GRPC_INFERENCE_PORT": 7070,
     "GRPC_MANAGEMENT_PORT": 7071,
     "DASHBOARD_PORT": 8501,
+    "PROMETHEUS_PORT": 9090,
 }
 
 
@@ -33,11 +34,13 @@ class Settings:
         ports: by the environment variable that changes each.
         run_dir: holds the record of what runs, and the logs.
         model_store: holds the archives.
+        prometheus_data: holds what Prometheus remembers, also when nothing runs.
     """
 
     ports: Mapping[str, int]
     run_dir: Path
     model_store: Path = ROOT / "model_store"
+    prometheus_data: Path = ROOT / "data" / "prometheus"
 
     @property
     def temp_dir(self) -> Path:
@@ -70,7 +73,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the ports, RUN_DIR and MODEL_STORE from environment variables.
+    """Read the ports, RUN_DIR, MODEL_STORE and PROMETHEUS_DATA from environment variables.
 
     Raises:
         StackError: a port is not a number from 1 to 65535, or two are the same.
@@ -80,8 +83,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         twin = next(other for other in ports if ports[other] == port)
         if twin != name:
             raise StackError(f"{twin} and {name} are both {port}; wanted two ports")
-    run_dir = Path(environment.get("RUN_DIR") or ROOT / "runs" / "stack").resolve()
-    return Settings(ports, run_dir, Path(environment.get("MODEL_STORE") or ROOT / "model_store").resolve())
+    folders = {
+        "RUN_DIR": ROOT / "runs" / "stack",
+        "MODEL_STORE": Settings.model_store,
+        "PROMETHEUS_DATA": Settings.prometheus_data,
+    }
+    return Settings(ports, *(Path(environment.get(name) or usual).resolve() for name, usual in folders.items()))
 
 
 def read_port(name: str, text: str) -> int:

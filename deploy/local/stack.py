@@ -3,17 +3,19 @@
 import fcntl
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-from deploy.local import dashboard, metrics, process, torchserve
+from deploy.local import dashboard, metrics, monitoring, process, torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import HOST, Settings
 
 SERVICES = {"torchserve": torchserve, "metrics": metrics, "dashboard": dashboard}  # in the order of their start
+EXTRAS = {"prometheus": monitoring}  # run when they are asked for, and are stopped with the others
+ALL = SERVICES | EXTRAS
 
 
 class Stack:
@@ -30,7 +32,7 @@ class Stack:
             StackError: a port is taken, the stack already runs on others, or a service does not start.
         """
         with self.locked():
-            self.check_same_ports()
+            self.check_same_ports(SERVICES)
             if self.is_outdated():
                 print("an archive is newer than the running server: starting it again")
                 self.stop("torchserve")
@@ -40,15 +42,31 @@ class Stack:
             for name in SERVICES:
                 self.start(name)
 
+    def monitor(self) -> None:
+        """Start Prometheus, or let the one that runs take the rules and ports of now.
+
+        Raises:
+            StackError: its port is taken, it or the metrics page already runs on another, or it does not start.
+        """
+        with self.locked():
+            self.check_same_ports(["metrics"])  # else it would watch a port where nobody is
+            self.check_same_ports(EXTRAS)
+            running = self.record.find("prometheus")
+            if running is not None:
+                monitoring.reload(self.settings, running)
+            self.start("prometheus")
+
     def start(self, name: str) -> None:
         """Start one service unless it runs, and wait until it is ready."""
-        service = SERVICES[name]
+        service = ALL[name]
         running = self.record.find(name)
         if running is None:
             self.check_free(name)
             print(f"starting {name} ...", flush=True)
             running = service.start(self.settings)
-            self.record.write(self.record.read() | {"ports": dict(self.settings.ports)})
+            recorded = self.record.read()
+            own = {port: self.settings.ports[port] for port in service.PORTS}
+            self.record.write(recorded | {"ports": recorded.get("ports", {}) | own})
             self.record.add(name, running)
         try:
             service.wait_until_ready(self.settings, running)
@@ -58,6 +76,9 @@ class Stack:
     def down(self) -> None:
         """Stop what runs, and remove the sockets and unpacked archives."""
         with self.locked():
+            for name in EXTRAS:
+                if self.record.find(name):
+                    self.stop(name)
             for name in reversed(SERVICES):
                 self.stop(name)
             self.record.clear()
@@ -74,18 +95,20 @@ class Stack:
             shutil.rmtree(self.settings.temp_dir, ignore_errors=True)
 
     def running(self) -> dict[str, psutil.Process | None]:
-        """Return each service's process, or None where it does not run."""
+        """Return the process of each service of `make up`, or None where it does not run."""
         return {name: self.record.find(name) for name in SERVICES}
 
-    def check_same_ports(self) -> None:
-        """Refuse to treat a stack on other ports as the one asked for.
+    def check_same_ports(self, services: Collection[str]) -> None:
+        """Refuse to treat services on other ports as those asked for.
 
         Raises:
-            StackError: it runs on other ports.
+            StackError: they run on other ports.
         """
-        recorded = self.record.read().get("ports", {})
-        other = [f"{name}={port}" for name, port in recorded.items() if self.settings.ports[name] != port]
-        if other and any(self.running().values()):
+        recorded, own = self.record.read().get("ports", {}), set().union(*(ALL[name].PORTS for name in services))
+        other = [
+            f"{name}={port}" for name, port in recorded.items() if name in own and self.settings.ports[name] != port
+        ]
+        if other and any(self.record.find(name) for name in services):
             raise StackError(f"already running with {' '.join(other)}: name the same, or `make down` first")
 
     def check_free(self, name: str) -> None:
@@ -94,7 +117,7 @@ class Stack:
         Raises:
             StackError: somebody does.
         """
-        for variable in SERVICES[name].PORTS:
+        for variable in ALL[name].PORTS:
             port = self.settings.ports[variable]
             if is_taken(port):
                 raise StackError(f"port {port} is taken: free it, or choose another with {variable}={port + 10000}")

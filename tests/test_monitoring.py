@@ -1,0 +1,253 @@
+"""Rules, alerts, the Grafana dashboard, what the page tells of workers, and `make monitoring`."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+import yaml
+from prometheus_client import REGISTRY
+from prometheus_client.metrics_core import Metric
+
+from deploy.exporter import with_zeros
+from deploy.local import monitoring
+from deploy.local.settings import ROOT, read_settings
+from deploy.local.stack import Stack
+from deploy.workers import FRESH_S, WorkersOfTorchServe, families
+from handwriting.errors import InvalidImage, RequestError
+from handwriting.serving.measures import KINDS, Measures, Times
+from tests.answering import closed_port
+from tests.conftest import environment, port_variables
+from tests.prometheus import needs_prometheus, rules
+
+GRAFANA = json.loads((ROOT / "deploy/grafana/inkserve.json").read_text())
+CASES = yaml.safe_load((monitoring.SOURCE / "tests.yml").read_text())["tests"]
+MODEL = "digits"
+
+
+# The files
+
+
+@needs_prometheus
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "config", "prometheus.yml"],
+        ["check", "rules", "recording.yml", "alerts.yml"],
+        ["test", "rules", "tests.yml"],
+    ],
+    ids=" ".join,
+)
+def test_promtool_finds_nothing_wrong(command):
+    done = subprocess.run(
+        ["promtool", *command], cwd=monitoring.SOURCE, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_says_what_it_is_and_how_bad():
+    for rule in rules("alerts.yml"):
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}, rule["alert"]
+        assert set(rule["annotations"]) == {"summary", "description"}, rule["alert"]
+
+
+def test_each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not():
+    cases = [each for case in CASES for each in case["alert_rule_test"]]
+    names = {rule["alert"] for rule in rules("alerts.yml")}
+    assert {each["alertname"] for each in cases if each["exp_alerts"]} == names
+    assert {each["alertname"] for each in cases if not each["exp_alerts"]} == names
+
+
+def test_the_latency_that_alerts_is_that_of_the_load_tests_objective():
+    objectives = tomllib.loads((ROOT / "loadtest/slo.toml").read_text())
+    [rule] = [each for each in rules("alerts.yml") if each["alert"] == "LatencyOverObjective"]
+    [limit_s] = re.findall(r"> ([\d.]+)\)", rule["expr"])
+    assert float(limit_s) * 1000 == objectives["p99_ms"]
+
+
+def test_the_grafana_dashboard_can_be_imported():
+    assert [each["name"] for each in GRAFANA["__inputs"]] == ["DS_PROMETHEUS"]
+    assert [each["name"] for each in GRAFANA["templating"]["list"]] == ["model", "version"]
+    assert GRAFANA["id"] is None
+    panels = GRAFANA["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        sources = [panel["datasource"], *(target["datasource"] for target in panel["targets"])]
+        assert {source["uid"] for source in sources} == {"${DS_PROMETHEUS}"}
+        assert panel["description"]
+    kinds = {each["id"] for each in GRAFANA["__requires"] if each["type"] == "panel"}
+    assert kinds == {panel["type"] for panel in panels}
+
+
+# What the page tells of workers
+
+
+def told(status: str = "READY", pid: int = 7, memory: int = 0) -> dict:
+    worker = {"id": "9000", "status": status, "pid": pid, "memoryUsage": memory}
+    queue = {"pendingRequests": 3}
+    return {"modelName": MODEL, "modelVersion": "1.0", "minWorkers": 2, "workers": [worker], "jobQueueStatus": queue}
+
+
+def values(found: list[Metric]) -> dict[str, float]:
+    return {sample.name.removeprefix("torchserve_"): sample.value for each in found for sample in each.samples}
+
+
+def test_workers_are_counted_by_their_state():
+    assert values(families([told(memory=4096)])) == {
+        "workers_wanted": 2,
+        "workers_ready": 1,
+        "queue_requests": 3,
+        "worker_process_id": 7,
+        "worker_memory_bytes": 4096,
+    }
+
+
+def test_a_worker_without_a_process_has_no_process_id():
+    assert values(families([told("UNLOADING", pid=-1)])) == {
+        "workers_wanted": 2,
+        "workers_ready": 0,
+        "queue_requests": 3,
+    }
+
+
+def test_a_version_scaled_to_nothing_still_has_a_count():
+    assert values(families([told() | {"workers": []}]))["workers_ready"] == 0
+
+
+def test_without_a_management_api_the_page_says_so_and_tells_no_old_numbers():
+    collector = WorkersOfTorchServe(closed_port())
+    assert values(list(collector.collect())) == {"management_up": 0}
+
+
+def test_scrapes_within_seconds_share_an_answer(monkeypatch):
+    now_s, asked = [100.0], []
+    answers = {"/models?limit=1000": {"models": [{"modelName": MODEL}]}, f"/models/{MODEL}/all": [told()]}
+    collector = WorkersOfTorchServe("http://nowhere", clock=lambda: now_s[0])
+    monkeypatch.setattr(collector, "_get", lambda path: asked.append(path) or answers[path])
+    for _ in range(3):
+        assert values(list(collector.collect()))["workers_ready"] == 1
+    assert asked == list(answers)
+    now_s[0] += FRESH_S + 0.1
+    list(collector.collect())
+    assert len(asked) == 2 * len(answers)
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"models": [{}]}, {"models": [{"modelName": "x"}]}], ids=["no", "half", "other"]
+)
+def test_what_no_management_api_says_counts_as_down(monkeypatch, answer):
+    collector = WorkersOfTorchServe("http://nowhere")
+    monkeypatch.setattr(collector, "_get", lambda _: answer)
+    assert values(list(collector.collect())) == {"management_up": 0}
+
+
+def test_torchserves_errors_are_counted_from_zero():
+    ok, failed = Metric("Requests2XX", "", "counter"), Metric("Requests5XX", "", "counter")
+    ok.add_sample("Requests2XX_total", {"Hostname": "here"}, 9)
+    assert [sample[:3] for sample in with_zeros([ok, failed])[1].samples] == [
+        ("Requests5XX_total", {"Hostname": "here"}, 0)
+    ]
+    failed.samples[0] = failed.samples[0]._replace(value=4)
+    assert [sample.value for sample in with_zeros([ok, failed])[1].samples] == [4]
+
+
+# What workers count
+
+
+def counted(version: str, outcome: str) -> float | None:
+    labels = {"model": MODEL, "version": version, "outcome": outcome}
+    return REGISTRY.get_sample_value("handwriting_requests_total", labels)
+
+
+@pytest.mark.parametrize(("switch", "counts"), [("on", 1), ("off", 0)])
+def test_counting_can_be_turned_off(monkeypatch, switch, counts):
+    monkeypatch.setenv("HANDWRITING_METRICS", switch)
+    version = f"test-{switch}"
+    measures = Measures(MODEL, version)
+    assert counted(version, "InvalidImage") == 0  # there before the first, so that rate() sees it
+    measures.record([InvalidImage("blank")], Times(1.0, 1.1, 1.2, 1.3))
+    assert counted(version, "InvalidImage") == counts
+    labels = {"model": MODEL, "version": version}
+    assert REGISTRY.get_sample_value("handwriting_handler_seconds_count", labels) == counts
+
+
+def test_every_kind_of_error_is_counted_from_zero():
+    assert set(KINDS) == {each.__name__ for each in RequestError.__subclasses__()}
+
+
+# `make monitoring`
+
+
+def run(command: str, variables: dict[str, str]) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", command],
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def variables(tmp_path) -> Iterator[dict[str, str]]:
+    """Ports and folders of its own; what a test leaves running is stopped."""
+    chosen = port_variables() | {"RUN_DIR": str(tmp_path / "stack"), "PROMETHEUS_DATA": str(tmp_path / "data")}
+    yield chosen
+    run("down", chosen)
+
+
+@needs_prometheus
+def test_prometheus_is_started_once_shown_and_stopped(variables):
+    url = f"http://127.0.0.1:{variables['PROMETHEUS_PORT']}"
+    first = run("monitoring", variables)
+    assert first.returncode == 0, first.stderr
+    assert url in first.stdout
+    again = run("monitoring", variables)
+    assert (again.returncode, "starting" in again.stdout) == (0, False)
+    record = json.loads((Path(variables["RUN_DIR"]) / "stack.json").read_text())
+    assert f"prometheus  runs as process {record['prometheus']['pid']}\n" in run("status", variables).stdout
+    other = run("monitoring", variables | {"PROMETHEUS_PORT": port_variables()["PROMETHEUS_PORT"]})
+    assert (other.returncode, len(other.stderr.splitlines())) == (1, 1)
+    assert f"already running with PROMETHEUS_PORT={variables['PROMETHEUS_PORT']}" in other.stderr
+    assert "prometheus stopped" in run("down", variables).stdout
+    assert not psutil.pid_exists(record["prometheus"]["pid"])
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=2)
+
+
+def test_prometheus_is_not_pointed_at_a_port_where_the_page_is_not(variables):
+    settings = read_settings(variables)
+    stack = Stack(settings)
+    stack.record.write({"ports": {"METRICS_PORT": settings.ports["METRICS_PORT"] + 1}})
+    with subprocess.Popen(["sleep", "60"]) as page:
+        stack.record.add("metrics", psutil.Process(page.pid))  # as if it ran there
+        failed = run("monitoring", variables)
+        page.kill()
+    assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
+    assert f"already running with METRICS_PORT={settings.ports['METRICS_PORT'] + 1}" in failed.stderr
+
+
+@needs_prometheus
+def test_a_taken_port_is_one_line_that_names_it_and_its_variable(variables):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(variables["PROMETHEUS_PORT"])))
+        other.listen()
+        failed = run("monitoring", variables)
+    assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
+    assert f"port {variables['PROMETHEUS_PORT']} is taken" in failed.stderr
+    assert "PROMETHEUS_PORT=" in failed.stderr
+
+
+def test_without_prometheus_the_line_says_how_to_get_it(variables, tmp_path):
+    failed = run("monitoring", variables | {"PATH": str(tmp_path)})
+    assert failed.returncode == 1
+    assert "prometheus is not installed" in failed.stderr

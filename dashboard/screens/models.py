@@ -12,12 +12,12 @@ from dashboard import catalogue, connection, view
 from dashboard.comparison import compare
 from dashboard.fleet import Fleet, Version
 from dashboard.management import Management, ManagementError, describe, summary
+from dashboard.teach.service import STORE_VARIABLE
 from dashboard.traffic import show_traffic
 from handwriting.client import RecogniserError
 
 MAX_WORKERS = 8
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
-STORE_VARIABLE = "INKSERVE_MODEL_STORE"
 
 
 def main() -> None:

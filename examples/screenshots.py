@@ -1,12 +1,15 @@
 """Take the README's pictures of the dashboard: `make screenshots`."""
 
 import io
+import os
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
+from dashboard.teach.store import Store
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
 from deploy.local.stack import Stack
 from examples.browser import canvas, draw, launch
@@ -16,6 +19,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1100, "height": 860}
 PATIENCE_MS = 60_000
 LOAD_S = 12
+TEACHING_MS = 300_000
 
 
 def main() -> None:
@@ -23,12 +27,15 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
-        stack = Stack(Settings(ports, Path(folder)))
+        archives = shutil.copytree(ROOT / "model_store", Path(folder) / "model_store")  # which gets another version
+        stack = Stack(Settings(ports, Path(folder), archives))
         try:
+            os.environ["TS_ENABLE_MODEL_API"] = "true"  # a taught version is loaded from the page
             stack.up()
+            keep_drawings(Path(folder))
             page = launch(playwright).new_page(viewport=SIZE)
             page.set_default_timeout(PATIENCE_MS)
-            for name, take in (("draw", seven), ("reader", several), ("batch", batch), ("live", live)):
+            for name, take in PAGES.items():
                 page.goto(stack.settings.url("DASHBOARD_PORT"))
                 take(page)
                 page.wait_for_timeout(500)
@@ -79,6 +86,39 @@ def live(page: Page) -> None:
     page.get_by_role("button", name="Send").click()
     page.wait_for_timeout(LOAD_S * 1000)
 
+
+def teach(page: Page) -> None:
+    """Teach LeNet-5 our drawings for one pass, which needs MNIST, load the new version, and compare both."""
+    page.get_by_role("link", name="Teach").click()
+    page.wait_for_timeout(2000)
+    page.get_by_role("combobox", name="Recogniser").click()
+    page.get_by_role("option", name="lenet5").click()
+    page.wait_for_timeout(1000)
+    passes = page.get_by_role("spinbutton", name="Passes")
+    passes.fill("1")
+    passes.press("Enter")
+    page.get_by_role("button", name="Teach", exact=True).click()
+    page.get_by_role("button", name="Load lenet5 1.1 beside 1.0").click(timeout=TEACHING_MS)
+    page.get_by_role("button", name="Compare on the kept drawings").click()
+    page.get_by_text("kept drawings 1.0 reads").wait_for()
+    page.locator(".st-key-ink-lesson").scroll_into_view_if_needed()
+
+
+def models(page: Page) -> None:
+    """Look at what is served."""
+    page.get_by_role("link", name="Models").click()
+    page.get_by_text("Side by side").wait_for()
+
+
+def keep_drawings(folder: Path) -> None:
+    """Keep our drawings, so that there is something to teach with."""
+    store = Store(f"sqlite:///{folder / 'drawings.db'}")
+    for path in sorted((ROOT / "examples" / "digits").glob("*.png")):
+        store.keep(path.read_bytes(), path.name[0])
+    store.engine.dispose()
+
+
+PAGES = {"draw": seven, "reader": several, "batch": batch, "live": live, "models": models, "teach": teach}
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """The real server and dashboard on free ports, and the real data, for the tests that need them."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from deploy.local.stack import Stack
 from tests.browsing import back_afterwards, browser, chromium  # noqa: F401 - fixtures
 from training.data import Characters, load_characters
 from training.idx import DataError
+
+# Started in the background of a shell script, Python ignores interrupts, and so would all that the tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class RunningStack:

@@ -355,7 +355,7 @@ def test_an_interrupted_test_keeps_what_it_has_measured(stack, tmp_path):
         history = tmp_path / "soak_stats_history.csv"
         wait_until(lambda: history.exists() and len(history.read_text().splitlines()) > 10)
         child.send_signal(signal.SIGINT)
-        said = child.communicate(timeout=60)[0]
+        said = end(child)
     assert child.returncode == 130, said
     page = (tmp_path / "soak.md").read_text()
     assert "Interrupted before its end." in page
@@ -372,8 +372,16 @@ def test_locusts_page_opens(stack, tmp_path):
             wait_until(lambda: answers(f"http://127.0.0.1:{port}/"))
         finally:
             child.send_signal(signal.SIGINT)
-            child.communicate(timeout=60)
+            end(child)
     assert not answers(f"http://127.0.0.1:{port}/")
+
+
+def end(child: subprocess.Popen) -> str:
+    """Wait for the end of what was interrupted, and return what it said."""
+    try:
+        return child.communicate(timeout=60)[0]
+    finally:
+        child.kill()
 
 
 def answers(url: str) -> bool:

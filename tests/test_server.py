@@ -8,6 +8,7 @@ import requests
 from PIL import Image
 
 from deploy.local.settings import ROOT
+from deploy.local.stack import SERVICES
 from handwriting.checkpoint import load_checkpoint
 from tests.alike import assert_alike
 from tests.conftest import drawings
@@ -167,10 +168,10 @@ def test_nothing_is_written_to_the_root_of_the_repository(stack):
 
 
 def test_the_server_listens_on_loopback_only(stack):
-
     server = stack.stack.record.find("torchserve")
-    others = [stack.stack.record.find(name) for name in ("metrics", "dashboard")]
+    others = [stack.stack.record.find(name) for name in SERVICES if name != "torchserve"]
     family = [server, *server.children(recursive=True), *others]
     listening = [each.laddr for process in family for each in process.net_connections() if each.status == "LISTEN"]
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
-    assert {address.port for address in listening} == set(stack.settings.ports.values())
+    names = set().union(*(service.PORTS for service in SERVICES.values()))
+    assert {address.port for address in listening} == {stack.settings.ports[name] for name in names}

@@ -1,10 +1,13 @@
-"""Which recognisers the server has, and where its management API is."""
+"""Which recognisers the server has, and where its management API and its archives are."""
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 VARIABLE = "INKSERVE_MANAGEMENT_URL"
 DEFAULT_URL = "http://127.0.0.1:8081"
+STORE_VARIABLE = "INKSERVE_MODEL_STORE"
+DEFAULT_STORE = Path(__file__).resolve().parents[1] / "model_store"
 TIMEOUT_S = (0.5, 2.0)  # connect, read
 PAGES = "reader"  # reads pages; all others read one character a picture
 
@@ -38,3 +41,8 @@ class Served:
 def management_url() -> str:
     """Return the address of the management API: that of INKSERVE_MANAGEMENT_URL, or DEFAULT_URL."""
     return (os.environ.get(VARIABLE) or DEFAULT_URL).rstrip("/")
+
+
+def model_store() -> Path:
+    """Return the folder of the server's archives: that of INKSERVE_MODEL_STORE, or DEFAULT_STORE."""
+    return Path(os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)

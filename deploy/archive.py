@@ -5,15 +5,15 @@ preprocessing, so that a version rolls back whole.
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from handwriting.versions import ARCHIVE, split_name
+
 ROOT = Path(__file__).resolve().parents[1]
-NAME = re.compile(r"(?P<model>[a-z0-9-]+)-(?P<version>\d+\.\d+)")
 
 
 class ArchiveError(Exception):
@@ -32,10 +32,10 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
     Raises:
         ArchiveError: the name is not of that form, a file is missing, or the archiver fails.
     """
-    name = NAME.fullmatch(weights.stem)
+    name = split_name(weights.stem)
     if name is None:
         raise ArchiveError(f"{weights}: wanted a name such as digits-1.0.safetensors")
-    model, card = model or name["model"], weights.with_suffix(".json")
+    model, version, card = model or name[0], name[1], weights.with_suffix(".json")
     handler = ROOT / "handlers" / f"{model.replace('-', '_')}_handler.py"
     config = config or ROOT / "config" / f"{model}.yaml"
     missing = [str(path) for path in (weights, card, handler, config) if not path.exists()]
@@ -46,12 +46,12 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
     with tempfile.TemporaryDirectory(prefix="inkserve-archive-") as folder:
         package = shutil.copytree(ROOT / "src", Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__"))
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
-        command += ["--version", name["version"], "--handler", handler, "--serialized-file", weights]
+        command += ["--version", version, "--handler", handler, "--serialized-file", weights]
         command += ["--extra-files", f"{package},{card}", "--config-file", config, "--export-path", folder]
         done = subprocess.run(command, env={"TMPDIR": folder}, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ArchiveError(f"torch-model-archiver failed:\n{done.stdout}{done.stderr}")
-        archive = model_store / f"{model}-{name['version']}.mar"
+        archive = model_store / f"{model}-{version}{ARCHIVE}"
         partial = shutil.copyfile(Path(folder) / f"{model}.mar", archive.with_name(f"{archive.name}.partial"))
     return partial.replace(archive)
 

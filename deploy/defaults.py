@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from handwriting.versions import order
+
 FILE = "defaults.json"  # in the stack's run folder
 
 
@@ -43,8 +45,3 @@ class Defaults:
         if not there:
             raise ValueError(f"{model} has no version; wanted at least one")
         return chosen if chosen in there else there[0]
-
-
-def order(version: str) -> tuple[int, ...]:
-    """Return what versions are sorted by: 1.9 comes before 1.10."""
-    return tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))

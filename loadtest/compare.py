@@ -21,6 +21,7 @@ from deploy.local.errors import StackError
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from evaluation.server import running_stack
+from handwriting.versions import WEIGHTS, versions_in
 from loadtest import running
 from loadtest.comparison import COUNTS, OFF, ON, Row, draw_chart, write_page
 from loadtest.errors import LoadTestError
@@ -59,7 +60,7 @@ def archive(model: str, which: str, folder: Path) -> Path:
     Raises:
         LoadTestError: there are no weights of it.
     """
-    found = {tuple(map(int, match[1].split("."))): path for path, match in weights_of(model)}
+    found = versions_in(model, ROOT / "weights")
     if not found:
         raise LoadTestError(f"no weights of {model} in weights; wanted a recogniser of digits")
     place = folder / which
@@ -67,13 +68,7 @@ def archive(model: str, which: str, folder: Path) -> Path:
     config = place / f"{model}.yaml"
     text = (ROOT / "config" / f"{model}.yaml").read_text()
     config.write_text(text if which == ON else re.sub(r"(?m)^batchSize: \d+", "batchSize: 1", text))
-    return pack(found[max(found)], place, config=config)
-
-
-def weights_of(model: str) -> Sequence[tuple[Path, re.Match[str]]]:
-    """Find all weights of a recogniser, with their versions."""
-    name = re.compile(rf"{re.escape(model)}-(\d+\.\d+)\.safetensors")
-    return [(path, match) for path in (ROOT / "weights").iterdir() if (match := name.fullmatch(path.name))]
+    return pack(ROOT / "weights" / f"{model}-{found[-1]}{WEIGHTS}", place, config=config)
 
 
 def facts_of(options: Namespace, stacks: dict[str, Stack]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from deploy.local.settings import ROOT
 from examples.browser import launch
@@ -14,6 +15,7 @@ DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 60_000  # how long a page takes is measured by `make budgets`: here nothing fails on a time
 expect.set_options(timeout=PATIENCE_MS)
+OPENED = pytest.StashKey[list[Page]]()  # pages of a test
 
 
 @pytest.fixture(scope="session")
@@ -26,28 +28,38 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def chromium(browser, stack) -> Iterator[Callable[..., Page]]:
-    """Open pages of the dashboard, each in a fresh browser context."""
-    contexts = []
+def pages(browser, request) -> Iterator[Callable[..., Page]]:
+    """Open addresses, each in a fresh browser context; conftest.py reports what they show when a test fails."""
+    opened = request.node.stash.setdefault(OPENED, [])
 
     def open_page(
-        path: str = "",
-        size: dict[str, int] = DESKTOP,
-        requests: list[str] | None = None,
-        color_scheme: str = "light",
+        url: str, size: dict[str, int] = DESKTOP, requests: list[str] | None = None, color_scheme: str = "light"
     ) -> Page:
-        context = browser.new_context(viewport=size, color_scheme=color_scheme)
-        contexts.append(context)
-        page = context.new_page()
+        page = browser.new_context(viewport=size, color_scheme=color_scheme).new_page()
+        opened.append(page)
         page.set_default_timeout(PATIENCE_MS)
         if requests is not None:
             page.on("request", lambda request: requests.append(request.url))
-        page.goto(f"{stack.dashboard_url}/{path}")
+        page.goto(url)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in opened:
+        page.context.close()
+
+
+@pytest.fixture
+def chromium(pages, stack) -> Callable[..., Page]:
+    """Open pages of the dashboard, each in a fresh browser context."""
+    return lambda path="", *arguments, **options: pages(f"{stack.dashboard_url}/{path}", *arguments, **options)
+
+
+def shown(page: Page) -> str:
+    """What a page shows, as a screen reader is told of it; after a test has failed, so nothing here may fail."""
+    try:
+        return f"{page.url}\n{page.locator('body').aria_snapshot(timeout=5000)}"
+    except PlaywrightError as err:
+        return f"{page.url} cannot be looked at: {err}"
 
 
 @pytest.fixture

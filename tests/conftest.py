@@ -2,7 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.local import torchserve
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, read_settings
 from deploy.local.stack import Stack
-from tests.browsing import back_afterwards, browser, chromium  # noqa: F401 - fixtures
+from tests.browsing import OPENED, back_afterwards, browser, chromium, pages, shown  # noqa: F401 - fixtures
 from training.data import Characters, load_characters
 from training.idx import DataError
 
 # Started in the background of a shell script, Python ignores interrupts, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to the report of a failed test what its pages show."""
+    report = yield
+    if report.failed:
+        report.sections += [("Page", shown(page)) for page in item.stash.get(OPENED, [])]
+    return report
 
 
 class RunningStack:
@@ -101,3 +112,16 @@ def drawings() -> list[Path]:
 
 def environment(**changes: str) -> dict[str, str]:
     return os.environ | changes
+
+
+def run_stack(command: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess:
+    """What `python -m deploy.local <command>` prints, and its exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", command],
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

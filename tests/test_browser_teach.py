@@ -13,7 +13,7 @@ from dashboard.teach.store import Store
 from deploy.local.settings import ROOT, read_settings
 from examples.browser import draw
 from examples.digits import DIGIT_STROKES
-from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 from tests.conftest import RunningStack, drawings, port_variables
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -69,20 +69,9 @@ def school(tmp_path_factory) -> Iterator[RunningStack]:
 
 
 @pytest.fixture
-def teach(browser, school) -> Iterator[Callable[..., Page]]:
+def teach(pages, school) -> Callable[..., Page]:
     """Open the Teach page of that stack, each time in a fresh browser context."""
-    contexts = []
-
-    def open_page(size: dict[str, int] = DESKTOP, color_scheme: str = "light") -> Page:
-        contexts.append(browser.new_context(viewport=size, color_scheme=color_scheme))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(f"{school.dashboard_url}/teach")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+    return lambda *arguments, **options: pages(f"{school.dashboard_url}/teach", *arguments, **options)
 
 
 def answering(school: RunningStack, path: str = "lenet5") -> str | int:

@@ -15,7 +15,7 @@ from tests.conftest import drawings, environment
 from tests.pictures import encode
 from training.data import Characters
 from training.drawings import load_drawings
-from training.finetune import finetune, mix, next_version, parse, split
+from training.finetune import finetune, mix, parse, split
 from training.idx import DataError
 
 
@@ -98,12 +98,6 @@ def test_drawings_make_up_a_quarter_of_the_mixture():
     drawings = Characters(np.full((10, 28, 28), 1, np.uint8), np.zeros(10, np.int64))
     originals = Characters(np.zeros((5000, 28, 28), np.uint8), np.zeros(5000, np.int64))
     assert mix(drawings, originals, seed=0).images.max(axis=(1, 2)).mean() == pytest.approx(0.25, abs=0.01)
-
-
-def test_the_next_version_comes_after_the_highest(tmp_path):
-    for name in ("digits-1.0", "digits-1.9", "digits-1.10", "digits-tiny-3.0"):
-        (tmp_path / f"{name}.safetensors").touch()
-    assert next_version(tmp_path, "digits") == "1.11"
 
 
 def test_a_fine_tuned_version_stands_beside_the_old_one_and_says_what_it_reads(

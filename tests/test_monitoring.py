@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from deploy.workers import FRESH_S, WorkersOfTorchServe, families
 from handwriting.errors import InvalidImage, RequestError
 from handwriting.serving.measures import KINDS, Measures, Times
 from tests.answering import closed_port
-from tests.conftest import environment, port_variables
+from tests.conftest import port_variables, run_stack
 from tests.prometheus import needs_prometheus, rules
 
 GRAFANA = json.loads((ROOT / "deploy/grafana/inkserve.json").read_text())
@@ -185,40 +184,28 @@ def test_every_kind_of_error_is_counted_from_zero():
 # `make monitoring`
 
 
-def run(command: str, variables: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.local", command],
-        cwd=ROOT,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.fixture
 def variables(tmp_path) -> Iterator[dict[str, str]]:
     """Ports and folders of its own; what a test leaves running is stopped."""
     chosen = port_variables() | {"RUN_DIR": str(tmp_path / "stack"), "PROMETHEUS_DATA": str(tmp_path / "data")}
     yield chosen
-    run("down", chosen)
+    run_stack("down", chosen)
 
 
 @needs_prometheus
 def test_prometheus_is_started_once_shown_and_stopped(variables):
     url = f"http://127.0.0.1:{variables['PROMETHEUS_PORT']}"
-    first = run("monitoring", variables)
+    first = run_stack("monitoring", variables)
     assert first.returncode == 0, first.stderr
     assert url in first.stdout
-    again = run("monitoring", variables)
+    again = run_stack("monitoring", variables)
     assert (again.returncode, "starting" in again.stdout) == (0, False)
     record = json.loads((Path(variables["RUN_DIR"]) / "stack.json").read_text())
-    assert f"prometheus  runs as process {record['prometheus']['pid']}\n" in run("status", variables).stdout
-    other = run("monitoring", variables | {"PROMETHEUS_PORT": port_variables()["PROMETHEUS_PORT"]})
+    assert f"prometheus  runs as process {record['prometheus']['pid']}\n" in run_stack("status", variables).stdout
+    other = run_stack("monitoring", variables | {"PROMETHEUS_PORT": port_variables()["PROMETHEUS_PORT"]})
     assert (other.returncode, len(other.stderr.splitlines())) == (1, 1)
     assert f"already running with PROMETHEUS_PORT={variables['PROMETHEUS_PORT']}" in other.stderr
-    assert "prometheus stopped" in run("down", variables).stdout
+    assert "prometheus stopped" in run_stack("down", variables).stdout
     assert not psutil.pid_exists(record["prometheus"]["pid"])
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=2)
@@ -230,7 +217,7 @@ def test_prometheus_is_not_pointed_at_a_port_where_the_page_is_not(variables):
     stack.record.write({"ports": {"METRICS_PORT": settings.ports["METRICS_PORT"] + 1}})
     with subprocess.Popen(["sleep", "60"]) as page:
         stack.record.add("metrics", psutil.Process(page.pid))  # as if it ran there
-        failed = run("monitoring", variables)
+        failed = run_stack("monitoring", variables)
         page.kill()
     assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
     assert f"already running with METRICS_PORT={settings.ports['METRICS_PORT'] + 1}" in failed.stderr
@@ -241,13 +228,13 @@ def test_a_taken_port_is_one_line_that_names_it_and_its_variable(variables):
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(variables["PROMETHEUS_PORT"])))
         other.listen()
-        failed = run("monitoring", variables)
+        failed = run_stack("monitoring", variables)
     assert (failed.returncode, len(failed.stderr.splitlines())) == (1, 1)
     assert f"port {variables['PROMETHEUS_PORT']} is taken" in failed.stderr
     assert "PROMETHEUS_PORT=" in failed.stderr
 
 
 def test_without_prometheus_the_line_says_how_to_get_it(variables, tmp_path):
-    failed = run("monitoring", variables | {"PATH": str(tmp_path)})
+    failed = run_stack("monitoring", variables | {"PATH": str(tmp_path)})
     assert failed.returncode == 1
     assert "prometheus is not installed" in failed.stderr

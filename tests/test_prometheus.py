@@ -175,7 +175,7 @@ def dashboard_url(prometheus, stack, tmp_path, monkeypatch) -> Iterator[str]:
     settings = replace(stack.settings, ports={**stack.settings.ports, "DASHBOARD_PORT": port}, run_dir=tmp_path)
     running = dashboard.start(settings)
     try:
-        dashboard.wait_until_ready(settings, running)
+        eventually(lambda: dashboard.is_ready(settings), "the dashboard")
         yield settings.url("DASHBOARD_PORT")
     finally:
         process.stop(running)
@@ -184,25 +184,21 @@ def dashboard_url(prometheus, stack, tmp_path, monkeypatch) -> Iterator[str]:
 @pytest.mark.browser
 @pytest.mark.usefixtures("traffic")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_live_page_shows_what_prometheus_remembers(browser, dashboard_url, prometheus, scheme):
-    with browser.new_context(viewport=DESKTOP if scheme == "light" else PHONE, color_scheme=scheme) as context:
-        page = context.new_page()
-        page.goto(f"{dashboard_url}/live")
-        expect(page.get_by_text(f"Source: Prometheus at {prometheus.url}.")).to_be_visible(timeout=PATIENCE_MS)
-        page.get_by_role("radio", name="15 min").click()
-        card = page.locator(".live-card").filter(has=page.get_by_text("Requests/s", exact=True))
-        expect(card).to_contain_text(
-            re.compile(r"(1[5-9]\d|[2-9]\d\d|\d{4,}) in "), timeout=PATIENCE_MS
-        )  # GOOD or more
-        expect(page.locator("[data-testid=stVegaLiteChart] svg .mark-line path").first).to_be_visible()
-        page.get_by_role("radio", name="24 h").click()  # of which this Prometheus remembers minutes
-        expect(page.get_by_text("Fewer than two samples")).to_be_visible(timeout=PATIENCE_MS)
-        page.get_by_role("radio", name="15 min").click()
-        expect(card).to_be_visible(timeout=PATIENCE_MS)
-        expect(page.locator(".stException")).to_have_count(0)
-        assert not scrolls_sideways(page)
-        page.wait_for_timeout(1500)
-        page.screenshot(path=SCREENSHOTS / f"live-prometheus-{scheme}.png")
+def test_the_live_page_shows_what_prometheus_remembers(pages, dashboard_url, prometheus, scheme):
+    page = pages(f"{dashboard_url}/live", DESKTOP if scheme == "light" else PHONE, color_scheme=scheme)
+    expect(page.get_by_text(f"Source: Prometheus at {prometheus.url}.")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("radio", name="15 min").click()
+    card = page.locator(".live-card").filter(has=page.get_by_text("Requests/s", exact=True))
+    expect(card).to_contain_text(re.compile(r"(1[5-9]\d|[2-9]\d\d|\d{4,}) in "), timeout=PATIENCE_MS)  # GOOD or more
+    expect(page.locator("[data-testid=stVegaLiteChart] svg .mark-line path").first).to_be_visible()
+    page.get_by_role("radio", name="24 h").click()  # of which this Prometheus remembers minutes
+    expect(page.get_by_text("Fewer than two samples")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("radio", name="15 min").click()
+    expect(card).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".stException")).to_have_count(0)
+    assert not scrolls_sideways(page)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=SCREENSHOTS / f"live-prometheus-{scheme}.png")
 
 
 def test_an_alert_fires_when_a_worker_is_killed(prometheus, traffic, stack):

@@ -3,7 +3,6 @@
 import json
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,21 +15,7 @@ from deploy.local import process, torchserve
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, read_settings
-from tests.conftest import environment, port_variables
-
-TIMEOUT_S = 120
-
-
-def run(command: str, variables: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.local", command],
-        cwd=ROOT,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+from tests.conftest import environment, port_variables, run_stack
 
 
 @pytest.fixture
@@ -41,7 +26,7 @@ def variables(tmp_path):
     shutil.copy(ROOT / "model_store" / "digits-1.0.mar", store)
     values = port_variables() | {"RUN_DIR": str(tmp_path / "stack"), "MODEL_STORE": str(store)}
     yield values
-    run("down", values)
+    run_stack("down", values)
 
 
 def processes_with(text: str) -> list[psutil.Process]:
@@ -59,24 +44,24 @@ def processes_with(text: str) -> list[psutil.Process]:
 @pytest.mark.server
 def test_up_twice_then_down_twice(variables):
     folder = variables["RUN_DIR"]
-    first = run("up", variables)
+    first = run_stack("up", variables)
     assert first.returncode == 0, first.stderr
     assert "digits 1.0 reads examples/digits/7-1.png as '7'" in first.stdout
     started = json.loads((Path(folder) / "stack.json").read_text())
     sockets = list(read_settings(variables).temp_dir.glob(".ts.sock.*"))
     assert sockets
 
-    second = run("up", variables)
+    second = run_stack("up", variables)
     assert second.returncode == 0
     assert "starting" not in second.stdout
     assert json.loads((Path(folder) / "stack.json").read_text()) == started
-    assert run("status", variables).returncode == 0
+    assert run_stack("status", variables).returncode == 0
 
-    assert run("down", variables).returncode == 0
+    assert run_stack("down", variables).returncode == 0
     assert not processes_with(folder)
     assert not read_settings(variables).temp_dir.exists()
-    assert run("status", variables).returncode == 1
-    again = run("down", variables)
+    assert run_stack("status", variables).returncode == 1
+    again = run_stack("down", variables)
     assert (again.returncode, again.stdout.splitlines()) == (
         0,
         [f"{name} does not run" for name in ("dashboard", "metrics", "torchserve")],
@@ -86,10 +71,10 @@ def test_up_twice_then_down_twice(variables):
 @pytest.mark.server
 @pytest.mark.parametrize("service", ["torchserve", "metrics", "dashboard"])
 def test_up_starts_again_what_was_killed(variables, service):
-    assert run("up", variables).returncode == 0
+    assert run_stack("up", variables).returncode == 0
     entry = json.loads((Path(variables["RUN_DIR"]) / "stack.json").read_text())[service]
     psutil.Process(entry["pid"]).kill()
-    repaired = run("up", variables)
+    repaired = run_stack("up", variables)
     assert repaired.returncode == 0, repaired.stderr
     assert f"starting {service}" in repaired.stdout
     assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=5).ok
@@ -100,7 +85,7 @@ def test_a_taken_port_is_one_line_that_names_it_and_its_variable(variables, name
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(variables[name])))
         other.listen()
-        failed = run("up", variables)
+        failed = run_stack("up", variables)
     assert failed.returncode == 1
     assert len(failed.stderr.splitlines()) == 1
     assert f"port {variables[name]} is taken" in failed.stderr

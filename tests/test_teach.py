@@ -18,7 +18,7 @@ from dashboard.fleet import Version
 from dashboard.management import ManagementError
 from dashboard.teach import lessons, service, words
 from dashboard.teach.service import Stage
-from dashboard.teach.store import Drawing, Reading, Store, StoreError, ending, folder_name, with_driver
+from dashboard.teach.store import Drawing, Reading, Store, StoreError, ending, folder_name
 from dashboard.teach.task import Task
 from dashboard.teach.tuning import Tuning
 from dashboard.teach.verdict import Apart, Verdict
@@ -161,12 +161,6 @@ def test_a_database_that_cannot_be_opened_is_named(address):
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_an_address_of_postgresql_gets_the_driver_that_is_installed(scheme):
-    assert with_driver(f"{scheme}://me@host/db") == "postgresql+psycopg://me@host/db"
-    assert with_driver("sqlite:///drawings.db") == "sqlite:///drawings.db"
-
-
 def test_a_database_that_breaks_says_so(store, seven):
     store.keep(seven, "7")
     with store.engine.begin() as connection:
@@ -285,14 +279,6 @@ def test_a_card_that_is_half_written_is_no_lesson_yet(tmp_path):
     card = (tmp_path / "digits-tiny-1.1.json").read_text()
     (tmp_path / "digits-tiny-1.1.json").write_text(card[:100])
     assert lessons.read_lessons(tmp_path) == []
-
-
-def test_the_next_version_is_no_other_one(tmp_path):
-    for name in ("digits-1.0.safetensors", "digits-1.9.safetensors", "digits-1.10.mar", "digits-tiny-3.0.mar"):
-        (tmp_path / name).touch()
-    assert lessons.next_version("digits", [tmp_path]) == "1.11"
-    assert lessons.next_version("digits", [tmp_path], ["1.20"]) == "1.21"
-    assert lessons.bases("digits", tmp_path) == ["1.0", "1.9"]
 
 
 def test_the_stage_of_a_lesson_is_what_the_server_has(tmp_path):

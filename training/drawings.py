@@ -8,6 +8,7 @@ import numpy as np
 import sqlalchemy
 from sqlalchemy.exc import SQLAlchemyError
 
+from handwriting.database import masked, with_driver
 from handwriting.errors import RequestError
 from handwriting.labels import merge_case
 from handwriting.preprocess import picture_frame
@@ -43,7 +44,7 @@ def load_drawings(source: str, labels: Sequence[str], form: str) -> Characters:
             raise DataError(f"{name}: {err}") from err
         images.append(np.round(frame * 255).astype(np.uint8))
         indices.append(labels.index(known))
-    check_enough(Counter(labels[index] for index in indices), source)
+    check_enough(Counter(labels[index] for index in indices), _shown(source))
     return Characters(np.stack(images), np.array(indices, np.int64))
 
 
@@ -80,13 +81,28 @@ def read_database(url: str) -> Iterator[tuple[str, str, bytes]]:
     Raises:
         DataError: the database or the table cannot be read.
     """
+    shown = _shown(url)
     try:
-        engine = sqlalchemy.create_engine(url)
+        engine = sqlalchemy.create_engine(with_driver(url))
         if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
-            raise DataError(f"{url}: there is no such file")  # connecting would make one
+            raise DataError(f"{shown}: there is no such file")  # connecting would make one
         with engine.connect() as connection:
             for number, (label, picture) in enumerate(connection.execute(sqlalchemy.text(QUERY)), 1):
-                yield f"{url}, drawing {number}", str(label), bytes(picture)
+                yield f"{shown}, drawing {number}", str(label), bytes(picture)
         engine.dispose()
     except SQLAlchemyError as err:
-        raise DataError(f"{url}: no table of drawings can be read: {err}") from err
+        raise DataError(f"{shown}: no table of drawings can be read: {err}") from err
+
+
+def _shown(source: str) -> str:
+    """Return a source as errors name it: of a database, without its password.
+
+    Raises:
+        DataError: it looks like an address and is none.
+    """
+    if "://" not in source:
+        return source
+    try:
+        return masked(source)
+    except SQLAlchemyError as err:
+        raise DataError("that is no address of a database; wanted one such as sqlite:///drawings.db") from err

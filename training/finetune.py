@@ -10,7 +10,6 @@ command, and travels with the archive.
 
 import argparse
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -19,7 +18,9 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from handwriting.database import VARIABLE
 from handwriting.networks import Network
+from handwriting.versions import WEIGHTS, next_version
 from training.card import commit, read_card, write_card
 from training.data import TITLES, Characters, load_characters
 from training.drawings import load_drawings
@@ -54,7 +55,7 @@ def finetune(options: argparse.Namespace) -> Path:
     sets = {TITLES[config.normal_form, "test"]: test, "drawings kept aside": aside}
     metrics = compare(network, new, sets, options)
     options.output.mkdir(parents=True, exist_ok=True)
-    weights = options.output / f"{options.model}-{options.version}.safetensors"
+    weights = options.output / f"{options.model}-{options.version}{WEIGHTS}"
     save_checkpoint(new, weights)
     labels, counts = np.unique(drawings.labels, return_counts=True)
     run = {
@@ -72,7 +73,7 @@ def finetune(options: argparse.Namespace) -> Path:
 
 def find_weights(options: argparse.Namespace) -> Path:
     """Return the weights to go on from: of the output folder, where they are, else of the weights' folder."""
-    name = f"{options.model}-{options.base}.safetensors"
+    name = f"{options.model}-{options.base}{WEIGHTS}"
     own = options.output / name
     return own if own.exists() else options.weights / name
 
@@ -112,14 +113,6 @@ def compare(
     return rows
 
 
-def next_version(weights: Path, model: str, *more: Path) -> str:
-    """Return the version after the highest one in folders of weights: 1.1 after 1.0."""
-    found = (path for folder in (weights, *more) for path in folder.glob(f"{model}-*.safetensors"))
-    names = (re.fullmatch(rf"{model}-(\d+)\.(\d+)", path.stem) for path in found)
-    major, minor = max(((int(name[1]), int(name[2])) for name in names if name), default=(1, -1))
-    return f"{major}.{minor + 1}"
-
-
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -143,20 +136,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="folder of the new weights (default: that of the old ones)")
     parser.add_argument("--progress", type=Path, help="JSON file that tells how far it is, for a program that waits")
     options = parser.parse_args(arguments)
-    options.drawings = options.drawings or os.environ.get("DATABASE_URL")
+    options.drawings = options.drawings or os.environ.get(VARIABLE)
     if not options.drawings:
         parser.error("no drawings: name a folder or a database, or set DATABASE_URL")
-    options.drawings = re.sub("^postgres(ql)?://", "postgresql+psycopg://", options.drawings)  # the driver installed
     options.output = options.output or options.weights
-    options.version = options.version or next_version(options.weights, options.model, options.output)
+    options.version = options.version or next_version(options.model, [options.weights, options.output])
     options.recipe = RECIPES[options.model]
     options.device, options.teacher, options.patience, options.keep = "cpu", [], 1, "last"
     return options
-
-
-def without_password(text: str, address: str) -> str:
-    """Return a text in which a database is named without its password."""
-    return text.replace(address, re.sub(r"(://[^/@]*?:)[^@]*@", r"\1***@", address))
 
 
 def main() -> int:
@@ -166,7 +153,7 @@ def main() -> int:
     try:
         weights = finetune(options)
     except (DataError, CheckpointError) as err:
-        print(f"finetune: {without_password(str(err), options.drawings)}", file=sys.stderr)
+        print(f"finetune: {err}", file=sys.stderr)
         return 1
     print(f"wrote {weights}; `make up` serves it beside the older versions")
     return 0

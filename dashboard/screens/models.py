@@ -1,7 +1,6 @@
 """The server's recognisers: what they are, how they are, and what can be done with them."""
 
 import html
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from dashboard import catalogue, connection, view
 from dashboard.comparison import compare
 from dashboard.fleet import Fleet, Version
 from dashboard.management import Management, ManagementError, describe, summary
-from dashboard.teach.service import STORE_VARIABLE
 from dashboard.traffic import show_traffic
 from handwriting.client import RecogniserError
+from handwriting.versions import ARCHIVE
 
 MAX_WORKERS = 8
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
@@ -69,11 +68,9 @@ def _show(management: Management, state: Version, alone: bool) -> None:
 
 
 def _load(management: Management, states: Fleet) -> None:
-    store = os.environ.get(STORE_VARIABLE)
-    if not store:
-        return
-    loaded = {f"{each.model}-{each.version}.mar" for each in states}
-    missing = [path.name for path in sorted(Path(store).glob("*.mar")) if path.name not in loaded]
+    loaded = {f"{each.model}-{each.version}{ARCHIVE}" for each in states}
+    archives = sorted(path.name for path in catalogue.model_store().glob(f"*{ARCHIVE}"))
+    missing = [name for name in archives if name not in loaded]
     with st.popover("Load an archive of the model store", icon=":material/add:"):
         if not missing:
             st.write("All archives of the model store are loaded.")

@@ -2,14 +2,12 @@
 
 import json
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dashboard.catalogue import Served
-from deploy.defaults import order
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "INKSERVE_TAUGHT"
@@ -80,32 +78,3 @@ def _lesson(path: Path) -> Lesson | None:
 
 def _result(row: Mapping[str, Any]) -> Result:
     return Result(str(row["set"]), int(row["n"]), float(row["accuracy_before"]), float(row["accuracy"]))
-
-
-def bases(model: str, *folders: Path) -> Sequence[str]:
-    """Return the versions of a recogniser whose weights are at hand to go on from, the lowest first."""
-    return sorted(
-        {version for folder in folders for version in _versions(model, _stems(folder, "safetensors"))}, key=order
-    )
-
-
-def next_version(model: str, folders: Iterable[Path], served: Iterable[str] = ()) -> str:
-    """Return the version after the highest one there is, so that it is mistaken for no other: 1.1 after 1.0.
-
-    Args:
-        model: name of the recogniser.
-        folders: of weights and of archives.
-        served: versions that the server has.
-    """
-    stems = [stem for folder in folders for ending in ("safetensors", "mar") for stem in _stems(folder, ending)]
-    major, minor = max((order(each) for each in [*_versions(model, stems), *served]), default=(1, -1))[:2]
-    return f"{major}.{minor + 1}"
-
-
-def _stems(folder: Path, ending: str) -> list[str]:
-    return [path.name.removesuffix(f".{ending}") for path in folder.glob(f"*.{ending}")]
-
-
-def _versions(model: str, stems: Iterable[str]) -> list[str]:
-    found = (re.fullmatch(rf"{re.escape(model)}-(\d+\.\d+)", stem) for stem in stems)
-    return [each[1] for each in found if each]

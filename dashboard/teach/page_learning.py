@@ -6,12 +6,13 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import view
+from dashboard.catalogue import model_store
 from dashboard.fleet import Fleet
 from dashboard.teach import lessons, tuning
-from dashboard.teach.service import model_store
 from dashboard.teach.store import Store
 from dashboard.teach.tuning import Progress, Tuning
 from handwriting.labels import LABELS
+from handwriting.versions import next_version, versions_in
 
 TICK_S = 1.0
 MODEL, BASE, PASSES = "teach-model", "teach-base", "teach-passes"  # keys of what is chosen
@@ -65,7 +66,7 @@ def show_learning(store: Store, fleet: Fleet) -> None:
 
 
 def _bases(model: str) -> Sequence[str]:
-    return lessons.bases(model, lessons.WEIGHTS, lessons.taught_folder())
+    return versions_in(model, lessons.WEIGHTS, lessons.taught_folder())
 
 
 def _default(model: str, at_hand: Sequence[str], fleet: Fleet) -> int:
@@ -79,7 +80,7 @@ def _start(store: Store, fleet: Fleet) -> None:
     at_hand = _bases(model)
     base = st.session_state.get(f"{BASE}-{model}") or at_hand[_default(model, at_hand, fleet)]
     served = [each.version for each in fleet if each.model == model]
-    version = lessons.next_version(model, (lessons.WEIGHTS, lessons.taught_folder(), model_store()), served)
+    version = next_version(model, (lessons.WEIGHTS, lessons.taught_folder(), model_store()), served)
     current().start(model, store.url, "--base", base, "--version", version, "--epochs", str(epochs))
 
 

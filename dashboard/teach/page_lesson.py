@@ -9,7 +9,7 @@ from dashboard.fleet import Fleet
 from dashboard.management import Management
 from dashboard.teach import service, words
 from dashboard.teach.lessons import Lesson
-from dashboard.teach.service import Stage, model_store
+from dashboard.teach.service import Stage
 from dashboard.teach.store import Store
 from dashboard.teach.task import Task
 from dashboard.teach.verdict import Verdict, judge
@@ -79,7 +79,7 @@ def _back(lesson: Lesson, promoted: bool) -> str:
 
 
 def _load(lesson: Lesson) -> None:
-    management, archives = Management(catalogue.management_url()), model_store()
+    management, archives = Management(catalogue.management_url()), catalogue.model_store()
     done = f"{lesson.new} is loaded. Where no version is named, the same one answers as before."
     _start(lesson, f"Loading {lesson.new} ...", done, lambda: service.load(lesson, management, archives))
 
@@ -91,7 +91,7 @@ def _promote(lesson: Lesson) -> None:
 
 
 def _roll_back(lesson: Lesson, promoted: bool) -> None:
-    management, archives = Management(catalogue.management_url()), model_store()
+    management, archives = Management(catalogue.management_url()), catalogue.model_store()
     delete = bool(st.session_state[DELETE])  # as it is ticked now, which the page may not have run with yet
     _start(
         lesson,

@@ -1,6 +1,5 @@
 """Taking a taught version into service beside the old one, making it the default, and going back."""
 
-import os
 import zipfile
 import zlib
 from enum import StrEnum
@@ -9,10 +8,9 @@ from pathlib import Path
 from dashboard.catalogue import Served
 from dashboard.fleet import Fleet
 from dashboard.management import Management, ManagementError, ModelApiOffError
-from dashboard.teach.lessons import ROOT, Lesson
+from dashboard.teach.lessons import Lesson
 from deploy.archive import ArchiveError, pack
-
-STORE_VARIABLE = "INKSERVE_MODEL_STORE"
+from handwriting.versions import ARCHIVE
 
 
 class Stage(StrEnum):
@@ -21,11 +19,6 @@ class Stage(StrEnum):
     MADE = "not loaded"
     BESIDE = "loaded beside the old version"
     DEFAULT = "the default"
-
-
-def model_store() -> Path:
-    """Return the folder of the server's archives: that of INKSERVE_MODEL_STORE, or the repository's own."""
-    return Path(os.environ.get(STORE_VARIABLE) or ROOT / "model_store")
 
 
 def stage_of(lesson: Lesson, fleet: Fleet) -> Stage:
@@ -117,7 +110,7 @@ def archive(lesson: Lesson, archives: Path) -> Path:
 
 
 def _path(lesson: Lesson, archives: Path) -> Path:
-    return archives / f"{lesson.new.model}-{lesson.new.version}.mar"
+    return archives / f"{lesson.new.model}-{lesson.new.version}{ARCHIVE}"
 
 
 def _holds(path: Path, weights: Path) -> bool:

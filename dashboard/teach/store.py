@@ -15,9 +15,9 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-VARIABLE = "DATABASE_URL"
+from handwriting.database import VARIABLE, with_driver
+
 DEFAULT = Path(__file__).resolve().parents[2] / "runs" / "stack" / "drawings.db"
-DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}  # SQLAlchemy's own choice is psycopg2
 CONNECT_TIMEOUT_S = 5  # a page waits for it
 SIGNATURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"GIF8": "gif", b"BM": "bmp"}
 
@@ -66,12 +66,6 @@ class Reading:
 def database_url() -> str:
     """Return the address of the database: that of DATABASE_URL, or the file that `make up` keeps."""
     return with_driver(os.environ.get(VARIABLE) or f"sqlite:///{DEFAULT}")
-
-
-def with_driver(url: str) -> str:
-    """Name the driver that is installed in an address that names none, such as postgres://user@host/database."""
-    scheme, separator, rest = url.partition("://")
-    return f"{DRIVERS.get(scheme, scheme)}{separator}{rest}"
 
 
 class Store:

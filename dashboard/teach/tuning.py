@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import make_url
-
-from dashboard.teach.store import with_driver
+from handwriting.database import VARIABLE, masked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN_LINES = 40
@@ -79,7 +77,7 @@ class Tuning:
                 self.process = subprocess.Popen(
                     command,
                     cwd=ROOT,
-                    env=os.environ | {"DATABASE_URL": source},
+                    env=os.environ | {VARIABLE: source},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
@@ -121,10 +119,7 @@ class Tuning:
         found = FAULT.findall(self.output())
         if not found:
             return f"it ended with exit code {code}, and its output says why"
-        masked = make_url(with_driver(self.source)).render_as_string(
-            hide_password=True
-        )  # as training.finetune prints it
-        return found[-1].replace(masked, "the database")
+        return found[-1].replace(masked(self.source), "the database")
 
     def output(self) -> str:
         """Return the last lines that it wrote; of a progress bar, its last state."""

@@ -33,7 +33,7 @@ def status(stack: Stack) -> int:
     """Print what runs and whether it answers."""
     running = stack.running()
     answers = {
-        "torchserve": all(torchserve.ask(stack.settings, each) for each in torchserve.versions(stack.settings)),
+        "torchserve": torchserve.is_ready(stack.settings),
         "metrics": metrics.is_ready(stack.settings),
         "dashboard": dashboard.is_ready(stack.settings),
     }

@@ -4,15 +4,14 @@ import os
 import sys
 
 import psutil
-import requests
 
 from deploy.defaults import FILE
 from deploy.local import process
-from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
+from deploy.local.settings import HOST, ROOT, Settings
 
 PORTS = {"DASHBOARD_PORT"}
 READY_TIMEOUT_S = 60
-LOG = "dashboard.log"
+LOGS = ("dashboard.log",)
 
 
 def start(settings: Settings) -> psutil.Process:
@@ -28,21 +27,9 @@ def start(settings: Settings) -> psutil.Process:
         "INKSERVE_TAUGHT": str(settings.run_dir / "taught"),
         "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{settings.run_dir / 'drawings.db'}",
     }
-    return process.start(command, environment, settings.logs / LOG, cwd=ROOT)
-
-
-def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
-    """Wait until Streamlit answers.
-
-    Raises:
-        StackError: it ended, or did not answer for READY_TIMEOUT_S.
-    """
-    process.wait_until(lambda: is_ready(settings), running, READY_TIMEOUT_S, [settings.logs / LOG])
+    return process.start(command, environment, settings.logs / LOGS[0], cwd=ROOT)
 
 
 def is_ready(settings: Settings) -> bool:
     """Tell whether the dashboard answers."""
-    try:
-        return requests.get(f"{settings.url('DASHBOARD_PORT')}/_stcore/health", timeout=2, proxies=NO_PROXY).ok
-    except requests.RequestException:
-        return False
+    return process.answer(settings.url("DASHBOARD_PORT") + "/_stcore/health") is not None

@@ -4,14 +4,13 @@ import os
 import sys
 
 import psutil
-import requests
 
 from deploy.local import process
-from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
+from deploy.local.settings import HOST, ROOT, Settings
 
 PORTS = {"METRICS_PORT"}
 READY_TIMEOUT_S = 30
-LOG = "metrics-page.log"
+LOGS = ("metrics-page.log",)
 
 
 def start(settings: Settings) -> psutil.Process:
@@ -29,22 +28,10 @@ def start(settings: Settings) -> psutil.Process:
     command += ["--torchserve", f"{settings.url('TORCHSERVE_METRICS_PORT')}/metrics"]
     command += ["--management", settings.url("MANAGEMENT_PORT")]
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics)}
-    return process.start(command, environment, settings.logs / LOG, cwd=ROOT)
-
-
-def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
-    """Wait until the page shows TorchServe's metrics.
-
-    Raises:
-        StackError: the exporter ended, or did not answer for READY_TIMEOUT_S.
-    """
-    process.wait_until(lambda: is_ready(settings), running, READY_TIMEOUT_S, [settings.logs / LOG])
+    return process.start(command, environment, settings.logs / LOGS[0], cwd=ROOT)
 
 
 def is_ready(settings: Settings) -> bool:
     """Tell whether the page answers with TorchServe's metrics on it."""
-    try:
-        page = requests.get(f"{settings.url('METRICS_PORT')}/metrics", timeout=10, proxies=NO_PROXY)
-    except requests.RequestException:
-        return False
-    return page.ok and "\ntorchserve_up 1.0" in page.text
+    page = process.answer(f"{settings.url('METRICS_PORT')}/metrics", timeout_s=10)
+    return page is not None and "\ntorchserve_up 1.0" in page

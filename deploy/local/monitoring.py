@@ -7,16 +7,15 @@ import signal
 from pathlib import Path
 
 import psutil
-import requests
 
 from deploy.local import process
 from deploy.local.errors import StackError
-from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
+from deploy.local.settings import HOST, ROOT, Settings
 
 PORTS = {"PROMETHEUS_PORT"}
 READY_TIMEOUT_S = 60  # it reads back what it remembers first
+LOGS = ("prometheus.log",)
 KEPT = "15d"
-LOG = "prometheus.log"
 BINARY = "prometheus"
 SOURCE = ROOT / "deploy" / "prometheus"
 FILES = ("prometheus.yml", "recording.yml", "alerts.yml")
@@ -34,7 +33,7 @@ def start(settings: Settings) -> psutil.Process:
     command = [BINARY, f"--config.file={configure(settings)}", f"--storage.tsdb.path={settings.prometheus_data}"]
     command += [f"--storage.tsdb.retention.time={KEPT}"]
     command += [f"--web.listen-address={HOST}:{settings.ports['PROMETHEUS_PORT']}"]
-    return process.start(command, os.environ, settings.logs / LOG, cwd=settings.run_dir)
+    return process.start(command, os.environ, settings.logs / LOGS[0], cwd=settings.run_dir)
 
 
 def configure(settings: Settings) -> Path:
@@ -54,18 +53,6 @@ def reload(settings: Settings, running: psutil.Process) -> None:
     running.send_signal(signal.SIGHUP)
 
 
-def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
-    """Wait until Prometheus answers queries.
-
-    Raises:
-        StackError: it ended, or did not answer for READY_TIMEOUT_S.
-    """
-    process.wait_until(lambda: is_ready(settings), running, READY_TIMEOUT_S, [settings.logs / LOG])
-
-
 def is_ready(settings: Settings) -> bool:
     """Tell whether Prometheus answers queries."""
-    try:
-        return requests.get(f"{settings.url('PROMETHEUS_PORT')}/-/ready", timeout=2, proxies=NO_PROXY).ok
-    except requests.RequestException:
-        return False
+    return process.answer(settings.url("PROMETHEUS_PORT") + "/-/ready") is not None

@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
+import requests
 
 from deploy.local.errors import StackError
+from deploy.local.settings import NO_PROXY
 
 POLL_S = 0.2
 GRACE_S = 15  # for a process to end by itself before it is killed
@@ -63,6 +65,15 @@ def is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def answer(url: str, timeout_s: float = 2.0) -> str | None:
+    """Return what a service of this machine says at an address, or None if it says nothing or no 2xx."""
+    try:
+        response = requests.get(url, timeout=timeout_s, proxies=NO_PROXY)
+    except requests.RequestException:
+        return None
+    return response.text if response.ok else None
 
 
 def wait_until(is_ready: Callable[[], bool], process: psutil.Process, timeout_s: float, logs: Sequence[Path]) -> None:

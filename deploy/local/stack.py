@@ -69,7 +69,10 @@ class Stack:
             self.record.write(recorded | {"ports": recorded.get("ports", {}) | own})
             self.record.add(name, running)
         try:
-            service.wait_until_ready(self.settings, running)
+            logs = [self.settings.logs / each for each in service.LOGS]
+            process.wait_until(lambda: service.is_ready(self.settings), running, service.READY_TIMEOUT_S, logs)
+            if name == "torchserve":
+                torchserve.settle(self.settings)
         except StackError as err:
             raise StackError(f"{name}: {err}") from err
 

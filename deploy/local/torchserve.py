@@ -23,8 +23,9 @@ PORTS = {
     "GRPC_INFERENCE_PORT",
     "GRPC_MANAGEMENT_PORT",
 }
-READY_TIMEOUT_S = 180
+READY_TIMEOUT_S = 180  # six recognisers on two busy cores
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
+LOGS = ("console.log", "server.log", "workers.log")  # that say why a start failed
 LOG_LEVELS = ("debug", "info", "warn", "warning", "error", "off")  # that log4j and Python both know
 EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 
@@ -43,7 +44,7 @@ def start(settings: Settings) -> psutil.Process:
     command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
     command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
     command += ["--log-config", ROOT / "config" / "log4j2.xml"]
-    with (settings.logs / "console.log").open("wb") as log:
+    with (settings.logs / LOGS[0]).open("wb") as log:
         done = subprocess.run(
             command,
             env=environment(settings),
@@ -57,11 +58,11 @@ def start(settings: Settings) -> psutil.Process:
         )
     pid_file = settings.temp_dir / ".model_server.pid"
     if done.returncode or not pid_file.exists():
-        raise StackError(f"TorchServe did not start:\n{process.tail(log_files(settings))}")
+        raise StackError(f"TorchServe did not start:\n{process.tail([settings.logs / name for name in LOGS])}")
     try:
         return psutil.Process(int(pid_file.read_text()))
     except psutil.NoSuchProcess as err:
-        raise StackError(f"TorchServe ended at once:\n{process.tail(log_files(settings))}") from err
+        raise StackError(f"TorchServe ended at once:\n{process.tail([settings.logs / name for name in LOGS])}") from err
 
 
 def check_log_level(level: str) -> None:
@@ -113,21 +114,23 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def wait_until_ready(settings: Settings, running: psutil.Process) -> None:
-    """Wait until every recogniser reads a real picture; /ping says Healthy before any worker lives, and after.
-
-    The first time after a start, the versions on record become the defaults.
+def is_ready(settings: Settings) -> bool:
+    """Tell whether every recogniser reads a real picture; /ping says Healthy before any worker lives, and after.
 
     Raises:
-        StackError: the server ended, or a recogniser answered nothing for READY_TIMEOUT_S.
+        StackError: there is no archive, or a file is none.
     """
-    found = versions(settings)
-    for version in found:
-        process.wait_until(
-            lambda version=version: ask(settings, version) is not None, running, READY_TIMEOUT_S, log_files(settings)
-        )
+    return all(ask(settings, version) for version in versions(settings))
+
+
+def settle(settings: Settings) -> None:
+    """Make the versions on record the defaults, the first time after a start.
+
+    Raises:
+        StackError: the server refuses.
+    """
     if not has_started(settings):
-        set_defaults(settings, found)
+        set_defaults(settings, versions(settings))
         note_started(settings)
 
 
@@ -139,8 +142,3 @@ def ask(settings: Settings, version: str) -> tuple[dict, float] | None:
         return (response.json(), response.elapsed.total_seconds() * 1000) if response.ok else None
     except (requests.RequestException, ValueError):
         return None
-
-
-def log_files(settings: Settings) -> list[Path]:
-    """Return the logs that say why a start failed."""
-    return [settings.logs / name for name in ("console.log", "server.log", "workers.log")]

@@ -21,7 +21,7 @@ def live(chromium) -> Callable[..., Page]:
     """Open the page, and wait for its figures."""
 
     def open_page(size: dict[str, int] = DESKTOP, scheme: str = "light", requests: list[str] | None = None) -> Page:
-        page = chromium("live", size, requests, scheme)
+        page = chromium("live", size, scheme, requests)
         expect(card(page, "Requests/s")).to_be_visible(timeout=PATIENCE_MS)
         return page
 

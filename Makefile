@@ -61,7 +61,7 @@ bench: $(VENV)/installed-bench archive ## our server against its peers: docs/res
 	$(BIN)/python -m benchmarks $(ARGS)
 
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
-	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus
+	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus faketime
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser

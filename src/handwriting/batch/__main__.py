@@ -13,8 +13,8 @@ from handwriting.batch.results import COLUMNS, FORMATS, open_results, partial_of
 from handwriting.batch.sources import SUFFIXES, Source, SourceError, open_source
 from handwriting.batch.summary import Summary, printable
 from handwriting.client import Recogniser
+from handwriting.client.address import DEFAULT_URL, VARIABLE
 from handwriting.client.recogniser import CHUNK, TOP_K
-from handwriting.client.server import DEFAULT_URL, VARIABLE
 from handwriting.preprocess import MAX_BYTES
 
 STOPPED = 130  # as shells report a command ended by Ctrl-C

@@ -91,4 +91,4 @@ class Server:
 
 def pause_s(number: int) -> float:
     """Return how long to wait after a try, counted from 1; by chance a part of it, so that waiting threads spread."""
-    return FIRST_PAUSE_S * 3 ** (number - 1) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+    return FIRST_PAUSE_S * 3 ** (number - 1) * random.uniform(0.5, 1)  # nosec B311 # noqa: S311 - no secret

@@ -21,7 +21,7 @@ from requests.auth import AuthBase
 from handwriting.client.address import is_loopback, management_url
 
 KEY_FILE_VARIABLE = "INKSERVE_KEY_FILE"
-TOKEN_VARIABLE = "INKSERVE_TOKEN"  # noqa: S105 - the name of the variable, not what it holds
+TOKEN_VARIABLE = "INKSERVE_TOKEN"  # nosec B105 # noqa: S105 - the name of a variable
 API = "API"  # the key file's name for the key that new tokens are asked for with
 REFUSAL = b"InvalidKeyException"  # the type in the body of the 400 that TorchServe answers, whatever is wrong
 TIMEOUT_S = (3.0, 5.0)  # connect, read
@@ -39,7 +39,7 @@ class KeyFileError(requests.RequestException):
 class Token(AuthBase):
     """A token that somebody has handed out, for `requests` and for what sends without it; nobody renews it."""
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(self, token: str) -> None:
         """Remember a token; "" is none, and then no header is sent."""
         self._token = token
 
@@ -94,7 +94,7 @@ class KeyFile(Token):
             kind: of token.
             management: address that new tokens are asked for at; by default that of `management_url`.
         """
-        super().__init__()
+        super().__init__("")
         self.path = Path(path)
         self.kind = kind
         self.management = management or management_url()
@@ -194,10 +194,10 @@ def inference_token(environment: Mapping[str, str] = os.environ) -> Token:
     if token := environment.get(TOKEN_VARIABLE):
         return Token(token)
     path = environment.get(KEY_FILE_VARIABLE)
-    return KeyFile(path) if path else Token()
+    return KeyFile(path) if path else Token("")
 
 
 def management_token(url: str, environment: Mapping[str, str] = os.environ) -> Token:
     """Return the token for the management API at an address: that in the file that INKSERVE_KEY_FILE names."""
     path = environment.get(KEY_FILE_VARIABLE)
-    return KeyFile(path, "management", url) if path else Token()
+    return KeyFile(path, "management", url) if path else Token("")

@@ -6,7 +6,7 @@ MODEL ?= digits
 MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
-PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py
+PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/vouch.py
 SOURCES := src handlers deploy dashboard loadtest evaluation training export benchmarks examples
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
@@ -84,7 +84,7 @@ audit: $(VENV)/installed-dev ## whether the pinned packages are known to be vuln
 	@$(BIN)/python -m deploy.audit
 
 clean: down ## remove what was built, downloaded data and runs stay
-	rm -rf $(VENV) model_store/*.mar
+	rm -rf $(VENV) model_store/*.mar*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

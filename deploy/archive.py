@@ -1,7 +1,7 @@
 """Pack a checkpoint into an archive: `python -m deploy.archive weights/digits-1.0.safetensors`.
 
 The archive, model_store/digits-1.0.mar, is complete in itself: weights, card, handler, config, and the package with its
-preprocessing, so that a version rolls back whole.
+preprocessing, so that a version rolls back whole. Its sha256 stands beside it: deploy.vouch.
 """
 
 import argparse
@@ -11,13 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deploy.vouch import ArchiveError, vouch
 from handwriting.versions import ARCHIVE, split_name
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-class ArchiveError(Exception):
-    """Something that belongs into the archive is missing."""
 
 
 def pack(weights: Path, model_store: Path, model: str | None = None, config: Path | None = None) -> Path:
@@ -53,6 +50,7 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
             raise ArchiveError(f"torch-model-archiver failed:\n{done.stdout}{done.stderr}")
         archive = model_store / f"{model}-{version}{ARCHIVE}"
         partial = shutil.copyfile(Path(folder) / f"{model}.mar", archive.with_name(f"{archive.name}.partial"))
+    vouch(archive, partial)  # before it is in its place: killed in between, the old one is refused, and packed again
     return partial.replace(archive)
 
 

@@ -1,6 +1,5 @@
 """A TorchServe of one's own with chosen archives, for as long as a measurement takes."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
 from deploy.local.stack import Stack
+from deploy.vouch import copy_archive
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def running_stack(*archives: Path) -> Iterator[Stack]:
         model_store = Path(folder) / "model_store"
         model_store.mkdir()
         for archive in archives:
-            shutil.copy(archive, model_store)
+            copy_archive(archive, model_store)
         ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
         stack = Stack(Settings(ports, Path(folder), model_store))
         try:

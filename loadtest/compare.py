@@ -16,10 +16,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from deploy.archive import ArchiveError, pack
+from deploy.archive import pack
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
+from deploy.vouch import ArchiveError
 from evaluation.server import running_stack
 from handwriting.versions import WEIGHTS, versions_in
 from loadtest import running

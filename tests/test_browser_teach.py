@@ -1,7 +1,6 @@
 """Learning from corrections, in the browser."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from unittest import mock
 
@@ -11,6 +10,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 
 from dashboard.teach.store import Store
 from deploy.local.settings import ROOT, read_settings
+from deploy.vouch import copy_archive
 from examples.browser import draw
 from examples.digits import DIGIT_STROKES
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
@@ -52,7 +52,7 @@ def school(tmp_path_factory) -> Iterator[RunningStack]:
     folder = tmp_path_factory.mktemp("school")
     (folder / "model_store").mkdir()
     for name in ("digits-1.0.mar", "lenet5-1.0.mar"):
-        shutil.copy(ROOT / "model_store" / name, folder / "model_store")
+        copy_archive(ROOT / "model_store" / name, folder / "model_store")
     variables = {"RUN_DIR": str(folder / "run"), "MODEL_STORE": str(folder / "model_store")}
     running = RunningStack(read_settings(port_variables() | variables))
     store = Store(f"sqlite:///{folder / 'run' / 'drawings.db'}")

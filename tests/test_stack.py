@@ -1,7 +1,6 @@
 """`make up`, `make down` and `make status`, as processes."""
 
 import json
-import shutil
 import socket
 import sys
 from pathlib import Path
@@ -15,6 +14,8 @@ from deploy.local import process, torchserve
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, read_settings
+from deploy.vouch import copy_archive, sum_of
+from tests.archives import SPOILED
 from tests.conftest import environment, port_variables, run_stack
 
 
@@ -23,7 +24,7 @@ def variables(tmp_path):
     """Ports and a folder of its own; whatever a test leaves running is stopped."""
     store = tmp_path / "model_store"  # with one recogniser, which starts sooner than all
     store.mkdir()
-    shutil.copy(ROOT / "model_store" / "digits-1.0.mar", store)
+    copy_archive(ROOT / "model_store" / "digits-1.0.mar", store)
     values = port_variables() | {"RUN_DIR": str(tmp_path / "stack"), "MODEL_STORE": str(store)}
     yield values
     run_stack("down", values)
@@ -66,6 +67,25 @@ def test_up_twice_then_down_twice(variables):
         0,
         [f"{name} does not run" for name in ("dashboard", "metrics", "torchserve")],
     )
+
+
+@pytest.mark.server
+def test_spoiled_archives_are_named_and_the_others_are_loaded(variables):
+    store = Path(variables["MODEL_STORE"])
+    for number, (spoil, _) in enumerate(SPOILED.values()):
+        spoiled = copy_archive(ROOT / "model_store" / "digits-tiny-1.0.mar", store).rename(
+            store / f"spoiled-{number}.mar"
+        )
+        sum_of(store / "digits-tiny-1.0.mar").rename(sum_of(spoiled))
+        spoil(spoiled)
+    up = run_stack("up", variables)
+    assert up.returncode == 0, up.stderr
+    told = up.stderr.splitlines()
+    assert len(told) == len(SPOILED)
+    for number, (_, complaint) in enumerate(SPOILED.values()):
+        assert f"spoiled-{number}.mar" in told[number]
+        assert complaint in told[number]
+    assert "digits 1.0 reads" in up.stdout
 
 
 @pytest.mark.server

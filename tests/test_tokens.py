@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-import shutil
 import stat
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from deploy.local import torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT, read_settings
 from deploy.local.versions import versions
+from deploy.vouch import copy_archive
 from handwriting.client import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from handwriting.client.many import BulkRecogniser
 from handwriting.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_over, management_token
@@ -202,7 +202,7 @@ class Guarded(RunningStack):
 def guarded(tmp_path_factory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "model_store").mkdir()
-    shutil.copy(ROOT / "model_store" / "digits-1.0.mar", folder / "model_store")
+    copy_archive(ROOT / "model_store" / "digits-1.0.mar", folder / "model_store")
     variables = port_variables() | {"RUN_DIR": str(folder / "stack"), "MODEL_STORE": str(folder / "model_store")}
     guarded = Guarded(variables | {"TOKENS": "on"})
     try:

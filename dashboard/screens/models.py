@@ -12,6 +12,7 @@ from dashboard.comparison import compare
 from dashboard.fleet import Fleet, Version
 from dashboard.management import Management, ManagementError, describe, summary
 from dashboard.traffic import show_traffic
+from deploy.vouch import checked
 from handwriting.client import RecogniserError
 from handwriting.client.address import management_url
 from handwriting.versions import ARCHIVE
@@ -70,13 +71,15 @@ def _show(management: Management, state: Version, alone: bool) -> None:
 
 def _load(management: Management, states: Fleet) -> None:
     loaded = {f"{each.model}-{each.version}{ARCHIVE}" for each in states}
-    archives = sorted(path.name for path in catalogue.model_store().glob(f"*{ARCHIVE}"))
-    missing = [name for name in archives if name not in loaded]
+    good, errors = checked(catalogue.model_store())
+    missing = [path.name for path in good if path.name not in loaded]
     with st.popover("Load an archive of the model store", icon=":material/add:"):
         if not missing:
-            st.write("All archives of the model store are loaded.")
+            st.write("All archives of the model store that may be loaded are loaded.")
         elif (archive := st.selectbox("Archive", missing)) and st.button(f"Load {archive}"):
             _do(f"{archive} is loaded", lambda: management.load(archive))
+        for error in errors:
+            st.html(view.note(f"Not to be loaded: {error}."))
 
 
 def _do(done: str, action: Callable[[], None]) -> None:

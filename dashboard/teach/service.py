@@ -9,7 +9,8 @@ from dashboard.catalogue import Served
 from dashboard.fleet import Fleet
 from dashboard.management import Management, ManagementError, ModelApiOffError
 from dashboard.teach.lessons import Lesson
-from deploy.archive import ArchiveError, pack
+from deploy.archive import pack
+from deploy.vouch import ArchiveError, check, sum_of
 from handwriting.versions import ARCHIVE
 
 
@@ -84,6 +85,7 @@ def roll_back(lesson: Lesson, management: Management, archives: Path, delete: bo
             off = err
     if delete and _holds(_path(lesson, archives), lesson.weights):
         _path(lesson, archives).unlink()
+        sum_of(_path(lesson, archives)).unlink(missing_ok=True)
     if off:
         raise ModelApiOffError(
             f"{lesson.old} answers, but {lesson.new} stays loaded until the next start; {off}"
@@ -94,19 +96,18 @@ def archive(lesson: Lesson, archives: Path) -> Path:
     """Return the archive of a version in the model store; it is packed unless it is there.
 
     Raises:
-        ManagementError: it cannot be packed, or another of its name is there.
+        ManagementError: it cannot be packed, another of its name is there, or it must not be loaded.
     """
     path = _path(lesson, archives)
-    if path.exists():
-        if not _holds(path, lesson.weights):
-            raise ManagementError(
-                f"{path.name} is in the model store already, with other weights than {lesson.weights}"
-            )
-        return path
+    if path.exists() and not _holds(path, lesson.weights):
+        raise ManagementError(f"{path.name} is in the model store already, with other weights than {lesson.weights}")
     try:
-        return pack(lesson.weights, archives)
+        if not path.exists():
+            pack(lesson.weights, archives)
+        check(path)
+        return path
     except (ArchiveError, OSError) as err:
-        raise ManagementError(f"{lesson.new} cannot be packed: {err}") from err
+        raise ManagementError(f"{lesson.new} cannot be packed or loaded: {err}") from err
 
 
 def _path(lesson: Lesson, archives: Path) -> Path:

@@ -14,7 +14,7 @@ from deploy.local import process
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
 from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings
-from deploy.local.versions import has_started, note_started, set_defaults, versions
+from deploy.local.versions import archives, has_started, note_started, set_defaults, versions
 
 PORTS = {
     "INFERENCE_PORT",
@@ -39,9 +39,13 @@ EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 def start(settings: Settings) -> psutil.Process:
     """Start TorchServe in the background and return its process; it does not answer yet.
 
+    Archives that may not be loaded are named on standard error, and the others are loaded: TorchServe itself would take
+    what it finds, and load none of it if one file is broken.
+
     Raises:
-        StackError: it could not be started.
+        StackError: it could not be started, or there is no archive to load.
     """
+    names = [path.name for path in archives(settings, lambda why: print(f"not loaded: {why}", file=sys.stderr))]
     check_log_level(os.environ.get("LOG_LEVEL", "info"))
     make_private(settings.temp_dir)
     settings.logs.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ def start(settings: Settings) -> psutil.Process:
     with (settings.logs / LOGS[0]).open("wb") as log:
         done = subprocess.run(
             command,
-            env=environment(settings),
+            env=environment(settings) | {"TS_LOAD_MODELS": ",".join(names)},
             cwd=settings.run_dir,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -125,7 +129,7 @@ def is_ready(settings: Settings) -> bool:
     """Tell whether every recogniser reads a real picture; /ping says Healthy before any worker lives, and after.
 
     Raises:
-        StackError: there is no archive, or a file is none.
+        StackError: there is no archive to load.
     """
     return all(ask(settings, version) for version in versions(settings))
 

@@ -1,9 +1,8 @@
 """Which versions TorchServe should have: those of the archives at its start, and later those that it was left with."""
 
-import json
-import zipfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import requests
 from requests.auth import AuthBase
@@ -11,6 +10,7 @@ from requests.auth import AuthBase
 from deploy.defaults import FILE, Defaults
 from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY, Settings
+from deploy.vouch import checked
 
 TIMEOUT_S = 5
 STARTED = "started"  # file in temp_dir, which each start empties: the archives have all answered once
@@ -20,7 +20,7 @@ def versions(settings: Settings) -> list[str]:
     """Return `<model>/<version>` of what should answer: of each archive, and once all have, of what is loaded now.
 
     Raises:
-        StackError: there is no archive, or a file is none.
+        StackError: there is no archive to load.
     """
     return (has_started(settings) and loaded(settings)) or packed(settings)
 
@@ -48,22 +48,31 @@ def get(url: str, auth: AuthBase) -> Mapping | Sequence:
 
 
 def packed(settings: Settings) -> list[str]:
-    """Return `<model>/<version>` of each archive in the model store.
+    """Return `<model>/<version>` of each archive in the model store that may be loaded.
 
     Raises:
-        StackError: there is none, or a file is no archive.
+        StackError: there is none.
     """
-    found = []
-    for path in sorted(settings.model_store.glob("*.mar")):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                model = json.loads(archive.read("MAR-INF/MANIFEST.json"))["model"]
-        except (zipfile.BadZipFile, KeyError, ValueError) as err:
-            raise StackError(f"{path} is no archive of a model: {err}") from err
-        found.append(f"{model['modelName']}/{model['modelVersion']}")
-    if not found:
-        raise StackError(f"no archive in {settings.model_store}: run `make archive`")
-    return found
+    return [f"{model}/{version}" for model, version in archives(settings).values()]
+
+
+def archives(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Mapping[Path, tuple[str, str]]:
+    """Return the archives in the model store that may be loaded, with recogniser and version.
+
+    Args:
+        settings: name the model store.
+        tell: is told of each that may not, and why.
+
+    Raises:
+        StackError: there is none.
+    """
+    good, errors = checked(settings.model_store)
+    for error in errors:
+        tell(str(error))
+    if not good:
+        whys = "".join(f"\n{error}" for error in errors)
+        raise StackError(f"no archive to load in {settings.model_store}: run `make archive`{whys}")
+    return good
 
 
 def has_started(settings: Settings) -> bool:

@@ -1,0 +1,74 @@
+"""Which archives may be loaded."""
+
+import pickle
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from deploy.local.settings import ROOT
+from deploy.vouch import ArchiveError, check, checked, copy_archive, sum_of, vouch
+from tests.archives import SPOILED
+
+DIGITS = ROOT / "model_store" / "digits-1.0.mar"
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    return copy_archive(DIGITS, tmp_path)
+
+
+def holding(archive: Path, name: str, content: bytes) -> Path:
+    """An archive with one more file, vouched for."""
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.writestr(name, content)
+    vouch(archive)
+    return archive
+
+
+def test_an_archive_of_ours_may_be_loaded(archive):
+    assert check(archive) == ("digits", "1.0")
+
+
+def test_its_sum_is_one_that_sha256sum_can_check(archive):
+    digest, name = sum_of(archive).read_text().split()
+    assert (len(digest), name) == (64, "digits-1.0.mar")
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_spoiled_one_is_refused_by_name(archive, name):
+    spoiled = archive.rename(archive.with_name("digits-tiny-1.0.mar"))
+    sum_of(archive).rename(sum_of(spoiled))
+    spoil, complaint = SPOILED[name]
+    spoil(spoiled)
+    with pytest.raises(ArchiveError, match=complaint) as caught:
+        check(spoiled)
+    assert str(spoiled) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.pkl", "data.npy", "weights", "handler.pyc", "lib.so"])
+def test_what_could_be_a_pickle_or_a_library_is_no_part_of_an_archive(archive, name):
+    with pytest.raises(ArchiveError, match=f"holds '{name}'"):
+        check(holding(archive, name, pickle.dumps([])))
+
+
+@pytest.mark.parametrize("name", ["../handler.py", "/opt/handler.py", "a/../../handler.py", "..\\handler.py"])
+def test_nothing_is_unpacked_outside_of_its_folder(archive, name):
+    with pytest.raises(ArchiveError, match="outside of its folder"):
+        check(holding(archive, name, b""))
+
+
+def test_an_archive_from_elsewhere_is_loaded_once_somebody_vouches_for_it(archive):
+    sum_of(archive).unlink()
+    with pytest.raises(ArchiveError, match="has no sha256 beside it"):
+        check(archive)
+    vouch(archive)
+    assert check(archive) == ("digits", "1.0")
+
+
+def test_a_broken_archive_keeps_no_other_from_being_loaded(archive):
+    shutil.copy(archive, archive.with_name("lenet5-1.0.mar"))  # without its sum
+    good, [error] = checked(archive.parent)
+    assert good == {archive: ("digits", "1.0")}
+    assert "lenet5-1.0.mar" in str(error)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import socket
 import tempfile
 import tomllib
@@ -49,6 +50,13 @@ LESSON = Lesson(
     Served(MARKUP, MARKUP), Served(MARKUP, MARKUP), {MARKUP: 1}, [Measured(MARKUP, 1, 1.0, 1.0)], True, Path("x")
 )
 TIMEOUT_S = 10
+
+
+def test_each_test_that_the_docs_name_is_there():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text()))
+    there = "".join(path.read_text() for path in (ROOT / "tests").glob("*.py"))
+    assert len(named) > 20
+    assert not [name for name in named if f"def {name}(" not in there]
 
 
 # Markup

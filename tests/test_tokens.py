@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -300,6 +301,15 @@ def test_a_batch_of_files_is_read(guarded, key_file, tmp_path):
 
 
 @pytest.mark.server
+def test_the_curl_example_of_the_docs_finds_its_token(guarded):
+    command = re.search(r"```sh\n(.*?)```", (ROOT / "docs" / "security.md").read_text(), re.DOTALL)[1]
+    here = command.replace("runs/stack/key_file.json", str(guarded.settings.key_file))
+    here = here.replace(".venv/bin/python", sys.executable).replace("http://127.0.0.1:8080", guarded.inference_url)
+    done = subprocess.run(["bash", "-ec", here], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(done.stdout)["label"] == "7"
+
+
+@pytest.mark.server
 def test_without_a_token_a_client_says_what_the_server_says(guarded, seven):
     with Recogniser("digits", guarded.inference_url) as digits, pytest.raises(Rejected) as caught:
         digits.predict(seven)
@@ -396,7 +406,7 @@ def test_a_token_that_expires_under_load_fails_no_request(guarded, key_file, mon
 def load(guarded: Guarded, folder: Path) -> None:
     """Have Locust's users, in two processes, send for several lifetimes of a token; none may fail."""
     (folder / "slo.toml").write_text("failures_share = 0.0\n")
-    command = [sys.executable, "-m", "loadtest", "--users", "9", "--seconds", "8", "--workers", "2", "--out", folder]
+    command = [sys.executable, "-m", "loadtest", "--users", "9", "--seconds", "6", "--workers", "2", "--out", folder]
     command += ["--host", guarded.inference_url, "--management", guarded.management_url, "--slo", folder / "slo.toml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

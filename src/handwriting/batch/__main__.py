@@ -2,6 +2,8 @@
 
 Ends with 0 when every picture was read, 1 when some were not or the server is down, 2 when the command itself is wrong,
 and 130 when it was stopped with Ctrl-C.
+
+For a server that wants tokens, INKSERVE_KEY_FILE names its key file, or INKSERVE_TOKEN is the token.
 """
 
 import argparse

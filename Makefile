@@ -7,10 +7,11 @@ MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
 PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/vouch.py
+SOURCES := src handlers deploy dashboard loadtest evaluation training export benchmarks examples
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint clean
+.PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint audit clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -75,8 +76,12 @@ screenshots: $(VENV)/installed-dev archive ## pictures of the dashboard for the 
 	@$(BIN)/python -m deploy.packages chromium
 	$(BIN)/python -m examples.screenshots
 
-lint: $(VENV)/installed-dev ## ruff: format and rules
+lint: $(VENV)/installed-dev ## ruff: format and rules; bandit: what an attacker would look for
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SOURCES)
+
+audit: $(VENV)/installed-dev ## whether the pinned packages are known to be vulnerable, as far as the index tells
+	@$(BIN)/python -m deploy.audit
 
 clean: down ## remove what was built, downloaded data and runs stay
 	rm -rf $(VENV) model_store/*.mar*

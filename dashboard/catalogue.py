@@ -1,11 +1,9 @@
-"""Which recognisers the server has, and where its management API and its archives are."""
+"""Which recognisers the server has, and where its archives are."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-VARIABLE = "INKSERVE_MANAGEMENT_URL"
-DEFAULT_URL = "http://127.0.0.1:8081"
 STORE_VARIABLE = "INKSERVE_MODEL_STORE"
 DEFAULT_STORE = Path(__file__).resolve().parents[1] / "model_store"
 TIMEOUT_S = (0.5, 2.0)  # connect, read
@@ -36,11 +34,6 @@ class Served:
     def __str__(self) -> str:
         shares = " and ".join(f"{version} ({share:.0%})" for version, share in self.shares)
         return f"{self.model} {self.version or shares}".strip()
-
-
-def management_url() -> str:
-    """Return the address of the management API: that of INKSERVE_MANAGEMENT_URL, or DEFAULT_URL."""
-    return (os.environ.get(VARIABLE) or DEFAULT_URL).rstrip("/")
 
 
 def model_store() -> Path:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import catalogue, traffic
+from dashboard import traffic
 from dashboard.catalogue import Served
 from dashboard.management import Management, ManagementError
+from handwriting.client.address import management_url
 
 FALLBACK = Served("digits", "")  # what `make up` surely serves, where the management API does not say
 TTL_S = 5
@@ -30,7 +31,7 @@ class Shown:
 
 def choose() -> tuple[Served, Shown]:
     """Offer the server's recognisers, and how to show what they read."""
-    found = [*_served(catalogue.management_url()), *traffic.splits()]
+    found = [*_served(management_url()), *traffic.splits()]
     last = st.session_state.get("served", FALLBACK.model)
     names = [each.model if str(each) != last and each.default else str(each) for each in found]
     index = next((i for i, each in enumerate(found) if last in (str(each), names[i])), 0)

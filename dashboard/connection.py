@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from dashboard import client
-from handwriting.client.server import server_url
+from handwriting.client.address import server_url
 
 MODEL = "digits"
 NO_BANNER = "<span hidden></span>"

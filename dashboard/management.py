@@ -12,7 +12,8 @@ import requests
 from dashboard.catalogue import TIMEOUT_S, Served
 from dashboard.fleet import Fleet, Version, read_fleet
 from deploy.defaults import Defaults
-from handwriting.client.server import is_loopback
+from handwriting.client.address import is_loopback
+from handwriting.client.tokens import management_token
 
 DEFAULTS_VARIABLE = "INKSERVE_DEFAULTS"  # file in which `make up` looks for chosen versions after a restart
 DRAIN_S, POLL_S = 10.0, 0.1
@@ -35,6 +36,7 @@ class Management:
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = requests.Session()
+        self.http.auth = management_token(url)
         self.http.trust_env = not is_loopback(url)
 
     def fleet(self) -> Fleet:

@@ -1,6 +1,7 @@
 """`python -m deploy.exporter`: one Prometheus page with TorchServe's own metrics, its workers, and what they measure.
 
-The workers' files lie where PROMETHEUS_MULTIPROC_DIR says.
+The workers' files lie where PROMETHEUS_MULTIPROC_DIR says, and INKSERVE_KEY_FILE names the key file of a TorchServe
+with tokens.
 """
 
 import argparse

@@ -10,6 +10,8 @@ import requests
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from handwriting.client.tokens import management_token
+
 TIMEOUT_S = 2
 FRESH_S = 2.0  # scrapes within it share an answer: the dashboard reads the page each second, Prometheus besides
 MAX_MODELS = 1000  # in one answer; TorchServe's default is 100
@@ -34,6 +36,7 @@ class WorkersOfTorchServe(Collector):
         """
         self.url = url.rstrip("/")
         self.session = requests.Session()
+        self.session.auth = management_token(self.url)
         self.session.trust_env = False  # a proxy of the environment is no way to this machine
         self._clock = clock
         self._lock = threading.Lock()  # several scrapes may come at once

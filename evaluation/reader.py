@@ -18,6 +18,7 @@ from evaluation.reader_report import Reading, write_report
 from evaluation.server import serving
 from handwriting.client import ServerDown
 from handwriting.client.pictures import encode, from_array
+from handwriting.client.tokens import inference_token
 from training.card import commit
 
 READER = "reader"
@@ -72,6 +73,7 @@ def read(url: str, version: str, kind: str, count: int) -> list[Reading]:
     """
     address = f"{url}/predictions/{READER}/{version}"
     with requests.Session() as session, ThreadPoolExecutor(CLIENTS) as pool:
+        session.auth = inference_token()
 
         def ask(page: Page) -> Reading:
             response = session.post(address, data=encode(from_array(page.picture)), timeout=TIMEOUT_S)

@@ -56,7 +56,7 @@ def hand(
         shift: of the whole digit, in sides of the canvas.
         seed: of the tremble.
     """
-    chance = random.Random(seed)  # noqa: S311 - handwriting, not cryptography
+    chance = random.Random(seed)  # nosec B311 # noqa: S311 - handwriting
 
     def move(x: float, y: float) -> Point:
         x, y = x - 0.5 + slant * (0.5 - y), y - 0.5

@@ -5,10 +5,13 @@ objective of the SLO file is missed, with a line that says which. Ctrl-C ends it
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.local.settings import ROOT
+from handwriting.client.tokens import KEY_FILE_VARIABLE, inference_token
 from loadtest import running, summary, wrk
 from loadtest.errors import LoadTestError
 from loadtest.outcome import find_knee, read_failures, read_loads, read_rows
@@ -21,6 +24,7 @@ RESULTS = Path(__file__).with_name("results")
 HOST = "http://127.0.0.1:8080"
 MANAGEMENT = "http://127.0.0.1:8081"
 METRICS = "http://127.0.0.1:8082/metrics"
+KEY_FILE = ROOT / "runs" / "stack" / "key_file.json"  # of what `make up` runs, if it wants tokens
 INTERRUPTED = 130  # as shells report it
 
 
@@ -68,6 +72,8 @@ def positive(text: str) -> int:
 def main() -> int:
     """Run from the command line; 1 if an objective is missed, or the test could not be made."""
     options = parse()
+    if options.host == HOST:
+        os.environ.setdefault(KEY_FILE_VARIABLE, str(KEY_FILE))
     try:
         if options.shape == "compare" and not options.ui:
             from loadtest import compare  # noqa: PLC0415 - brings matplotlib, and starts servers
@@ -123,7 +129,13 @@ def measure(options: argparse.Namespace, slo: Mapping[str, float], version: str)
 
 
 def load_with_wrk(options: argparse.Namespace) -> float:
-    """Return the requests/s that wrk finds, which takes next to nothing of the machine."""
+    """Return the requests/s that wrk finds, which takes next to nothing of the machine.
+
+    Raises:
+        LoadTestError: wrk cannot be run, or the server wants a token, which would have to be on its command line.
+    """
+    if inference_token().current():
+        raise LoadTestError("wrk sends no token; leave out --wrk, or start the server with TOKENS=off")
     return wrk.requests_per_s(f"{options.host}/predictions/{options.model}", KINDS[options.pictures]())
 
 

@@ -7,6 +7,7 @@ server that is to be measured.
 import re
 import socket
 import ssl
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443}
@@ -15,16 +16,18 @@ CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 RECEIVE_BYTES = 1 << 16
 
 
-def post(url: str, content: bytes, kind: str) -> bytes:
+def post(url: str, content: bytes, kind: str, headers: Mapping[str, str] | None = None) -> bytes:
     """Write a request.
 
     Args:
         url: it is sent to.
         content: its body.
         kind: the body's content type.
+        headers: further ones.
     """
     parts = urlsplit(url)
     lines = [f"POST {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Type: {kind}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join([*lines, f"Content-Length: {len(content)}", "", ""]).encode() + content
 
 

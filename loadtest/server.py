@@ -10,6 +10,7 @@ import requests
 
 from deploy.local.machine import processor
 from handwriting.client import Recogniser, RecogniserError
+from handwriting.client.tokens import management_token
 from handwriting.metrics import PageError, increase, mean, read_page, total
 from loadtest.errors import LoadTestError
 from loadtest.pictures import drawings
@@ -51,7 +52,7 @@ def describe(url: str | None, model: str, version: str) -> Settings | None:
     if url is None:
         return None
     try:
-        answer = requests.get(f"{url}/models/{model}/{version}", timeout=TIMEOUT_S)
+        answer = requests.get(f"{url}/models/{model}/{version}", timeout=TIMEOUT_S, auth=management_token(url))
         answer.raise_for_status()
         [found] = answer.json()
         return Settings(int(found["batchSize"]), int(found["maxBatchDelay"]), len(found["workers"]))

@@ -36,7 +36,7 @@ WAIT = """wanted => new Promise(done => {
 
 def measure(page: Page, wanted: str) -> np.ndarray:
     """Draw strokes, and return for each how long its answer took to appear, (STROKES,) in ms."""
-    chance, times_ms = random.Random(0), []  # noqa: S311
+    chance, times_ms = random.Random(0), []  # noqa: S311 - a picture, no secret
     for _ in range(STROKES):
         x, y = chance.uniform(0.1, 0.8), chance.uniform(0.1, 0.8)
         page.evaluate(f"window.answer = ({WAIT})({wanted!r}); 0")

@@ -543,7 +543,7 @@ def test_the_client_imports_nothing_heavy(module):
 
 
 def test_errors_can_be_sent_between_processes():
-    copy = pickle.loads(pickle.dumps(Rejected("InvalidImage", "blank")))  # noqa: S301
+    copy = pickle.loads(pickle.dumps(Rejected("InvalidImage", "blank")))  # noqa: S301 - our own, just made
     assert (copy.type, copy.message, str(copy)) == ("InvalidImage", "blank", "InvalidImage: blank")
 
 

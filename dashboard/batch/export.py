@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.batch.job import Job
-from handwriting.batch.results import COLUMNS, json_object, table_row
+from handwriting.batch.results import COLUMNS, json_object, plain, table_row
 from handwriting.client import Prediction
 
 MORE_COLUMNS = ("right_label", "model", "version", "time")
@@ -19,10 +19,10 @@ def to_csv(job: Job, truths: Sequence[str | None]) -> bytes:
     rows = csv.DictWriter(file, (*COLUMNS, *MORE_COLUMNS))
     rows.writeheader()
     model, version = source(job)
-    about = {"model": model, "version": version, "time": timestamp(job.began)}
+    about = {"model": plain(model), "version": plain(version), "time": timestamp(job.began)}
     for entry, result, truth in zip(job.entries, job.results, truths, strict=True):
         if result is not None:
-            rows.writerow(table_row(entry.name, result) | about | {"right_label": truth})
+            rows.writerow(table_row(entry.name, result) | about | {"right_label": plain(truth or "")})
     return file.getvalue().encode("utf-8", "backslashreplace")
 
 

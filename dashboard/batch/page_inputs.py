@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import catalogue
 from dashboard.batch.page_state import replace
 from dashboard.batch.uploads import LIMITS, TYPES
 from dashboard.catalogue import Served
 from dashboard.choice import FALLBACK, TTL_S
 from dashboard.management import Management, ManagementError
+from handwriting.client.address import management_url
 
 FILES, FOLDER = "Files or ZIP", "Folder"
 CHANGED = "batch-changed"
@@ -25,7 +25,7 @@ def choose() -> Served:
 
 
 def _choose_recogniser() -> Served:
-    found = _characters(catalogue.management_url())
+    found = _characters(management_url())
     last = st.session_state.get("batch-served", FALLBACK.model)
     index = next((i for i, each in enumerate(found) if last in (str(each), each.model)), 0)
     served = st.selectbox("Recogniser", found, index, lambda each: _label(each, found), width=220)

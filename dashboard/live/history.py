@@ -13,7 +13,7 @@ import requests
 from dashboard.fleet import Fleet, Version, Worker, changes, without_processes
 from dashboard.live.figures import SLICE_S, point_step
 from dashboard.live.sampler import NAMES, PAGE_DOWN, SERVER_DOWN, SERVER_UP, Event, Sample
-from handwriting.client.server import is_loopback
+from handwriting.client.address import is_loopback
 from handwriting.metrics import Series, Totals, Values
 
 VARIABLE = "PROMETHEUS_URL"

@@ -12,11 +12,11 @@ import requests
 
 from dashboard.catalogue import TIMEOUT_S
 from dashboard.fleet import Fleet, changes, read_fleet, without_processes
-from handwriting.client.server import is_loopback
+from handwriting.client.address import MANAGEMENT_DEFAULT_URL, MANAGEMENT_VARIABLE, is_loopback
+from handwriting.client.tokens import management_token
 from handwriting.metrics import Page, PageError, Series, Totals, Values, read_page
 
 METRICS_URL = "http://127.0.0.1:8082/metrics"
-MANAGEMENT_URL = "http://127.0.0.1:8081"
 PERIOD_S = 1.0
 FLEET_PERIODS = 5  # the management API is asked at every fifth sample: an answer for each model costs more
 KEPT_S = 15 * 60
@@ -73,7 +73,7 @@ class Sampler:
             clock: tells s since the epoch.
         """
         self.metrics_url = environment.get("INKSERVE_METRICS_URL") or METRICS_URL
-        self.management_url = (environment.get("INKSERVE_MANAGEMENT_URL") or MANAGEMENT_URL).rstrip("/")
+        self.management_url = (environment.get(MANAGEMENT_VARIABLE) or MANAGEMENT_DEFAULT_URL).rstrip("/")
         self._clock = clock
         self._lock = threading.Lock()  # of what pages read: the four below
         self._samples: deque[Sample] = deque(maxlen=round(KEPT_S / PERIOD_S) + 1)
@@ -85,9 +85,10 @@ class Sampler:
         self._ticks = 0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._http = requests.Session()
-        # a proxy of the environment is no way to this machine
-        self._http.trust_env = not (is_loopback(self.metrics_url) and is_loopback(self.management_url))
+        self._http, self._management = requests.Session(), requests.Session()  # the page of metrics gets no token
+        self._management.auth = management_token(self.management_url)
+        for session, url in ((self._http, self.metrics_url), (self._management, self.management_url)):
+            session.trust_env = not is_loopback(url)  # a proxy of the environment is no way to this machine
 
     def start(self) -> Self:
         """Begin to sample; a second call changes nothing."""
@@ -102,6 +103,7 @@ class Sampler:
         if self._thread is not None:
             self._thread.join()
         self._http.close()
+        self._management.close()
 
     def samples(self) -> list[Sample]:
         """Return the samples of the last KEPT_S, the oldest first."""
@@ -161,7 +163,7 @@ class Sampler:
 
     def _look_at_fleet(self) -> None:
         try:
-            fleet = read_fleet(self._http, self.management_url)
+            fleet = read_fleet(self._management, self.management_url)
         except (requests.RequestException, ValueError):
             fleet = None
         known = self._known_fleet

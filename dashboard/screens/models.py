@@ -14,6 +14,7 @@ from dashboard.management import Management, ManagementError, describe, summary
 from dashboard.traffic import show_traffic
 from deploy.vouch import checked
 from handwriting.client import RecogniserError
+from handwriting.client.address import management_url
 from handwriting.versions import ARCHIVE
 
 MAX_WORKERS = 8
@@ -22,7 +23,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 def main() -> None:
     """Show each version with what can be done with it, and below, two of them side by side."""
-    management = Management(catalogue.management_url())
+    management = Management(management_url())
     try:
         states = management.fleet()
     except ManagementError as err:

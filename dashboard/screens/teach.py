@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import catalogue, view
+from dashboard import view
 from dashboard.fleet import Fleet
 from dashboard.management import Management, ManagementError
 from dashboard.teach.lessons import read_lessons, taught_folder
@@ -13,6 +13,7 @@ from dashboard.teach.page_kept import show_kept, take_over_corrections
 from dashboard.teach.page_learning import show_learning
 from dashboard.teach.page_lesson import show_lessons
 from dashboard.teach.store import StoreError
+from handwriting.client.address import management_url
 
 CSS = Path(__file__).resolve().parents[1] / "teach" / "teach.css"
 
@@ -40,7 +41,7 @@ def main() -> None:
 def _fleet() -> Fleet:
     """Return what the server has; nothing if it does not say, which the banner explains."""
     try:
-        return Management(catalogue.management_url()).fleet()
+        return Management(management_url()).fleet()
     except ManagementError:
         return ()
 

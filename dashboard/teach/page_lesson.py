@@ -14,6 +14,7 @@ from dashboard.teach.store import Store
 from dashboard.teach.task import Task
 from dashboard.teach.verdict import Verdict, judge
 from handwriting.client import RecogniserError
+from handwriting.client.address import management_url
 
 TICK_S = 0.5
 DELETE = "lesson-delete"  # key of the tick
@@ -79,19 +80,19 @@ def _back(lesson: Lesson, promoted: bool) -> str:
 
 
 def _load(lesson: Lesson) -> None:
-    management, archives = Management(catalogue.management_url()), catalogue.model_store()
+    management, archives = Management(management_url()), catalogue.model_store()
     done = f"{lesson.new} is loaded. Where no version is named, the same one answers as before."
     _start(lesson, f"Loading {lesson.new} ...", done, lambda: service.load(lesson, management, archives))
 
 
 def _promote(lesson: Lesson) -> None:
-    management = Management(catalogue.management_url())
+    management = Management(management_url())
     done = f"{lesson.new} is the default now, and will be after a restart."
     _start(lesson, f"Promoting {lesson.new} ...", done, lambda: service.promote(lesson, management))
 
 
 def _roll_back(lesson: Lesson, promoted: bool) -> None:
-    management, archives = Management(catalogue.management_url()), catalogue.model_store()
+    management, archives = Management(management_url()), catalogue.model_store()
     delete = bool(st.session_state[DELETE])  # as it is ticked now, which the page may not have run with yet
     _start(
         lesson,

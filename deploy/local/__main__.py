@@ -1,8 +1,10 @@
 """`python -m deploy.local up|down|status|monitoring`: TorchServe, its metrics and the dashboard on this machine.
 
 Ports are changed by environment variables: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, TORCHSERVE_METRICS_PORT,
-GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT, PROMETHEUS_PORT. `status` exits with 1 if a service of `up`
-does not run or does not answer; `monitoring` starts Prometheus beside them.
+GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT, PROMETHEUS_PORT. INFERENCE_HOST=0.0.0.0 lets other machines
+ask for predictions, MANAGEMENT_HOST=0.0.0.0 for all else. TOKENS=on wants a token from everybody, as both hosts do.
+
+`status` exits with 1 if a service of `up` does not run or does not answer; `monitoring` starts Prometheus beside them.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import sys
 
 from deploy.local import dashboard, metrics, monitoring, torchserve
 from deploy.local.errors import StackError
-from deploy.local.settings import ROOT, Settings, read_settings
+from deploy.local.settings import HOSTS, ROOT, Settings, is_open, read_settings
 from deploy.local.stack import Stack, addresses
 
 
@@ -19,7 +21,7 @@ def up(stack: Stack) -> int:
     """Start the stack and print a prediction and the addresses."""
     stack.up()
     report(stack.settings)
-    print("Only this machine can reach these addresses; tokens are off. Stop everything with: make down")
+    print(f"{exposure(stack.settings)} Stop everything with: make down")
     return 0
 
 
@@ -31,6 +33,7 @@ def down(stack: Stack) -> int:
 
 def status(stack: Stack) -> int:
     """Print what runs and whether it answers."""
+    stack = Stack(stack.as_running())
     running = stack.running()
     answers = {
         "torchserve": torchserve.is_ready(stack.settings),
@@ -47,6 +50,7 @@ def status(stack: Stack) -> int:
     if not all(process and answers[name] for name, process in running.items()):
         return 1
     report(stack.settings)
+    print(exposure(stack.settings))
     return 0
 
 
@@ -72,6 +76,13 @@ def report(settings: Settings) -> None:
         print(f"{answer['model']} {answer['version']} reads {picture} as {read!r}{sure} in {round_trip_ms:.1f} ms")
     for name, url in addresses(settings).items():
         print(f"  {name:12} {url}")
+
+
+def exposure(settings: Settings) -> str:
+    """Say who can reach the stack, and whether they need a token."""
+    opened = [f"{settings.host(port)}:{settings.ports[port]}" for port in HOSTS if is_open(settings.host(port))]
+    reach = f"Others can reach {' and '.join(opened)}" if opened else "Only this machine can reach these addresses"
+    return f"{reach}; tokens are {f'on, in {settings.key_file}' if settings.tokens else 'off'}."
 
 
 def main() -> int:

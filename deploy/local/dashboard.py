@@ -10,6 +10,7 @@ from deploy.local import process
 from deploy.local.settings import HOST, ROOT, Settings
 
 PORTS = {"DASHBOARD_PORT"}
+RECORDED = PORTS
 READY_TIMEOUT_S = 60
 LOGS = ("dashboard.log",)
 
@@ -21,6 +22,7 @@ def start(settings: Settings) -> psutil.Process:
     environment = os.environ | {
         "INKSERVE_URL": settings.url("INFERENCE_PORT"),
         "INKSERVE_MANAGEMENT_URL": settings.url("MANAGEMENT_PORT"),
+        "INKSERVE_KEY_FILE": str(settings.key_file),
         "INKSERVE_METRICS_URL": f"{settings.url('METRICS_PORT')}/metrics",
         "INKSERVE_MODEL_STORE": str(settings.model_store),
         "INKSERVE_DEFAULTS": str(settings.run_dir / FILE),

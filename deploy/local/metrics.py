@@ -9,6 +9,7 @@ from deploy.local import process
 from deploy.local.settings import HOST, ROOT, Settings
 
 PORTS = {"METRICS_PORT"}
+RECORDED = PORTS
 READY_TIMEOUT_S = 30
 LOGS = ("metrics-page.log",)
 
@@ -27,7 +28,10 @@ def start(settings: Settings) -> psutil.Process:
     ]
     command += ["--torchserve", f"{settings.url('TORCHSERVE_METRICS_PORT')}/metrics"]
     command += ["--management", settings.url("MANAGEMENT_PORT")]
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(settings.metrics)}
+    environment = os.environ | {
+        "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics),
+        "INKSERVE_KEY_FILE": str(settings.key_file),
+    }
     return process.start(command, environment, settings.logs / LOGS[0], cwd=ROOT)
 
 

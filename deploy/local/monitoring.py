@@ -13,6 +13,7 @@ from deploy.local.errors import StackError
 from deploy.local.settings import HOST, ROOT, Settings
 
 PORTS = {"PROMETHEUS_PORT"}
+RECORDED = PORTS
 READY_TIMEOUT_S = 60  # it reads back what it remembers first
 LOGS = ("prometheus.log",)
 KEPT = "15d"

@@ -14,6 +14,7 @@ from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY
 
 POLL_S = 0.2
+PRIVATE = 0o077  # what a service writes is its user's alone to read
 GRACE_S = 15  # for a process to end by itself before it is killed
 CHILDREN: list[subprocess.Popen] = []  # kept, because Python warns of one that is dropped while it runs
 
@@ -30,6 +31,7 @@ def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], 
             stdout=output,
             stderr=output,
             start_new_session=True,
+            umask=PRIVATE,
         )
     CHILDREN.append(child)
     return psutil.Process(child.pid)

@@ -5,6 +5,7 @@ import shutil
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -65,7 +66,7 @@ class Stack:
             print(f"starting {name} ...", flush=True)
             running = service.start(self.settings)
             recorded = self.record.read()
-            own = {port: self.settings.ports[port] for port in service.PORTS}
+            own = {name: self.settings.variables[name] for name in service.RECORDED}
             self.record.write(recorded | {"ports": recorded.get("ports", {}) | own})
             self.record.add(name, running)
         try:
@@ -96,10 +97,23 @@ class Stack:
             print(f"{name} stopped")
         if name == "torchserve":
             shutil.rmtree(self.settings.temp_dir, ignore_errors=True)
+            self.settings.key_file.unlink(missing_ok=True)  # which TorchServe leaves behind
 
     def running(self) -> dict[str, psutil.Process | None]:
         """Return the process of each service of `make up`, or None where it does not run."""
         return {name: self.record.find(name) for name in SERVICES}
+
+    def as_running(self) -> Settings:
+        """Return the settings with the hosts and tokens that the running server was started with."""
+        if self.record.find("torchserve") is None:
+            return self.settings
+        recorded = self.settings.variables | self.record.read().get("ports", {})
+        return replace(
+            self.settings,
+            inference_host=recorded["INFERENCE_HOST"],
+            management_host=recorded["MANAGEMENT_HOST"],
+            tokens=recorded["TOKENS"] == "on",
+        )
 
     def check_same_ports(self, services: Collection[str]) -> None:
         """Refuse to treat services on other ports as those asked for.
@@ -107,9 +121,11 @@ class Stack:
         Raises:
             StackError: they run on other ports.
         """
-        recorded, own = self.record.read().get("ports", {}), set().union(*(ALL[name].PORTS for name in services))
+        recorded, own = self.record.read().get("ports", {}), set().union(*(ALL[name].RECORDED for name in services))
         other = [
-            f"{name}={port}" for name, port in recorded.items() if name in own and self.settings.ports[name] != port
+            f"{name}={value}"
+            for name, value in recorded.items()
+            if name in own and self.settings.variables[name] != value
         ]
         if other and any(self.record.find(name) for name in services):
             raise StackError(f"already running with {' '.join(other)}: name the same, or `make down` first")
@@ -122,7 +138,7 @@ class Stack:
         """
         for variable in ALL[name].PORTS:
             port = self.settings.ports[variable]
-            if is_taken(port):
+            if is_taken(port, self.settings.host(variable)):
                 raise StackError(f"port {port} is taken: free it, or choose another with {variable}={port + 10000}")
 
     def is_outdated(self) -> bool:
@@ -145,12 +161,12 @@ def newer(path: Path, time_s: float) -> bool:
     return path.stat().st_mtime > time_s
 
 
-def is_taken(port: int) -> bool:
+def is_taken(port: int, host: str = HOST) -> bool:
     """Tell whether a port cannot be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return True
     return False

@@ -13,7 +13,7 @@ import requests
 from deploy.local import process
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
-from deploy.local.settings import HOST, NO_PROXY, ROOT, Settings
+from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings
 from deploy.local.versions import archives, has_started, note_started, set_defaults, versions
 
 PORTS = {
@@ -23,7 +23,13 @@ PORTS = {
     "GRPC_INFERENCE_PORT",
     "GRPC_MANAGEMENT_PORT",
 }
+RECORDED = PORTS | EXPOSURE
 READY_TIMEOUT_S = 180  # six recognisers on two busy cores
+ADDRESSES = {
+    "TS_INFERENCE_ADDRESS": "INFERENCE_PORT",
+    "TS_MANAGEMENT_ADDRESS": "MANAGEMENT_PORT",
+    "TS_METRICS_ADDRESS": "TORCHSERVE_METRICS_PORT",
+}
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
 LOGS = ("console.log", "server.log", "workers.log")  # that say why a start failed
 LOG_LEVELS = ("debug", "info", "warn", "warning", "error", "off")  # that log4j and Python both know
@@ -46,6 +52,7 @@ def start(settings: Settings) -> psutil.Process:
     settings.logs.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(settings.metrics, ignore_errors=True)  # counts begin anew, as TorchServe's own do
     settings.metrics.mkdir(parents=True)
+    settings.key_file.unlink(missing_ok=True)  # of a server before, whose tokens are worth nothing
     command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
     command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
     command += ["--log-config", ROOT / "config" / "log4j2.xml"]
@@ -58,6 +65,7 @@ def start(settings: Settings) -> psutil.Process:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=process.PRIVATE,  # TorchServe writes its tokens first, and then lets only its user read them
             timeout=60,
             check=False,
         )
@@ -101,9 +109,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "TS_CONFIG_FILE"}}
     return kept | {
-        "TS_INFERENCE_ADDRESS": settings.url("INFERENCE_PORT"),
-        "TS_MANAGEMENT_ADDRESS": settings.url("MANAGEMENT_PORT"),
-        "TS_METRICS_ADDRESS": settings.url("TORCHSERVE_METRICS_PORT"),
+        **{name: f"http://{settings.host(port)}:{settings.ports[port]}" for name, port in ADDRESSES.items()},
+        "TS_DISABLE_TOKEN_AUTHORIZATION": "false" if settings.tokens else "true",
         "TS_GRPC_INFERENCE_PORT": str(settings.ports["GRPC_INFERENCE_PORT"]),
         "TS_GRPC_MANAGEMENT_PORT": str(settings.ports["GRPC_MANAGEMENT_PORT"]),
         "TS_GRPC_INFERENCE_ADDRESS": HOST,
@@ -144,7 +151,13 @@ def ask(settings: Settings, version: str) -> tuple[dict, float] | None:
     """Ask for one prediction of `<model>/<version>`: the answer and its round trip in ms, or nothing."""
     url = f"{settings.url('INFERENCE_PORT')}/predictions/{version}"
     try:
-        response = requests.post(url, data=EXAMPLE.read_bytes(), timeout=REQUEST_TIMEOUT_S, proxies=NO_PROXY)
+        response = requests.post(
+            url,
+            data=EXAMPLE.read_bytes(),
+            timeout=REQUEST_TIMEOUT_S,
+            proxies=NO_PROXY,
+            auth=settings.auth("inference"),
+        )
         return (response.json(), response.elapsed.total_seconds() * 1000) if response.ok else None
     except (requests.RequestException, ValueError):
         return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import requests
+from requests.auth import AuthBase
 
 from deploy.defaults import FILE, Defaults
 from deploy.local.errors import StackError
@@ -28,19 +29,20 @@ def loaded(settings: Settings) -> list[str]:
     """Return `<model>/<version>` of what the server has, since some may have been unloaded; none if it does not say."""
     url = f"{settings.url('MANAGEMENT_PORT')}/models"
     try:
-        models = [each["modelName"] for each in get(f"{url}?limit=1000")["models"]]
-        return [f"{model}/{each['modelVersion']}" for model in models for each in get(f"{url}/{model}/all")]
+        auth = settings.auth("management")
+        models = [each["modelName"] for each in get(f"{url}?limit=1000", auth)["models"]]
+        return [f"{model}/{each['modelVersion']}" for model in models for each in get(f"{url}/{model}/all", auth)]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return []
 
 
-def get(url: str) -> Mapping | Sequence:
+def get(url: str, auth: AuthBase) -> Mapping | Sequence:
     """Return the JSON document at an address.
 
     Raises:
         requests.RequestException: it does not answer, or not with JSON.
     """
-    answer = requests.get(url, timeout=TIMEOUT_S, proxies=NO_PROXY)
+    answer = requests.get(url, timeout=TIMEOUT_S, proxies=NO_PROXY, auth=auth)
     answer.raise_for_status()
     return answer.json()
 
@@ -100,6 +102,7 @@ def set_defaults(settings: Settings, found: Sequence[str]) -> None:
         if len(there) > 1:
             url = f"{settings.url('MANAGEMENT_PORT')}/models/{model}/{record.among(model, there)}/set-default"
             try:
-                requests.put(url, timeout=TIMEOUT_S, proxies=NO_PROXY).raise_for_status()
+                auth = settings.auth("management")
+                requests.put(url, timeout=TIMEOUT_S, proxies=NO_PROXY, auth=auth).raise_for_status()
             except requests.RequestException as err:
                 raise StackError(f"the default version of {model} cannot be set: {err}") from err

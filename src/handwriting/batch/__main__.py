@@ -2,6 +2,8 @@
 
 Ends with 0 when every picture was read, 1 when some were not or the server is down, 2 when the command itself is wrong,
 and 130 when it was stopped with Ctrl-C.
+
+For a server that wants tokens, INKSERVE_KEY_FILE names its key file, or INKSERVE_TOKEN is the token.
 """
 
 import argparse
@@ -13,8 +15,8 @@ from handwriting.batch.results import COLUMNS, FORMATS, open_results, partial_of
 from handwriting.batch.sources import SUFFIXES, Source, SourceError, open_source
 from handwriting.batch.summary import Summary, printable
 from handwriting.client import Recogniser
+from handwriting.client.address import DEFAULT_URL, VARIABLE
 from handwriting.client.recogniser import CHUNK, TOP_K
-from handwriting.client.server import DEFAULT_URL, VARIABLE
 from handwriting.preprocess import MAX_BYTES
 
 STOPPED = 130  # as shells report a command ended by Ctrl-C

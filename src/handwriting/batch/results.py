@@ -91,11 +91,16 @@ def table_row(name: str, result: Result) -> dict[str, str | float]:
     """Return a row of the table; ./ before a name that a spreadsheet would run keeps it the path that it was."""
     named = {"name": f"./{name}" if name.startswith(FORMULA) else name}
     if not isinstance(result, Prediction):
-        return named | {"error_type": result.type, "error_message": result.message}
-    row = named | {"label": result.label, "confidence": result.confidence}
+        return named | {"error_type": plain(result.type), "error_message": plain(result.message)}
+    row = named | {"label": plain(result.label), "confidence": result.confidence}
     for rank, candidate in enumerate(result.top[1:3], start=2):
-        row |= {f"top{rank}": candidate.label, f"top{rank}_probability": candidate.probability}
+        row |= {f"top{rank}": plain(candidate.label), f"top{rank}_probability": candidate.probability}
     return row
+
+
+def plain(text: str) -> str:
+    """Put an apostrophe, which spreadsheets take for "this is text", before what they would run."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def json_object(name: str, result: Result) -> dict[str, object]:

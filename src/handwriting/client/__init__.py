@@ -7,6 +7,9 @@
         for result in digits.predict_many(["a.png", "b.png"]):
             ...  # a Prediction, or the RecogniserError of that picture
 
+A server with tokens wants one: `Recogniser("digits", auth=Token("..."))`, or in the environment INKSERVE_TOKEN, or
+INKSERVE_KEY_FILE for the server's own key file.
+
 RecogniserError           no prediction: `predict` raises it, `predict_many` gives it in the picture's place
 ├── UnusablePicture       nothing was sent: no such file, too many bytes, an array of the wrong shape or range
 └── ServerError
@@ -20,11 +23,13 @@ from handwriting.client.answer import Candidate, Character, Explanation, PageRea
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown, ServerError, UnusablePicture
 from handwriting.client.recogniser import Recogniser
 from handwriting.client.split import Split
+from handwriting.client.tokens import KeyFile, Token
 
 __all__ = [
     "Candidate",
     "Character",
     "Explanation",
+    "KeyFile",
     "PageReading",
     "Prediction",
     "Recogniser",
@@ -33,5 +38,6 @@ __all__ = [
     "ServerDown",
     "ServerError",
     "Split",
+    "Token",
     "UnusablePicture",
 ]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import requests
+from requests.auth import AuthBase
 
 from handwriting.client.answer import failure, prediction
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown
@@ -78,6 +79,7 @@ class BulkRecogniser:
         top_k: int = TOP_K,
         timeout_s: Timeout = TIMEOUT_S,
         tries: int = TRIES,
+        auth: AuthBase | None = None,
     ) -> None:
         """Name a recogniser; nothing is sent.
 
@@ -89,12 +91,14 @@ class BulkRecogniser:
             timeout_s: to connect and to wait for the answer to a request.
             tries: how often a request is sent while the server is down: the pauses between are about 0.1, 0.3,
                 0.9, ... s.
+            auth: what a server with tokens wants, such as `Token("...")` or `KeyFile("key_file.json")`; by default
+                the token in INKSERVE_TOKEN, or that in the key file that INKSERVE_KEY_FILE names, or none.
         """
         self.model = model
         self.version = version
         self.tries = tries
-        self._server = Server(url, timeout_s, tries=1, connections=IN_FLIGHT)
-        self._probe = Recogniser(model, url, version, timeout_s=PROBE_TIMEOUT_S, tries=1)
+        self._server = Server(url, timeout_s, tries=1, connections=IN_FLIGHT, auth=auth)
+        self._probe = Recogniser(model, url, version, timeout_s=PROBE_TIMEOUT_S, tries=1, auth=auth)
         self.url = self._server.url
         self._path = "/".join(["/predictions", *(quote(part, safe="") for part in (model, version) if part)])
         self._headers = {"Content-Type": "application/zip", "X-Top-K": str(top_k)}

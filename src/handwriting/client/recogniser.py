@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 import requests
+from requests.auth import AuthBase
 
 from handwriting.client.answer import Explanation, PageReading, Prediction, read_explanation, read_page, read_prediction
 from handwriting.client.errors import RecogniserError, Rejected, ServerDown
@@ -44,6 +45,7 @@ class Recogniser:
         timeout_s: Timeout = TIMEOUT_S,
         tries: int = TRIES,
         timing: bool = False,
+        auth: AuthBase | None = None,
     ) -> None:
         """Name a recogniser; nothing is sent.
 
@@ -56,9 +58,11 @@ class Recogniser:
             tries: how often a picture is sent while the server's queue is full, its worker dies, or the connection
                 breaks: the pauses between are about 0.1, 0.3, 0.9, ... s.
             timing: whether to ask what each request took in the worker.
+            auth: what a server with tokens wants, such as `Token("...")` or `KeyFile("key_file.json")`; by default
+                the token in INKSERVE_TOKEN, or that in the key file that INKSERVE_KEY_FILE names, or none.
         """
         self.model = model
-        self._server = Server(url, timeout_s, tries, connections=IN_FLIGHT)
+        self._server = Server(url, timeout_s, tries, connections=IN_FLIGHT, auth=auth)
         self.url = self._server.url
         self._name = "/".join(quote(part, safe="") for part in (model, version) if part)
         self._headers = {"Content-Type": "application/octet-stream", "X-Top-K": str(top_k)}

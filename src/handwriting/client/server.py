@@ -1,19 +1,17 @@
-"""One inference server: addresses, connections, timeouts, and when a request is worth sending again."""
+"""One inference server: connections, tokens, timeouts, and when a request is worth sending again."""
 
-import ipaddress
-import os
 import random
 import time
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
+from handwriting.client.address import DEFAULT_URL, is_loopback, server_url
 from handwriting.client.errors import ServerDown
+from handwriting.client.tokens import KeyFileError, inference_token
 
-DEFAULT_URL = "http://127.0.0.1:8080"
-VARIABLE = "INKSERVE_URL"
 MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0  # before the second try; three times as long before each further one
 
@@ -27,7 +25,9 @@ class Server:
         url: its address, without a slash at the end.
     """
 
-    def __init__(self, url: str | None, timeout_s: Timeout, tries: int, connections: int) -> None:
+    def __init__(
+        self, url: str | None, timeout_s: Timeout, tries: int, connections: int, auth: AuthBase | None = None
+    ) -> None:
         """Remember an address; nothing is sent.
 
         Args:
@@ -35,11 +35,13 @@ class Server:
             timeout_s: to connect and to wait, since a server whose worker is dead takes a request and never answers.
             tries: how often a request is sent while what keeps it from being answered may pass.
             connections: how many are kept open.
+            auth: what a server with tokens wants; by default `inference_token`.
         """
         self.url = server_url(url)
         self.timeout_s = timeout_s
         self.tries = tries
         self.http = requests.Session()  # its pool may be shared by threads; nothing else in it changes
+        self.http.auth = auth or inference_token()
         self.http.trust_env = not is_loopback(self.url)  # a proxy of the environment is no way to this machine
         for scheme in ("http://", "https://"):
             self.http.mount(scheme, HTTPAdapter(pool_maxsize=connections))
@@ -80,6 +82,8 @@ class Server:
     def _reason(self, err: requests.RequestException) -> str:
         if isinstance(err, requests.Timeout):
             return "it does not answer in time"
+        if isinstance(err, KeyFileError):
+            return str(err)
         if isinstance(err, ValueError):  # requests' errors of addresses
             return f"{self.url!r} is no address of a server; wanted one such as {DEFAULT_URL}"
         cause = getattr(err.args[0] if err.args else None, "reason", None)  # urllib3's, inside its MaxRetryError
@@ -88,11 +92,6 @@ class Server:
         if isinstance(cause, NewConnectionError):
             return "the connection is refused"
         return f"the request failed ({type(err).__name__})"
-
-
-def server_url(url: str | None = None) -> str:
-    """Return an address without a slash at the end: the one given, that of INKSERVE_URL, or else DEFAULT_URL."""
-    return (url or os.environ.get(VARIABLE) or DEFAULT_URL).rstrip("/")
 
 
 def is_death(response: requests.Response) -> bool:
@@ -107,13 +106,5 @@ def is_broken_connection(err: requests.RequestException) -> bool:
 
 def pause_s(number: int) -> float:
     """Return how long to wait after a try, counted from 1; by chance a part of it, so that waiting threads spread."""
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 3 ** (number - 1)) * random.uniform(0.5, 1)  # noqa: S311 - no secret
-
-
-def is_loopback(url: str) -> bool:
-    """Tell whether an address is one of this machine's own."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name, or no address at all
-        return False
+    most_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 3 ** (number - 1))
+    return most_s * random.uniform(0.5, 1)  # nosec B311 # noqa: S311 - no secret

@@ -40,11 +40,12 @@ def take_apart_fully(batch: Sequence[dict[str, Any]]) -> tuple[list, list, dict]
 def number_repeats(parameters: Sequence[dict[str, Any]]) -> None:
     """Rename the second `file` to `file (2)`, and so on."""
     seen: set[object] = set()
+    counts: dict[object, int] = {}  # by name, from where to count on: a form may have 200,000 parts of one
     for parameter in parameters:
-        name, count = parameter["name"], 1
+        name = parameter["name"]
         while parameter["name"] in seen:
-            count += 1
-            parameter["name"] = f"{name} ({count})"
+            counts[name] = counts.get(name, 1) + 1
+            parameter["name"] = f"{name} ({counts[name]})"
         seen.add(parameter["name"])
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from torture.judge import Wanted, read_as, refused
+from torture.judge import READ, Wanted, read_as, refused
 from torture.pictures import LABEL, SEVEN, white_png, zeros
 from torture.wire import Content
 
@@ -99,7 +99,7 @@ def zip_files() -> Iterator[tuple[str, File]]:
 def zips_with_names() -> Iterator[tuple[str, File]]:
     """Yield ZIP files whose names would be paths to somewhere else, or are no text."""
     names = [
-        "../../etc/passwd.png", "/etc/passwd.png", "..\\..\\x.png", "C:\\x.png", "\u00e9\u4e2d\U0001f600.png",
+        "../../etc/passwd.png", "/etc/passwd.png", "a\\..\\..\\x.png", "C:\\x.png", "\u00e9\u4e2d\U0001f600.png",
         "a\nb\r\nc.png", "<script>.png", '";drop.png', "con", "a" * 250, "\u202egnp.exe",
     ]  # fmt: skip
     yield "ZIP with names that are paths", File(ordinary(dict.fromkeys(names, SEVEN)), read_as(*[LABEL] * len(names)))
@@ -136,7 +136,7 @@ def zips_that_lie() -> Iterator[tuple[str, File]]:
     yield "ZIP, encrypted", File(zip_of(seven._replace(flags=1)), part)
     for method, name in ((1, "shrunk"), (9, "deflate64"), (12, "bzip2"), (14, "LZMA"), (93, "Zstandard"), (99, "AES")):
         yield f"ZIP, {name}", File(zip_of(seven._replace(method=method)), part)
-    yield "ZIP with less than it says", File(zip_of(seven._replace(size=len(SEVEN) + 9)), part)
+    yield "ZIP with less than it says", File(zip_of(seven._replace(size=len(SEVEN) + 9)), read_as(LABEL))
     yield "ZIP with garbage for a picture", File(zip_of(seven._replace(packed=b"\xff" * 50)), part)
     yield "ZIP of 65,535 files", File(lambda: zip_of(*[honest(b"a", b"")] * 65_535, overlapping=True), BAD)
     yield "ZIP of 1,025 files", File(zip_of(*[honest(b"a", b"")] * 1025), BAD)
@@ -164,11 +164,11 @@ def zip_bombs() -> Iterator[tuple[str, File]]:
     megabyte = honest(b"a.png", bytes(2**20 - 1))
     yield (
         "ZIP of 60 MB in overlapping files",
-        File(zip_of(*[megabyte] * 60, overlapping=True), read_as(*["InvalidRequest"] * 59, "InvalidImage")),
+        File(zip_of(*[megabyte] * 60, overlapping=True), READ),
     )
     yield "ZIP in ZIP in ZIP, 50 times", File(nested(), read_as("InvalidImage"))
     bomb = "ZIP of 60 pictures of 25 megapixels"
-    yield bomb, File(lambda: zip_of(*[honest(b"a.png", white_png(5000, 5000))] * 60), TOO_LARGE)
+    yield bomb, File(lambda: zip_of(*[honest(b"a.png", white_png(5000, 5000))] * 60), READ)
 
 
 def npy(array: np.ndarray, allow_pickle: bool = False) -> bytes:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ from torture.corpus import Entry, corpus
 from torture.errors import TortureError
 from torture.judge import Wanted, complaint, fault, is_front_ends
 from torture.outcome import Count, Outcome, Row
-from torture.probe import Probed, Probe, probe_idle
+from torture.probe import Probe, Probed, probe_idle
 from torture.server import State, broken_log_lines, look
 from torture.strategies import Mutant, generate
 from torture.wire import LIMIT_S, Answer, Request, dump, load, send
@@ -41,6 +41,31 @@ MOST_DESCRIPTORS = 20  # more than before: connections that are being closed
 SETTLING_S = 2.0
 MOST_KEPT = 200  # unexpected answers
 RUNS = ROOT / "runs" / "torture"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What is sent where.
+
+    Attributes:
+        url: of the inference API.
+        management_url: of the management API, whose workers run on this machine.
+        requests: how many bad ones, after the warm-up.
+        seed: of all that is random.
+        connections: at once.
+        limit_s: for each answer.
+        entries: of the corpus, each of which is sent even if they are more than the requests.
+        folder: for unexpected answers.
+    """
+
+    url: str
+    management_url: str
+    requests: int = REQUESTS
+    seed: int = 0
+    connections: int = CONNECTIONS
+    limit_s: float = LIMIT_S
+    entries: Sequence[Entry] = field(default_factory=corpus)
+    folder: Path = RUNS
 
 
 @dataclass(frozen=True)
@@ -94,12 +119,12 @@ class Tally:
 class Sender:
     """Sends requests over so many connections at once, each for one request."""
 
-    def __init__(self, url: str, connections: int, tally: Tally, limit_s: float) -> None:
-        parts = urlsplit(url)
+    def __init__(self, campaign: Campaign, tally: Tally) -> None:
+        parts = urlsplit(campaign.url)
         self.address = parts.hostname or "", parts.port or 80
-        self.tally, self.limit_s = tally, limit_s
-        self.pool = ThreadPoolExecutor(connections)
-        self.room = threading.Semaphore(2 * connections)  # so that no more are made than are sent
+        self.tally, self.limit_s = tally, campaign.limit_s
+        self.pool = ThreadPoolExecutor(campaign.connections)
+        self.room = threading.Semaphore(2 * campaign.connections)  # so that no more are made than are sent
 
     def take(self, shot: Shot) -> None:
         """Send a request when its turn comes; waits while too many do."""
@@ -120,71 +145,45 @@ class Sender:
         self.tally.add(shot, answer)
 
 
-def run(
-    url: str,
-    management_url: str,
-    requests: int = REQUESTS,
-    *,
-    seed: int = 0,
-    connections: int = CONNECTIONS,
-    limit_s: float = LIMIT_S,
-    entries: Sequence[Entry] | None = None,
-    folder: Path = RUNS,
-) -> Outcome:
-    """Run the campaign.
-
-    Args:
-        url: of the inference API.
-        management_url: of the management API, whose workers run on this machine.
-        requests: how many bad ones, after the warm-up.
-        seed: of all that is random.
-        connections: at once.
-        limit_s: for each answer.
-        entries: of the corpus.
-        folder: for unexpected answers.
+def run(campaign: Campaign) -> Outcome:
+    """Run a campaign.
 
     Raises:
         TortureError: the server does not answer, or is not on this machine.
     """
-    entries = corpus() if entries is None else entries
+    url, limit_s = campaign.url, campaign.limit_s
     idle = probe_idle(url, IDLE_PROBES, limit_s)
     if not idle.times_ms:
         raise TortureError(f"{url} reads no picture: {idle.faults[0]}; start it with `make up`")
-    print(f"seed {seed}; idle, {len(idle.times_ms)} valid requests: p50 {idle.p50_ms:.1f} ms, p99 {idle.p99_ms:.1f} ms")
+    print(
+        f"seed {campaign.seed}; idle, {len(idle.times_ms)} valid requests: p50 {idle.p50_ms:.1f} ms, p99 {idle.p99_ms:.1f} ms"
+    )
     CANARY.unlink(missing_ok=True)
-    warm_up = Tally()
-    bombard(url, int(requests * WARM_UP_SHARE), seed + 1, connections, limit_s, entries, warm_up, "warm-up")
+    warm_up = replace(campaign, requests=int(campaign.requests * WARM_UP_SHARE), seed=campaign.seed + 1)
+    bombard(warm_up, Tally(), "warm-up")
     time.sleep(SETTLING_S)
-    before, broken = look(management_url), broken_log_lines(management_url)
+    before, broken = look(campaign.management_url), broken_log_lines(campaign.management_url)
     tally, probe = Tally(), Probe(url, limit_s).start()
     started = time.monotonic()
-    bombard(url, requests, seed, connections, limit_s, entries, tally, "bad input")
+    bombard(campaign, tally, "bad input")
     time_s = time.monotonic() - started
     probed = probe.stop()
     time.sleep(SETTLING_S)
-    after, broken = look(management_url), broken_log_lines(management_url) - broken
-    kept = keep(tally, folder)
+    after, broken = look(campaign.management_url), broken_log_lines(campaign.management_url) - broken
+    kept = keep(tally, campaign.folder)
     rows = [*answer_rows(tally), *probe_rows(idle, probed), *server_rows(before, after), *safety_rows(broken)]
     counts = [Count(status, kind, number) for (status, kind), number in tally.kinds.most_common()]
-    return Outcome(rows, counts, [*notes(tally, time_s, seed), *kept])
+    return Outcome(rows, counts, [*notes(tally, time_s, campaign.seed), *kept])
 
 
-def bombard(
-    url: str,
-    requests: int,
-    seed: int,
-    connections: int,
-    limit_s: float,
-    entries: Sequence[Entry],
-    tally: Tally,
-    what: str,
-) -> None:
-    """Send so many requests, the corpus among them, its large ones once."""
-    chosen = from_corpus(entries, int(requests * CORPUS_SHARE), random.Random(seed))  # noqa: S311 - no secret
+def bombard(campaign: Campaign, tally: Tally, what: str) -> None:
+    """Send a campaign's requests, the corpus among them, its large ones once."""
+    chance = random.Random(campaign.seed)  # noqa: S311 - no secret
+    chosen = from_corpus(campaign.entries, int(campaign.requests * CORPUS_SHARE))
     # Made before, since making them would take the machine's time from the server
-    shots: list[Entry | Mutant] = [*chosen, *made(requests - len(chosen), seed)]
-    random.Random(seed).shuffle(shots)  # noqa: S311
-    sender = Sender(url, connections, tally, limit_s)
+    shots: list[Entry | Mutant] = [*chosen, *made(campaign.requests - len(chosen), campaign.seed)]
+    chance.shuffle(shots)
+    sender = Sender(campaign, tally)
     for shot in tqdm(shots, desc=what, unit="request", disable=None):
         sender.take(Shot(*shot) if isinstance(shot, Mutant) else Shot(shot.name, shot.request, shot.wanted))
     sender.finish()
@@ -198,14 +197,12 @@ def made(count: int, seed: int) -> list[Mutant]:
     return mutants[: max(0, count)]
 
 
-def from_corpus(entries: Sequence[Entry], count: int, chance: random.Random) -> list[Entry]:
-    """Choose from the corpus, in any order: the large ones once, the others as often as go into the count, but once."""
+def from_corpus(entries: Sequence[Entry], count: int) -> list[Entry]:
+    """Choose from the corpus: the large ones once, the others as often as go into the count, but once."""
     small = [each for each in entries if not each.is_large]
     large = [each for each in entries if each.is_large]
     rounds = max(1, (count - len(large)) // max(1, len(small)))
-    chosen = large + small * rounds
-    chance.shuffle(chosen)
-    return chosen
+    return large + small * rounds
 
 
 def keep(tally: Tally, folder: Path) -> Iterable[str]:
@@ -312,9 +309,10 @@ def main() -> int:
         if options.again:
             return send_again(options.url, options.again, options.limit)
         outcome = run(
-            options.url, options.management, options.requests,
-            seed=options.seed, connections=options.connections, limit_s=options.limit,
-        )  # fmt: skip
+            Campaign(
+                options.url, options.management, options.requests, options.seed, options.connections, options.limit
+            )
+        )
     except TortureError as err:
         print(f"torture: {err}", file=sys.stderr)
         return 1

@@ -8,7 +8,8 @@ from torture.wire import CLOSED, Answer, Request
 OK = range(200, 300)
 REFUSED = range(400, 500)
 TOO_LARGE = 413  # the front end's own has no text
-MOST_TEXT = 1000  # characters of a message: more would echo what was sent
+MOST_TEXT = 5000  # characters of a message: the front end repeats a path, whose line has 4,096 at most
+EXPECTATION_FAILED = 417  # the front end's own, without text
 PREDICTING = ("/predictions/", "/explanations/")
 
 # Requests that TorchServe's own front end answers with 500 and the name of a Java exception, by the name of an entry
@@ -45,11 +46,13 @@ class Wanted:
         statuses: one of these.
         types: of the error, one of these; empty for any.
         reads: what the pictures of a good answer show, in their order: a label, a text, or the type of an error.
+        bare: whether a refusal has no body, by HTTP's rules.
     """
 
     statuses: frozenset[int]
     types: frozenset[str] = frozenset()
     reads: tuple[str, ...] | None = None
+    bare: bool = False
 
 
 def refused(status: int, *types: str) -> Wanted:
@@ -62,6 +65,7 @@ def read_as(*reads: str) -> Wanted:
     return Wanted(frozenset({200}), reads=reads)
 
 
+READ = Wanted(frozenset({200}))
 READ_OR_REFUSED = Wanted(frozenset({200, 400, 413, 415}))
 
 
@@ -80,7 +84,7 @@ def complaint(answer: Answer, wanted: Wanted) -> str:
         return ""
     if wanted.types and answer.type not in wanted.types:
         return f"type {answer.type}; wanted {sorted(wanted.types)}"
-    return undocumented(answer)
+    return "" if wanted.bare else undocumented(answer)
 
 
 def fault(request: Request, answer: Answer) -> str:
@@ -90,7 +94,7 @@ def fault(request: Request, answer: Answer) -> str:
     if answer.status == CLOSED:
         return "" if request.unfinished else "the connection was closed without an answer"
     if answer.status in REFUSED:
-        return undocumented(answer)
+        return "" if request.method == "HEAD" or answer.status == EXPECTATION_FAILED else undocumented(answer)
     if answer.status not in OK:
         return f"status {answer.status} {answer.type}"
     if request.method == "POST" and request.path.startswith(PREDICTING) and reads(answer) is None:

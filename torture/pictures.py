@@ -155,7 +155,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def png(width: int, height: int, bits: int, data: bytes, extra: bytes = b"", colour: int = 0) -> bytes:
+def png(width: int, height: int, bits: int, data: bytes, *, extra: bytes = b"", colour: int = 0) -> bytes:  # noqa: PLR0913
     """Return a PNG file.
 
     Args:

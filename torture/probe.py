@@ -1,4 +1,4 @@
-"""Valid requests at a slow, steady pace over a connection of their own: are they right, and how long do they take?"""
+"""Valid requests one after the other over a connection of their own: are they right, and how long do they take?"""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from loadtest.lean import Connection, post
 from loadtest.pictures import drawings, fault
 from torture.wire import LIMIT_S
 
-PACE_S = 0.02  # between two of them, on the mean
+PAUSE_S = 0.005  # from an answer to the next request
 MODEL = "digits"
 
 
@@ -59,8 +59,12 @@ class Probe:
         """End, and return what came."""
         self._stopped.set()
         self._thread.join()
-        self._connection.close()
+        self.close()
         return self.probed
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
 
     def ask(self, number: int) -> None:
         """Send one drawing."""
@@ -79,7 +83,7 @@ class Probe:
 
     def _run(self) -> None:
         number = 0
-        while not self._stopped.wait(PACE_S):
+        while not self._stopped.wait(PAUSE_S):
             self.ask(number)
             number += 1
 
@@ -89,6 +93,6 @@ def probe_idle(url: str, count: int, limit_s: float = LIMIT_S) -> Probed:
     probe = Probe(url, limit_s)
     for number in range(count):
         probe.ask(number)
-        time.sleep(PACE_S)
-    probe._connection.close()
+        time.sleep(PAUSE_S)
+    probe.close()
     return probe.probed

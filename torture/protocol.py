@@ -32,19 +32,39 @@ def methods_and_paths() -> Iterator[tuple[str, Message]]:
     for method in ("PUT", "PATCH", "FOO"):
         yield f"method {method}", Message(Request(SEVEN, method=method), READ)
     for method in ("GET", "DELETE", "HEAD", "TRACE"):
-        yield f"method {method} without a body", Message(Request(method=method), Wanted(frozenset({400, 405})))
+        wanted = Wanted(frozenset({400, 405}), bare=method == "HEAD")
+        yield f"method {method} without a body", Message(Request(method=method), wanted)
     missing, odd = refused(404), Wanted(frozenset({400, 403, 404, 405}))
     paths = {
-        "/": odd, "//": odd, "/predictions": missing, "/predictions/": missing, "/predictions/unknown": missing,
-        "/predictions/digits/9.9": missing, "/predictions/digits/abc": missing, "/predictions/digits%00": missing,
-        "/predictions/..%2fdigits": missing, "/predictions/../models": missing, "/predictions/%zz": odd, "/predictions/%": odd,
-        "/predictions/\u00e9\u4e2d": missing, "/predictions/digits\u0661": missing, "http://example.org/predictions/digits": odd,
-        "/models": missing, "/models/digits": missing, "/metrics": missing, "/workflows": missing, "/wfpredict/x": missing,
-        "/explanations/unknown": missing, "/v2/models/unknown/infer": missing, "/%2e%2e/%2e%2e/etc/passwd": missing,
-        "*": odd, "digits": odd, "/predictions/" + "a" * 3000: missing,
-    }  # fmt: skip
+        "/": odd,
+        "//": odd,
+        "/predictions": missing,
+        "/predictions/": missing,
+        "/predictions/unknown": missing,
+        "/predictions/digits/9.9": missing,
+        "/predictions/digits/abc": missing,
+        "/predictions/digits%00": missing,
+        "/predictions/..%2fdigits": missing,
+        "/predictions/../models": missing,
+        "/predictions/%zz": odd,
+        "/predictions/%": odd,
+        "/predictions/\u00e9\u4e2d": missing,
+        "/predictions/digits\u0661": missing,
+        "http://example.org/predictions/digits": odd,
+        "/models": missing,
+        "/models/digits": missing,
+        "/metrics": missing,
+        "/workflows": missing,
+        "/wfpredict/x": missing,
+        "/explanations/unknown": missing,
+        "/v2/models/unknown/infer": missing,
+        "/%2e%2e/%2e%2e/etc/passwd": missing,
+        "*": odd,
+        "digits": odd,
+        "/predictions/" + "a" * 3000: missing,
+    }
     for path, wanted in paths.items():
-        name = ascii(path) if len(path) < 100 else "of 3,000 characters"  # noqa: PLR2004
+        name = ascii(path[:60])
         yield f"path {name}", Message(Request(SEVEN, path=path), wanted)
     for query in (
         "top_k=%zz",
@@ -57,14 +77,14 @@ def methods_and_paths() -> Iterator[tuple[str, Message]]:
         "top_k=2&top_k=3",
         "\u00e9=\u00e9",
     ):
-        name = ascii(query) if len(query) < 100 else "of 3,000 characters"  # noqa: PLR2004
+        name = ascii(query[:60])
         yield f"query {name}", Message(Request(SEVEN, path=f"/predictions/digits?{query}"), READ)
     yield "a version, and a path after it", Message(Request(SEVEN, path="/predictions/digits/1.0/a/b"), READ)
     yield "a line of 9,000 characters", Message(Request(SEVEN, path="/predictions/digits?a=" + "1" * 9000), MALFORMED)
     invoked = "/invocations?model_name=digits&top_k="
     yield "top_k in a query", Message(Request(SEVEN, path=invoked + "2"), READ)
     for top_k in ("0", "-1", "1e3", "", "9" * 3000, "%00", "NaN", "%d9%a1"):
-        name = top_k if len(top_k) < 100 else "of 3,000 digits"  # noqa: PLR2004
+        name = top_k[:20]
         yield (
             f"top_k {name or 'of nothing'}",
             Message(Request(SEVEN, path=invoked + top_k), refused(400, "InvalidRequest")),
@@ -74,18 +94,34 @@ def methods_and_paths() -> Iterator[tuple[str, Message]]:
 def headers() -> Iterator[tuple[str, Message]]:
     """Yield requests with odd headers."""
     good = {
-        "describe": "True", "explain": "maybe", "url_path": "../../x", "body": "x", "data": "x", "file": "text/plain",
-        "ts_request_sequence_id": "1", "x-request-id": "a" * 5000, "X-Forwarded-For": "10.0.0.1, <script>",
-        "Authorization": "Bearer x", "Cookie": "a=b; " * 500, "Accept": "image/avif", "Accept-Encoding": "gzip;q=-1",
-        "Content-Encoding": "gzip", "Range": "bytes=0-9999999999", "Origin": "null", "If-Match": "*",
-        "X-A": "\u00e9\udcff", "X-Timing": "\t", "TE": "trailers", "customized": "true",
-    }  # fmt: skip
+        "describe": "True",
+        "explain": "maybe",
+        "url_path": "../../x",
+        "body": "x",
+        "data": "x",
+        "file": "text/plain",
+        "ts_request_sequence_id": "1",
+        "x-request-id": "a" * 5000,
+        "X-Forwarded-For": "10.0.0.1, <script>",
+        "Authorization": "Bearer x",
+        "Cookie": "a=b; " * 500,
+        "Accept": "image/avif",
+        "Accept-Encoding": "gzip;q=-1",
+        "Content-Encoding": "gzip",
+        "Range": "bytes=0-9999999999",
+        "Origin": "null",
+        "If-Match": "*",
+        "X-A": "\u00e9\udcff",
+        "X-Timing": "\t",
+        "TE": "trailers",
+        "customized": "true",
+    }
     for name, value in good.items():
         yield f"header {name}", Message(Request(SEVEN, headers=((name, value),)), READ)
     yield "header explain, forged", Message(Request(SEVEN, headers=(("explain", "True"),)), READ)
     for value in ("0", "99", "-1", "x", "", "1" * 5000, "\u0661"):
         wanted = refused(400, "InvalidRequest")
-        yield f"header X-Top-K of {ascii(value[:9])}", Message(Request(SEVEN, headers=(("X-Top-K", value),)), wanted)
+        yield f"header X-Top-K of {value[:9]!a}", Message(Request(SEVEN, headers=(("X-Top-K", value),)), wanted)
     bad = {
         "header of 20,000 characters": (("X-A", "a" * 20_000),),
         "500 headers": tuple((f"X-{i}", "a" * 100) for i in range(500)),
@@ -101,7 +137,7 @@ def headers() -> Iterator[tuple[str, Message]]:
     yield "header Expect: 100-continue", Message(Request(SEVEN, headers=(("Expect", "100-continue"),)), READ)
     yield (
         "header Expect, unknown",
-        Message(Request(SEVEN, headers=(("Expect", "nope"),)), Wanted(frozenset({400, 417}))),
+        Message(Request(SEVEN, headers=(("Expect", "nope"),)), Wanted(frozenset({400, 417}), bare=True)),
     )
 
 
@@ -121,7 +157,7 @@ def lengths() -> Iterator[tuple[str, Message]]:
         Message(Request(raw=chunked + b"".join(b"1\r\n%c\r\n" % b for b in SEVEN) + b"0\r\n\r\n"), READ),
     )
     yield "chunk of no length", Message(raw(chunked + b"zz\r\nabc\r\n0\r\n\r\n"), MALFORMED)
-    yield "chunk of a negative length", Message(raw(chunked + b"-5\r\nabc\r\n0\r\n\r\n"), MALFORMED)
+    yield "chunk of a negative length", Message(raw(chunked + b"-5\r\nabc\r\n0\r\n\r\n"), ENDED)
     yield (
         "chunk of 2^63 bytes",
         Message(raw(chunked + b"7fffffffffffffff\r\nabc"), Wanted(frozenset({CLOSED, 400, 413}))),
@@ -129,7 +165,7 @@ def lengths() -> Iterator[tuple[str, Message]]:
     yield "chunks without an end", Message(raw(chunked + b"3\r\nabc\r\n"), ENDED)
     yield (
         "length and chunks",
-        Message(raw(start + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), MALFORMED),
+        Message(raw(start + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), ENDED),
     )
     yield "two lengths", Message(raw(start + b"Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"), MALFORMED)
     for length in ("-1", "abc", "1e3", "0x10", "99999999999999999999"):
@@ -137,9 +173,9 @@ def lengths() -> Iterator[tuple[str, Message]]:
             f"length {length}",
             Message(Request(SEVEN, length=length, unfinished=True), Wanted(frozenset({CLOSED, 400, 413}))),
         )
-    yield "no length", Message(Request(SEVEN, length=""), refused(400, "InvalidImage"))
+    yield "no length", Message(Request(SEVEN, length=""), MALFORMED)
     yield "less than its length", Message(Request(SEVEN, length=str(len(SEVEN) + 1), unfinished=True), ENDED)
-    yield "more than its length", Message(Request(SEVEN, length="10"), refused(400, "InvalidImage"))
+    yield "more than its length", Message(Request(SEVEN, length="10"), MALFORMED)
     yield "a body of 17 MB", Message(Request(bytes(17_000_000)), refused(413))
     yield (
         "a body of 17 MB that does not come",

@@ -1,6 +1,5 @@
 """Files within all limits that are made to keep a worker busy: many small things, or much out of little."""
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -29,19 +28,25 @@ def slow() -> Iterator[tuple[str, Picture]]:
         "finished frame of a million pixel chunks of a byte": lambda: many_chunks(b"IDAT", b"\x00", 28),
         "PNG whose texts unpack to 60 MB": lambda: texts(60),
         "PNG whose texts unpack to 1 GB": lambda: texts(1000),
-        "PNG of a colour profile that unpacks to 1 GB": lambda: profile(),
+        "PNG of a colour profile that unpacks to 1 GB": profile,
         "JPEG of 20,000 scans": lambda: scans(20_000),
         "JPEG of 1,000 scans": lambda: scans(1000),
         "JPEG of 200,000 comments": lambda: comments(200_000),
-        "GIF of 16 MB of comments": lambda: gif(28, 28, comments=b"!\xfe" + (b"\xff" + bytes(255)) * (MOST_BYTES // 256) + b"\x00"),
+        "GIF of 16 MB of comments": lambda: gif(
+            28, 28, comments=b"!\xfe" + (b"\xff" + bytes(255)) * (MOST_BYTES // 256) + b"\x00"
+        ),
         "GIF of 2 million comments": lambda: gif(28, 28, comments=b"!\xfe\x01\x00\x00" * (MOST_BYTES // 5)),
         "GIF of 24 megapixels": lambda: encode(Image.new("L", (4900, 4900), 255), "GIF"),
         "TIFF of 5,000 pages": lambda: pages(5000),
-        "TIFF of a million values in a tag": lambda: tiff(*tiff_size(16, 16), (700, 1, MOST_BYTES, 8), content=bytes(MOST_BYTES)),
+        "TIFF of a million values in a tag": lambda: tiff(
+            *tiff_size(16, 16), (700, 1, MOST_BYTES, 8), content=bytes(MOST_BYTES)
+        ),
         "TIFF of a page that follows itself": lambda: tiff(*tiff_size(16, 16), following=8),
-        "TIFF of 65,535 tags": lambda: tiff(*tiff_size(16, 16), *((40_000 + i % 20_000, 4, 1, 8) for i in range(65_000))),
+        "TIFF of 65,535 tags": lambda: tiff(
+            *tiff_size(16, 16), *((40_000 + i % 20_000, 4, 1, 8) for i in range(65_000))
+        ),
         "TIFF of two million strips": lambda: strips(2_000_000),
-        "EXIF that points at itself": lambda: exif_loop(),
+        "EXIF that points at itself": exif_loop,
         "WebP of 24 megapixels": lambda: encode(Image.new("RGB", (4900, 4900), "white"), "WEBP", lossless=True),
         "noise of 2,000 x 2,000": lambda: encode(noise(2000, 2), "PNG"),
         "specks on 2,000 x 2,000": lambda: encode(specks(2000, 6, 2), "PNG"),
@@ -49,7 +54,7 @@ def slow() -> Iterator[tuple[str, Picture]]:
         "2,000 strokes": lambda: encode(strokes(2000), "PNG"),
         "2,000 strokes, each on a line of its own": lambda: encode(stairs(), "PNG"),
         "a comb of 1,000 teeth": lambda: encode(comb(2000), "PNG"),
-    }  # fmt: skip
+    }
     yield from ((name, Picture(content, READ_OR_REFUSED)) for name, content in contents.items())
 
 
@@ -57,18 +62,18 @@ def many_chunks(kind: bytes, content: bytes, side: int = 320) -> bytes:
     """Return a white PNG with as many chunks as go into a body."""
     one = chunk(kind, content)
     pixels = zlib.compress((b"\x00" + b"\xff" * side) * side)
-    return png(side, side, 8, pixels, one * ((MOST_BYTES - len(pixels)) // len(one)))
+    return png(side, side, 8, pixels, extra=one * ((MOST_BYTES - len(pixels)) // len(one)))
 
 
 def texts(count: int) -> bytes:
     """Return a PNG with packed texts of TEXT_BYTES each."""
     text = chunk(b"zTXt", b"a\x00\x00" + zlib.compress(bytes(TEXT_BYTES), 9))
-    return png(28, 28, 8, zlib.compress(bytes(28 * 29)), text * count)
+    return png(28, 28, 8, zlib.compress(bytes(28 * 29)), extra=text * count)
 
 
 def profile() -> bytes:
     """Return a PNG with a colour profile of zeros."""
-    return png(28, 28, 8, zlib.compress(bytes(28 * 29)), chunk(b"iCCP", b"a\x00\x00" + zlib_zeros(10**9)))
+    return png(28, 28, 8, zlib.compress(bytes(28 * 29)), extra=chunk(b"iCCP", b"a\x00\x00" + zlib_zeros(10**9)))
 
 
 def scans(count: int) -> bytes:

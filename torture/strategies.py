@@ -114,13 +114,15 @@ def trees() -> st.SearchStrategy[Any]:
 
 def documents() -> st.SearchStrategy[Mutant]:
     """Make JSON of any shape, or change the bytes of good JSON."""
-    written = st.builds(lambda tree, escaped: dumps(tree, escaped), trees(), st.booleans())
+    written = st.builds(dumps, trees(), st.booleans())
     contents = st.one_of(written, written, edited(DOCUMENTS))
     kinds = st.sampled_from(("application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "text/json"))
     return st.builds(
         lambda content, kind, path: Mutant("mutated JSON", Request(content, path, (("Content-Type", kind),))),
-        contents, kinds, st.sampled_from(PATHS),
-    )  # fmt: skip
+        contents,
+        kinds,
+        st.sampled_from(PATHS),
+    )
 
 
 def dumps(tree: object, escaped: bool) -> bytes:
@@ -156,8 +158,9 @@ def forms() -> st.SearchStrategy[Mutant]:
     )
     return st.builds(
         lambda content, kind: Mutant("mutated form", Request(content, headers=(("Content-Type", kind),))),
-        form_bytes(), kinds,
-    )  # fmt: skip
+        form_bytes(),
+        kinds,
+    )
 
 
 def arrays() -> st.SearchStrategy[Mutant]:
@@ -175,8 +178,9 @@ def arrays() -> st.SearchStrategy[Mutant]:
     kinds = st.sampled_from(("application/x-npy", "application/octet-stream"))
     return st.builds(
         lambda content, kind: Mutant("mutated npy", Request(content, headers=(("Content-Type", kind),))),
-        st.one_of(files, edited([FRAMES])), kinds,
-    )  # fmt: skip
+        st.one_of(files, edited([FRAMES])),
+        kinds,
+    )
 
 
 @st.composite
@@ -200,8 +204,9 @@ def zip_files() -> st.SearchStrategy[Mutant]:
     kinds = st.sampled_from(("application/zip", ""))
     return st.builds(
         lambda content, kind: Mutant("mutated ZIP", Request(content, headers=(("Content-Type", kind),))),
-        st.one_of(zip_bytes(), edited([ARCHIVE])), kinds,
-    )  # fmt: skip
+        st.one_of(zip_bytes(), edited([ARCHIVE])),
+        kinds,
+    )
 
 
 def paths() -> st.SearchStrategy[Mutant]:
@@ -212,10 +217,15 @@ def paths() -> st.SearchStrategy[Mutant]:
     return st.builds(
         lambda root, words, query, method: Mutant(
             "mutated path",
-            Request(SEVEN, "/".join(["", root, *words]) + "?" * bool(query) + "&".join(map("=".join, query)), (), method),
+            Request(
+                SEVEN, "/".join(["", root, *words]) + "?" * bool(query) + "&".join(map("=".join, query)), (), method
+            ),
         ),
-        st.one_of(st.sampled_from(ROOTS), LINE), st.lists(word, max_size=3), queries, methods,
-    )  # fmt: skip
+        st.one_of(st.sampled_from(ROOTS), LINE),
+        st.lists(word, max_size=3),
+        queries,
+        methods,
+    )
 
 
 def headers() -> st.SearchStrategy[Mutant]:

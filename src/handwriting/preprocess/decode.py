@@ -204,6 +204,8 @@ def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
         InvalidRequest: another shape, or something that is no number from 0 to 255.
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
+    if isinstance(values, list) and len(values) > LONGEST_PX:  # NumPy takes a microsecond for each
+        raise InvalidRequest(f'"data" has {len(values):,} rows; at most {LONGEST_PX:,}')
     try:
         array = np.asarray(values)
     except (ValueError, OverflowError) as err:

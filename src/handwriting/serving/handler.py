@@ -21,7 +21,7 @@ from handwriting.serving.measures import Measures, Times
 from handwriting.serving.requests import Pages, Prepared, Request
 from handwriting.serving.responses import many_answers, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
-from handwriting.serving.worker import buffer_socket, keep_repeated_parts, quieten
+from handwriting.serving.worker import Memory, buffer_socket, keep_repeated_parts, quieten
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class RecogniserHandler:
         card: where the weights come from and how well they read, as JSON.
         measures: of its batches.
         journal: of the requests that failed.
+        memory: of the worker.
     """
 
     model: str
@@ -56,6 +57,7 @@ class RecogniserHandler:
     card: str
     measures: Measures
     journal: Journal
+    memory: Memory
 
     def initialize(self, context: Context) -> None:
         """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
@@ -83,6 +85,7 @@ class RecogniserHandler:
         quieten(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
         self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow; no client waits for it
+        self.memory = Memory()
 
     def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[bytes]:
         """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""
@@ -90,11 +93,14 @@ class RecogniserHandler:
         if len(data) == 1 and not data[0] and context.get_request_header(0, "describe") == "True":
             return [self.card]
         started = time.perf_counter()
+        self.memory.give_back()
         try:
             return self.answer_batch(data, context, started)
         except Exception as err:
             self.journal.record_lost(len(data), context, time.perf_counter() - started, err)
             raise
+        finally:
+            self.memory.note(time.perf_counter() - started)
 
     def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
         """Take a batch, which came at `started` (s), through all stages."""

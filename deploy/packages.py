@@ -38,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.packages", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("needed", nargs="+", choices=PROGRAMS, help="without which nothing goes on")
+    parser.add_argument("needed", nargs="*", choices=PROGRAMS, help="without which nothing goes on")
     parser.add_argument("--wish", nargs="*", default=[], choices=PROGRAMS, help="whose tests are skipped without them")
     options = parser.parse_args()
     packages = [*options.needed, *options.wish]

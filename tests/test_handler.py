@@ -168,9 +168,7 @@ def test_a_header_that_asks_for_the_card_with_a_picture_changes_no_answer(handle
 def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, seven, monkeypatch):
     monkeypatch.setattr(serving, "MAX_BATCH_S", 0.0)
     context = make_context(requests=2)
-    many, one = (
-        json.loads(each) for each in handler.handle([{"a": seven, "b": seven, "c": seven}, {"a": seven}], context)
-    )
+    many, one = map(json.loads, handler.handle([dict.fromkeys("abc", seven), {"a": seven}], context))
     first, *others = many["predictions"]
     assert (first["label"], one["label"]) == ("7", "7")
     assert [each["error"]["type"] for each in others] == ["InvalidRequest"] * 2
@@ -180,9 +178,7 @@ def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, s
 def test_an_answer_that_the_server_would_not_take_is_refused(handler, seven, monkeypatch):
     monkeypatch.setattr(serving, "MAX_ANSWER_BYTES", 1000)
     context = make_context(requests=2)
-    long, short = (
-        json.loads(each) for each in handler.handle([dict.fromkeys("abcdefgh", seven), {"a": seven}], context)
-    )
+    long, short = map(json.loads, handler.handle([dict.fromkeys("abcdefgh", seven), {"a": seven}], context))
     assert (long["code"], long["type"]) == (400, "InvalidRequest")
     assert "at most 1,000" in long["message"]
     assert (context.get_response_status(0)[0], short["label"]) == (400, "7")

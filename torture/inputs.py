@@ -155,9 +155,7 @@ def run(campaign: Campaign) -> Outcome:
     idle = probe_idle(url, IDLE_PROBES, limit_s)
     if not idle.times_ms:
         raise TortureError(f"{url} reads no picture: {idle.faults[0]}; start it with `make up`")
-    print(
-        f"seed {campaign.seed}; idle, {len(idle.times_ms)} valid requests: p50 {idle.p50_ms:.1f} ms, p99 {idle.p99_ms:.1f} ms"
-    )
+    print(f"seed {campaign.seed}; {len(idle.times_ms)} valid requests to an idle server: p99 {idle.p99_ms:.1f} ms")
     CANARY.unlink(missing_ok=True)
     warm_up = replace(campaign, requests=int(campaign.requests * WARM_UP_SHARE), seed=campaign.seed + 1)
     bombard(warm_up, Tally(), "warm-up")

@@ -75,16 +75,14 @@ def complaint(answer: Answer, wanted: Wanted) -> str:
         return f"no answer within {answer.time_s:.0f} s"
     if answer.status not in wanted.statuses:
         return f"status {answer.status} {answer.type}; wanted {sorted(wanted.statuses)}"
-    if answer.status == CLOSED:
-        return ""
     if answer.status in OK:
         found = reads(answer)
         return "" if wanted.reads in (None, found) else f"reads {found}; wanted {wanted.reads}"
-    if answer.status == TOO_LARGE and not answer.body:
+    if answer.status == CLOSED or wanted.bare or is_bare(answer):
         return ""
     if wanted.types and answer.type not in wanted.types:
         return f"type {answer.type}; wanted {sorted(wanted.types)}"
-    return "" if wanted.bare else undocumented(answer)
+    return undocumented(answer)
 
 
 def fault(request: Request, answer: Answer) -> str:
@@ -107,9 +105,14 @@ def is_front_ends(name: str, answer: Answer) -> bool:
     return name in FRONT_END_FAULTS and answer.status == 500 and answer.type.endswith("Exception")  # noqa: PLR2004
 
 
+def is_bare(answer: Answer) -> bool:
+    """Tell whether the front end has refused a body for its size."""
+    return answer.status == TOO_LARGE and not answer.body
+
+
 def undocumented(answer: Answer) -> str:
     """Say what is wrong with the body of a refusal, or ""."""
-    if answer.status == TOO_LARGE and not answer.body:
+    if is_bare(answer):
         return ""
     document = answer.document
     if not isinstance(document, dict) or not {"code", "type", "message"} <= set(document):

@@ -51,6 +51,7 @@ def readable() -> Iterator[tuple[str, Picture]]:
     grey = np.asarray(plain)
     blank = Image.new("L", plain.size, 255)
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    palette = plain.quantize(8)
     pages = {"save_all": True, "append_images": [blank]}
     variants: Mapping[str, bytes] = {
         **{f"plain {form}": encode(plain, form) for form in FORMATS},
@@ -59,7 +60,7 @@ def readable() -> Iterator[tuple[str, Picture]]:
         "16-bit TIFF": encode(deep, "TIFF"),
         "32-bit float TIFF": encode(Image.fromarray(grey.astype(np.float32) / 255), "TIFF"),
         "palette PNG of two colours": encode(plain.convert("1").convert("P")),
-        "palette PNG with a transparent colour": encode(plain.quantize(8), transparency=int(plain.quantize(8).getpixel((0, 0)))),
+        "palette PNG with a transparent colour": encode(palette, transparency=palette.getpixel((0, 0))),
         "CMYK JPEG": encode(plain.convert("CMYK"), "JPEG"),
         "CMYK TIFF": encode(plain.convert("CMYK"), "TIFF"),
         "progressive JPEG": encode(plain, "JPEG", progressive=True),

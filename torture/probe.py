@@ -83,7 +83,7 @@ class Probe:
 
     def _run(self) -> None:
         number = 0
-        while not self._stopped.wait(PAUSE_S):
+        while number == 0 or not self._stopped.wait(PAUSE_S):
             self.ask(number)
             number += 1
 

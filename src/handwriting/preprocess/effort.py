@@ -14,6 +14,7 @@ MAX_CHUNKS = 20_000  # of a PNG; 16 MiB in usual chunks of 8 KiB are 2,000
 MAX_BLOCKS = 100_000  # of 255 bytes at most, that a GIF has before its first frame
 MAX_STRIPS = 65_536  # or tiles, of a TIFF
 SCAN = b"\xff\xda"
+EXTENSION, FRAME = b"!,"  # what begins a part of a GIF
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a JPEG's packed pixels 0 follows each 255
 OFFSETS = {273, 324}  # TIFF's tags of where strips and tiles are
 TIFF_HEADS = {b"II*\x00": ("<", False), b"MM\x00*": (">", False), b"II+\x00": ("<", True), b"MM\x00+": (">", True)}
@@ -81,11 +82,13 @@ def count_blocks(content: bytes) -> int:
     """Count the blocks of a GIF's extensions before its first frame, up to one over MAX_BLOCKS."""
     flags = content[10] if len(content) > 10 else 0  # noqa: PLR2004 - where the size of the palette is
     position, count = 13 + (3 << 1 + (flags & 7) if flags & 0x80 else 0), 0
-    while position < len(content) and content[position : position + 1] != b"," and count <= MAX_BLOCKS:
-        position += 2 if content[position : position + 1] == b"!" else 1
-        while position < len(content) and content[position] and count <= MAX_BLOCKS:
-            position += 1 + content[position]
-            count += 1
+    while position < len(content) and content[position] != FRAME and count <= MAX_BLOCKS:
+        if content[position] == EXTENSION:
+            position += 2
+            while position < len(content) and content[position] and count <= MAX_BLOCKS:
+                position += 1 + content[position]
+                count += 1
+        position += 1
         count += 1
     return count
 

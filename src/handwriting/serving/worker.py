@@ -84,6 +84,7 @@ class Memory:
         """Take what is loaded by now out of the garbage collector's sight: it stays, and takes long to go through."""
         self.trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
         self.is_due = False
+        gc.collect()
         gc.freeze()
 
     def give_back(self) -> None:

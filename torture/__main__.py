@@ -52,8 +52,9 @@ def facts() -> Sequence[str]:
     """Return where and when."""
     when = datetime.datetime.now(datetime.UTC)
     return [
-        f"{when:%Y-%m-%d %H:%M} UTC, commit {commit()}, {os.cpu_count()} cores, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}; other work on the machine changes times, nothing else"
+        f"{when:%Y-%m-%d %H:%M} UTC, commit {commit()}",
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}; "
+        "other work on the machine changes times, and nothing else",
     ]
 
 

@@ -114,10 +114,10 @@ def soak(minutes: float) -> Soaked:
         Row("soak: processes that ended", "0", str(ended := _ended(watch.samples)), not ended),
         *growth(watch.samples),
     ]
+    found = f"{total.requests_per_s:,.0f} requests/s, p50 {total.p50_ms:.0f} ms, p99 {total.p99_ms:.0f} ms"
     notes = [
-        f"{minutes:g} minutes with {users * RATE_PER_S} requests/s asked for, {SHARE:.0%} of the knee ({knee.users} users, "
-        f"{knee.requests_per_s:,.0f} requests/s): {total.requests_per_s:,.0f} requests/s, p50 {total.p50_ms:.0f} ms, "
-        f"p99 {total.p99_ms:.0f} ms",
+        f"{minutes:g} minutes with {users * RATE_PER_S} requests/s asked for, {SHARE:.0%} of the knee "
+        f"({knee.users} users, {knee.requests_per_s:,.0f} requests/s): {found}",
         *(f"{count:,} x {what}" for what, count in failures.items()),
     ]
     return Soaked(rows, notes, watch.samples)

@@ -1,6 +1,7 @@
 """Bad input, faults and a soak, each with real servers of its own: `make torture`.
 
-Writes docs/results/reliability.md. Exits with 1 if a demand is not met, with a line for each.
+Writes docs/results/reliability.md, in which a part that is not run keeps what it found before. Exits with 1 if a demand
+is not met, with a line for each.
 """
 
 import argparse
@@ -22,12 +23,14 @@ from torture.corpus import corpus
 from torture.errors import TortureError
 from torture.faults import FAULTS, faulty_stack
 from torture.outcome import Outcome, Row
-from torture.report import write
-from torture.soak import Sample, soak
+from torture.report import Part, keep, write
+from torture.soak import soak
 from training.card import commit
 
-PARTS = {"inputs": "Bad input", "faults": "Faults under load", "soak": "Soak"}
+HEADINGS = {"inputs": "Bad input", "faults": "Faults under load", "soak": "Soak"}
+PARTS = tuple(HEADINGS)
 FAULT_SECONDS = 10.0
+RESULTS = ROOT / "docs" / "results"
 INTERRUPTED = 130  # as shells report it
 
 
@@ -63,40 +66,49 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m torture", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), help="parts (default: all)")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts (default: all)")
     parser.add_argument("--requests", type=int, default=inputs.REQUESTS, help="bad ones (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the bad requests (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=20.0, help="of the soak (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="folder of the page (default: docs/results, if all parts are run)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the page (default: docs/results)")
     return parser.parse_args()
 
 
 def main() -> int:
     """Run from the command line; 1 if a demand is not met, or a part could not be run."""
     options = parse()
-    found: dict[str, Outcome] = {}
-    samples: Sequence[Sample] = []
+    missed: list[Row] = []
     try:
-        if "inputs" in options.only:
-            found[PARTS["inputs"]] = bad_input(options.requests, options.seed)
-        if "faults" in options.only:
-            found[PARTS["faults"]] = faults(FAULT_SECONDS)
-        if "soak" in options.only:
-            soaked = soak(options.minutes)
-            found[PARTS["soak"]], samples = Outcome(soaked.rows, [], soaked.notes), soaked.samples
+        for name in PARTS:
+            if name in options.only:
+                part = run(name, options)
+                keep(options.out, HEADINGS[name], part)
+                missed += [row for row in part.outcome.rows if not row.reached]
     except (StackError, TortureError, LoadTestError) as err:
         print(f"torture: {err}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\ntorture: interrupted; nothing is written", file=sys.stderr)
+        print("\ntorture: interrupted; parts that were over are on record", file=sys.stderr)
         return INTERRUPTED
-    complete = set(options.only) == set(PARTS)
-    page = write(options.out or ROOT / ("docs/results" if complete else "runs/torture"), facts(), found, samples)
-    print(page.read_text())
-    missed = [row for outcome in found.values() for row in outcome.rows if not row.reached]
+    print(write(options.out).read_text())
     for row in missed:
         print(f"torture: {row.what}: {row.found}; wanted {row.wanted}", file=sys.stderr)
     return 1 if missed else 0
+
+
+def run(name: str, options: argparse.Namespace) -> Part:
+    """Run one part.
+
+    Raises:
+        StackError: a server does not start.
+        TortureError: there is nothing to be found.
+        LoadTestError: Locust fails.
+    """
+    when = facts()
+    if name == "soak":
+        soaked = soak(options.minutes)
+        return Part(when, Outcome(soaked.rows, [], soaked.notes), soaked.samples)
+    return Part(when, faults(FAULT_SECONDS) if name == "faults" else bad_input(options.requests, options.seed))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The page of what torture has found: docs/results/reliability.md, with a chart of the soak."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
-from torture.outcome import Outcome, Row
+from torture.outcome import Count, Outcome, Row
 from torture.soak import Sample
 
 mpl.use("Agg")
@@ -13,30 +16,68 @@ from matplotlib import pyplot as plt
 
 MIB = 1024**2
 CHART = "reliability-soak.png"
+RECORD = "reliability.json"
 
 
-def write(folder: Path, facts: Sequence[str], parts: Mapping[str, Outcome], samples: Sequence[Sample]) -> Path:
-    """Write the page, and return its path.
+@dataclass(frozen=True)
+class Part:
+    """What one part of it has found.
+
+    Attributes:
+        facts: lines on where and when.
+        outcome: what was found.
+        samples: of the soak.
+    """
+
+    facts: Sequence[str]
+    outcome: Outcome
+    samples: Sequence[Sample] = ()
+
+
+def keep(folder: Path, name: str, part: Part) -> None:
+    """Put a part on record, in the place of what it found before.
 
     Args:
-        folder: of the page and the chart.
-        facts: lines on where and when.
-        parts: what was found, by heading.
-        samples: of the soak; no chart without any.
+        folder: of the record, the page and the chart.
+        name: heading of the part.
+        part: what it found.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["# Reliability", "", "Written by `make torture`, which does all of this again.", ""]
-    lines += [f"- {fact}" for fact in facts]
-    for heading, outcome in parts.items():
-        lines += ["", f"## {heading}", "", *table(outcome.rows)]
+    parts = read(folder) | {name: part}
+    record = {name: asdict(each) for name, each in parts.items()}
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+
+
+def read(folder: Path) -> Mapping[str, Part]:
+    """Return the parts on record, by heading."""
+    path = folder / RECORD
+    return {name: _part(found) for name, found in json.loads(path.read_text()).items()} if path.exists() else {}
+
+
+def _part(found: Mapping[str, Any]) -> Part:
+    outcome = found["outcome"]
+    rows, counts = [Row(**row) for row in outcome["rows"]], [Count(**count) for count in outcome["counts"]]
+    samples = [Sample(**sample) for sample in found["samples"]]
+    return Part(found["facts"], Outcome(rows, counts, outcome["notes"]), samples)
+
+
+def write(folder: Path) -> Path:
+    """Write the page of all parts on record, and return its path."""
+    lines = [
+        "# Reliability",
+        "",
+        "Written by `make torture`, which does all of this again; each part says when it was.",
+    ]
+    for heading, part in read(folder).items():
+        outcome = part.outcome
+        lines += ["", f"## {heading}", "", *(f"- {line}" for line in [*part.facts, *outcome.notes])]
+        lines += ["", *table(outcome.rows)]
         if outcome.counts:
             lines += ["", "| status | type | answers |", "|---|---|---|"]
             lines += [f"| {each.status or 'closed'} | {each.type} | {each.answers:,} |" for each in outcome.counts]
-        if outcome.notes:
-            lines += ["", *(f"- {note}" for note in outcome.notes)]
-    if samples:
-        draw(samples, folder / CHART)
-        lines += ["", f"![Memory of each process during the soak]({CHART})"]
+        if part.samples:
+            draw(part.samples, folder / CHART)
+            lines += ["", f"![Memory of each process during the soak]({CHART})"]
     page = folder / "reliability.md"
     page.write_text("\n".join(lines) + "\n")
     return page

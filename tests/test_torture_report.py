@@ -18,12 +18,11 @@ BAD = Row("bad", "1", "2", reached=False)
 
 def samples(*sizes_mib: float, descriptors: int = 0) -> list[Sample]:
     """Samples in which the front end's memory takes these sizes, and each has so many descriptors more."""
-    return [
-        Sample(
-            5.0 * number, {FRONT_END: round(size * MIB), "worker 1": 100 * MIB}, {FRONT_END: 50 + number * descriptors}
-        )
-        for number, size in enumerate(sizes_mib)
-    ]
+    found = []
+    for number, size in enumerate(sizes_mib):
+        memory = {FRONT_END: round(size * MIB), "worker 1": 100 * MIB}
+        found.append(Sample(5.0 * number, memory, {FRONT_END: 50 + number * descriptors, "worker 1": 20}))
+    return found
 
 
 def test_memory_that_stays_is_no_growth():

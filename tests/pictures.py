@@ -1,33 +1,15 @@
 """Pictures made for tests, encoded as people send them."""
 
-import io
-import zipfile
-
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
 from handwriting.preprocess import picture_frame
+from torture.archives import ordinary as zipped  # noqa: F401 - for tests
+from torture.pictures import encode  # noqa: F401 - for tests
 
 
 def mnist_frame(picture: bytes) -> np.ndarray:
     return picture_frame(picture, "mnist")
-
-
-def encode(pixels: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
-    """Encode uint8 pixels, or a picture, in a file format."""
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    buffer = io.BytesIO()
-    image.save(buffer, form, **options)
-    return buffer.getvalue()
-
-
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """Put files into a ZIP file."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 def inverted(frame: np.ndarray) -> Image.Image:

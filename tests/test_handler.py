@@ -175,6 +175,13 @@ def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, s
     assert "not read: after 1 pictures of this request" in others[0]["error"]["message"]
 
 
+def test_requests_late_in_a_slow_batch_are_told_to_try_again(handler, seven, monkeypatch):
+    monkeypatch.setattr(serving, "FULL_BATCH_S", 0.0)
+    [(status, answer)] = serve(handler, [seven])
+    assert (status, answer["type"]) == (503, "ServiceUnavailableException")
+    assert "try again later" in answer["message"]
+
+
 def test_an_answer_that_the_server_would_not_take_is_refused(handler, seven, monkeypatch):
     monkeypatch.setattr(serving, "MAX_ANSWER_BYTES", 1000)
     context = make_context(requests=2)

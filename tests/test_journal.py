@@ -17,7 +17,7 @@ from handwriting.serving import RecogniserHandler
 from handwriting.serving.journal import Journal, named_id
 from handwriting.serving.requests import Request
 from handwriting.serving.responses import reject
-from handwriting.serving.worker import read_level
+from handwriting.serving.worker import Memory, read_level
 
 TIMEOUT_S = 20
 WRITTEN_S = 5  # until a line is in the file
@@ -81,7 +81,7 @@ def test_a_batch_that_raises_is_written_down_and_still_raises(caplog, monkeypatc
         raise MemoryError
 
     handler = RecogniserHandler()
-    handler.journal = Journal("digits", "1.0")
+    handler.journal, handler.memory = Journal("digits", "1.0"), Memory()
     monkeypatch.setattr(handler, "answer_batch", fail)
     with pytest.raises(MemoryError):
         handler.handle([{}, {}], make_context({}, {}))

@@ -15,15 +15,17 @@ import pytest
 
 from loadtest.pictures import drawings
 from tests.answering import SEVEN, closed_port
-from torture import inputs
+from torture import demands, inputs
 from torture.corpus import Entry
+from torture.demands import answer_rows, probe_rows, safety_rows, server_rows
 from torture.errors import TortureError
-from torture.inputs import Campaign, Shot, Tally, answer_rows, probe_rows, run, safety_rows, send_again, server_rows
+from torture.inputs import Campaign, run, send_again
 from torture.judge import READ_OR_REFUSED, Wanted, complaint, fault, read_as, refused
 from torture.outcome import Row
 from torture.probe import Probed
 from torture.server import State
 from torture.strategies import generate
+from torture.tally import Shot, Tally
 from torture.wire import CLOSED, Answer, Request, dump, load, parse
 
 REFUSAL = {"code": 400, "type": "InvalidImage", "message": "why"}
@@ -162,7 +164,7 @@ def test_known_faults_of_the_front_end_are_counted_apart(monkeypatch):
 
 
 def test_a_pickle_that_was_opened_and_a_line_of_somebody_elses_are_missed(monkeypatch, tmp_path):
-    monkeypatch.setattr(inputs, "CANARY", tmp_path / "canary")
+    monkeypatch.setattr(demands, "CANARY", tmp_path / "canary")
     assert all(row.reached for row in safety_rows(0))
     (tmp_path / "canary").touch()
     assert not any(row.reached for row in safety_rows(1))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-LIMIT_S = 30  # for an answer: TorchServe's responseTimeout; what takes longer hangs
+LIMIT_S = 60  # for an answer: twice TorchServe's responseTimeout, since another batch may be before it
 MOST_BYTES = 32 * 2**20  # of an answer
 CLOSED = 0  # in place of a status: the connection ended without an answer
 CONTINUE = b"HTTP/1.1 100"

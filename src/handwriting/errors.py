@@ -5,7 +5,8 @@ RequestError                one request fails, and no other of its batch
 ├── InvalidRequest     400  a body or parameter of the wrong shape
 ├── ImageTooLarge      413  over the pixel or byte limit, decided before decoding
 ├── UnsupportedMedia   415  a body of a kind that no recogniser takes
-└── InternalError      500  our fault: logged with its traceback
+├── InternalError      500  our fault: logged with its traceback
+└── Overloaded         503  the requests before it in its batch took too long; TorchServe's own type for a full queue
 """
 
 
@@ -44,3 +45,14 @@ class InternalError(RequestError):
     """Our own code failed on this request."""
 
     status = 500
+
+
+class Overloaded(RequestError):  # noqa: N818
+    """The worker has no time for this request now; it may be sent again."""
+
+    status = 503
+
+    @property
+    def kind(self) -> str:
+        """The type that TorchServe answers when its queue is full: to a client both are the same."""
+        return "ServiceUnavailableException"

@@ -11,7 +11,7 @@ import torch
 from ts.context import Context
 
 from handwriting.checkpoint import load_checkpoint
-from handwriting.errors import InternalError, InvalidRequest, RequestError
+from handwriting.errors import InternalError, InvalidRequest, Overloaded, RequestError
 from handwriting.networks import Network
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
 from handwriting.query import Part, read_part, read_query
@@ -26,6 +26,7 @@ from handwriting.serving.worker import Memory, buffer_socket, keep_repeated_part
 logger = logging.getLogger(__name__)
 
 MAX_BATCH_S = 10.0  # from when on no request gets more than its first picture read: TorchServe kills a worker after 30
+FULL_BATCH_S = 20.0  # from when on no further request of the batch is read
 MAX_ANSWER_BYTES = 16 * 2**20  # below max_response_size in config.properties, beyond which the worker would be cut off
 MAX_FRAMES = 256  # in one pass: more of them are no faster each, and take memory
 
@@ -104,7 +105,7 @@ class RecogniserHandler:
 
     def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
         """Take a batch, which came at `started` (s), through all stages."""
-        requests = self.preprocess(data, context, started + MAX_BATCH_S)
+        requests = self.preprocess(data, context, started)
         frames = [page.frames for request in requests if isinstance(request, Request) for page in request.good()]
         prepared = time.perf_counter()
         probabilities = self.inference(np.concatenate([np.empty((0, FRAME_PX, FRAME_PX), np.float32), *frames]))
@@ -121,13 +122,15 @@ class RecogniserHandler:
         return answers
 
     def preprocess(
-        self, data: Sequence[Mapping[str, object]], context: Context, deadline_s: float = float("inf")
+        self, data: Sequence[Mapping[str, object]], context: Context, started_s: float = float("inf")
     ) -> list[Request | RequestError]:
-        """Prepare the pictures of a batch; what is wrong with a request takes its place."""
+        """Prepare the pictures of a batch, which came at `started_s`; what is wrong with a request takes its place."""
         requests: list[Request | RequestError] = []
         for i, inputs in enumerate(data):
             try:
-                requests.append(self.read(inputs, context.get_all_request_header(i), deadline_s))
+                if time.perf_counter() > started_s + FULL_BATCH_S:
+                    raise Overloaded(f"the {i} requests before it in its batch took long; try again later")
+                requests.append(self.read(inputs, context.get_all_request_header(i), started_s + MAX_BATCH_S))
             except RequestError as err:
                 requests.append(err)
             except Exception as err:  # a fault of ours must not take the rest of the batch with it

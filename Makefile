@@ -11,7 +11,7 @@ SOURCES := src handlers deploy dashboard loadtest evaluation training export ben
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint audit clean
+.PHONY: help backup restore torture soak up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint audit clean
 .DELETE_ON_ERROR:
 
 help: ## what there is
@@ -58,11 +58,24 @@ loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest S
 	@$(BIN)/python -m loadtest $(if $(SHAPE),--shape $(SHAPE)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(PICTURES),--pictures $(PICTURES)) $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
 
+backup: install ## save the drawings that the dashboard keeps: make backup FILE=drawings.zip
+	@$(BIN)/python -m dashboard.teach.backup save $(or $(FILE),drawings.zip)
+
+restore: install ## bring them back: make restore FILE=drawings.zip
+	@$(BIN)/python -m dashboard.teach.backup restore $(or $(FILE),drawings.zip)
+
+torture: $(VENV)/installed-dev archive ## bad input, faults and a soak with real servers: docs/results/reliability.md; half an hour
+	@$(BIN)/python -m deploy.packages --wish faketime
+	$(BIN)/python -m torture $(ARGS)
+
+soak: $(VENV)/installed-dev archive ## steady load at 70 % of what the server holds, with its memory watched: make soak MINUTES=20
+	@$(BIN)/python -m torture --only soak --minutes $(or $(MINUTES),20) $(ARGS)
+
 bench: $(VENV)/installed-bench archive ## our server against its peers: docs/results/bench.md; needs wrk
 	$(BIN)/python -m benchmarks $(ARGS)
 
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
-	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus
+	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus faketime
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser

@@ -1,6 +1,7 @@
 """What the management API tells of the server's recognisers, and what it does with them."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from handwriting.client.address import is_loopback
 from handwriting.client.tokens import management_token
 
 DEFAULTS_VARIABLE = "INKSERVE_DEFAULTS"  # file in which `make up` looks for chosen versions after a restart
+DRAIN_S, POLL_S = 10.0, 0.1
+BATCH_S = 1.0  # longer than a batch takes; nobody tells when a worker is idle
 LOADING_TIMEOUT_S = 150  # a worker's start, on a busy machine
 NOT_ALLOWED = {requests.codes.not_allowed, requests.codes.forbidden}
 
@@ -93,15 +96,33 @@ class Management:
             ManagementError: why it is not loaded.
         """
         query = urlencode({"url": archive, "initial_workers": 1, "synchronous": "true"})
-        self._call("POST", f"?{query}", LOADING_TIMEOUT_S)
+        there = {str(each.served) for each in self.fleet()}
+        try:
+            self._call("POST", f"?{query}", LOADING_TIMEOUT_S)
+        except ManagementError:
+            # TorchServe keeps a version whose worker cannot start, and starts one again and again
+            for each in self.fleet():
+                if str(each.served) not in there:
+                    self._call("DELETE", f"/{each.model}/{each.version}", LOADING_TIMEOUT_S)
+            raise
 
     def unload(self, served: Served) -> None:
-        """Unload a version.
+        """Unload a version, once what it was asked is answered: TorchServe itself would drop that.
 
         Raises:
             ManagementError: why it stays; the default goes only as the last.
         """
+        self._drain(served)
         self._call("DELETE", f"/{served.model}/{served.version}", LOADING_TIMEOUT_S)
+
+    def _drain(self, served: Served) -> None:
+        """Wait until nothing waits for a version, and for the batch that its worker has; not for ever."""
+        give_up = time.monotonic() + DRAIN_S
+        while any(each.waiting for each in self.fleet() if str(each.served) == str(served)):
+            if time.monotonic() > give_up:
+                break
+            time.sleep(POLL_S)
+        time.sleep(BATCH_S)
 
     def _call(self, method: str, path: str, timeout_s: float | tuple[float, float] = TIMEOUT_S) -> requests.Response:
         try:

@@ -16,6 +16,7 @@ PROGRAMS = {
     "chromium": "usr/bin/chromium",
     "postgresql": "usr/lib/postgresql/*/bin/initdb",
     "prometheus": "usr/bin/promtool",
+    "faketime": "usr/lib/*/faketime/libfaketimeMT.so.1",
 }
 
 
@@ -37,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.packages", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("needed", nargs="+", choices=PROGRAMS, help="without which nothing goes on")
+    parser.add_argument("needed", nargs="*", choices=PROGRAMS, help="without which nothing goes on")
     parser.add_argument("--wish", nargs="*", default=[], choices=PROGRAMS, help="whose tests are skipped without them")
     options = parser.parse_args()
     packages = [*options.needed, *options.wish]

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only
 from handwriting.client.tokens import bearer, inference_token, is_refusal
 from loadtest.lean import Connection, post
 from loadtest.pictures import KINDS, Picture, fault, zipped
-from loadtest.shapes import SETTLING_S, SHAPE, steps_of
+from loadtest.shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")
 PATH = f"/predictions/{MODEL}"
@@ -33,7 +33,6 @@ TOKEN = inference_token()  # of a server that wants one; one for all users, who 
 CHANCE = random.Random()  # nosec B311 # noqa: S311 - which picture and when, no secret
 STROKES = 3  # a drawing is read after each
 MANY = 64  # pictures in an upload
-RATE_PER_S = 10  # of a steady program
 WAITING = 300  # requests of a steady program without an answer, before it counts the next as failed
 BURST = 20  # requests of a client between two looks at whether the test has ended
 TIMEOUT_S = 30.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SHAPE = os.environ.get("LOADTEST_SHAPE", "")
 USERS = int(os.environ.get("LOADTEST_USERS", "0"))  # 0: as many as the shape has by default
+RATE_PER_S = 10  # of a steady program
 SETTLING_S = 3  # of a step, while its users start
 SECONDS = int(os.environ.get("LOADTEST_SECONDS", "0"))  # of each step; 0: by default
 
@@ -65,6 +66,13 @@ PLANS: Mapping[str, Plan] = {
         ],
     ),
     "compare": Plan("what batches bring, on servers of its own", 64, 9, ("Client",), fourfold),
+    "steady": Plan(
+        f"{RATE_PER_S} requests/s a user, whatever comes back",
+        20,
+        60,
+        ("Steady",),
+        lambda users, seconds: [Step(users, seconds)],
+    ),
     "soak": Plan("what grows over time", 40, 1200, EVERYBODY, lambda users, seconds: [Step(users, seconds)]),
 }
 

@@ -15,6 +15,7 @@ SEVEN = {
     "version": "1.0",
 }
 SILENCE = (0, None)  # no answer until the test ends, as from a server whose worker is dead
+BREAK = (-1, None)  # the connection ends without an answer, as of a server that is stopped
 Reply = tuple[int, object]  # status, JSON document; or bytes, to be sent as they are
 
 
@@ -22,6 +23,7 @@ def error(status: int, kind: str = "X", message: str = "why") -> Reply:
     return status, {"code": status, "type": kind, "message": message}
 
 
+WORKER_DIED = error(500, "InternalServerException", "Worker died.")
 QUEUE_FULL = error(503, "ServiceUnavailableException", 'Model "digits" has no worker to serve inference request.')
 
 
@@ -51,8 +53,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.paths.append(self.path)
         self.server.headers.append(dict(self.headers))
         status, document = self.server.answer(body)
-        if not status:
-            self.server.ended.wait(10)
+        if status <= 0:
+            if (status, document) == SILENCE:
+                self.server.ended.wait(10)
             self.close_connection = True
             return
         content = document if isinstance(document, bytes) else json.dumps(document).encode()

@@ -15,6 +15,8 @@ from deploy.local import torchserve
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, read_settings
 from deploy.local.stack import Stack
 from tests.browsing import OPENED, back_afterwards, browser, chromium, pages, shown  # noqa: F401 - fixtures
+from tests.postgres import postgres  # noqa: F401 - a fixture
+from tests.stores import file_store, store, url  # noqa: F401 - fixtures
 from training.data import Characters, load_characters
 from training.idx import DataError
 

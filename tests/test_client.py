@@ -18,7 +18,7 @@ from handwriting.client import server as client_server
 from handwriting.client.pictures import to_bytes
 from handwriting.client.recogniser import IN_FLIGHT
 from handwriting.preprocess import MAX_BYTES, picture_frame
-from tests.answering import QUEUE_FULL, SEVEN, SILENCE, answering, closed_port, error, in_turn
+from tests.answering import BREAK, QUEUE_FULL, SEVEN, SILENCE, WORKER_DIED, answering, closed_port, error, in_turn
 from tests.conftest import drawings
 from tests.pictures import encode, mnist_frame
 
@@ -332,6 +332,28 @@ def test_a_full_queue_is_tried_again():
 @pytest.mark.usefixtures("no_pauses")
 def test_a_queue_that_stays_full_is_given_up():
     with answering(QUEUE_FULL) as server, pytest.raises(ServerDown, match="503"):
+        ask(server, tries=3)
+    assert len(server.bodies) == 3
+
+
+@pytest.mark.usefixtures("no_pauses")
+@pytest.mark.parametrize("fault", [WORKER_DIED, error(507, message="Worker died."), BREAK])
+def test_a_worker_or_a_connection_that_dies_loses_no_prediction(fault):
+    with answering(in_turn(fault, QUEUE_FULL, fault, (200, SEVEN))) as server:
+        assert ask(server).label == "7"
+    assert len(server.bodies) == 4
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_picture_under_which_workers_die_is_not_sent_for_ever():
+    with answering(WORKER_DIED) as server, pytest.raises(ServerDown, match="500: Worker died"):
+        ask(server, tries=9)
+    assert len(server.bodies) == 3
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_connection_that_breaks_each_time_is_given_up():
+    with answering(BREAK) as server, pytest.raises(ServerDown, match="the request failed"):
         ask(server, tries=3)
     assert len(server.bodies) == 3
 

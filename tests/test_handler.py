@@ -10,10 +10,12 @@ from ts.context import Context, RequestProcessor
 
 from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
+from handwriting.errors import InvalidRequest
 from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
 from handwriting.preprocess import normal_form
 from handwriting.serving import handler as serving
+from handwriting.serving.responses import error_body
 from tests.alike import assert_alike
 from tests.pictures import encode
 
@@ -151,3 +153,37 @@ def test_the_card_describes_the_recogniser(handler):
     context.request_processor = [RequestProcessor({"describe": "True"})]
     [answer] = handler.handle([{}], context)
     assert json.loads(answer) == json.loads(WEIGHTS.with_suffix(".json").read_text())
+
+
+def test_a_header_that_asks_for_the_card_with_a_picture_changes_no_answer(handler, seven):
+    context = make_context(requests=3)
+    context.request_processor[0] = RequestProcessor({"describe": "True"})
+    answers = handler.handle([{"body": seven}] * 3, context)
+    assert [json.loads(answer)["label"] for answer in answers] == ["7"] * 3
+    context.request_processor = [RequestProcessor({"describe": "True"})]
+    [alone] = handler.handle([{"body": seven}], context)
+    assert json.loads(alone)["label"] == "7"
+
+
+def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, seven, monkeypatch):
+    monkeypatch.setattr(serving, "MAX_BATCH_S", 0.0)
+    context = make_context(requests=2)
+    many, one = map(json.loads, handler.handle([dict.fromkeys("abc", seven), {"a": seven}], context))
+    first, *others = many["predictions"]
+    assert (first["label"], one["label"]) == ("7", "7")
+    assert [each["error"]["type"] for each in others] == ["InvalidRequest"] * 2
+    assert "not read: after 1 pictures of this request" in others[0]["error"]["message"]
+
+
+def test_an_answer_that_the_server_would_not_take_is_refused(handler, seven, monkeypatch):
+    monkeypatch.setattr(serving, "MAX_ANSWER_BYTES", 1000)
+    context = make_context(requests=2)
+    long, short = map(json.loads, handler.handle([dict.fromkeys("abcdefgh", seven), {"a": seven}], context))
+    assert (long["code"], long["type"]) == (400, "InvalidRequest")
+    assert "at most 1,000" in long["message"]
+    assert (context.get_response_status(0)[0], short["label"]) == (400, "7")
+
+
+def test_a_long_message_is_cut():
+    assert error_body(InvalidRequest("a" * 500))["message"] == "a" * 500
+    assert error_body(InvalidRequest("a" * 501))["message"] == "a" * 497 + "..."

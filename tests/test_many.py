@@ -11,6 +11,7 @@ import pytest
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.query import files, read_part, read_query
 from tests.pictures import zipped
+from torture.archives import honest, npy_header, zip_of
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
 
@@ -142,3 +143,37 @@ def test_too_many_pictures_are_refused(monkeypatch):
         ask({"body": npy(FRAMES)})
     with pytest.raises(InvalidRequest, match="5 pictures; wanted 1 to 4"):
         ask({str(i): b"" for i in range(5)})
+
+
+def test_a_zip_file_with_very_many_entries_is_refused_before_they_are_read(monkeypatch):
+    monkeypatch.setattr(files, "MAX_ENTRIES", 3)
+    assert len(ask({"body": zipped(dict.fromkeys("ab", b""))}).parts) == 2
+    with pytest.raises(InvalidRequest, match="over 3 entries"):
+        ask({"body": zipped(dict.fromkeys("abcd", b""))})
+
+
+def test_a_zip_file_with_a_very_long_name_is_refused():
+    with pytest.raises(InvalidRequest, match="a name of 1,001 characters; at most 1,000"):
+        ask({"body": zipped({"a" * 1001: b""})})
+
+
+@pytest.mark.parametrize("flags", [0, 1], ids=["plain", "encrypted"])
+def test_a_zip_file_with_an_empty_name_is_read_or_refused(flags):
+    query = ask({"body": zip_of(honest(b"", b"x", flags=flags))})
+    assert query.names == [""]
+    assert query.parts == [b"x"] if not flags else isinstance(refusal(query.parts[0]), InvalidRequest)
+
+
+def test_an_npy_header_that_does_not_end_is_refused():
+    with pytest.raises(InvalidRequest, match="not an npy file"):
+        ask({"body": npy_header("(" * 900)})
+
+
+def test_an_error_repeats_little_of_a_long_key():
+    [part] = ask({"body": json.dumps({"instances": [{"k" * 10**6: 1}]}).encode()}, "application/json").parts
+    assert len(str(refusal(part))) < 300
+
+
+def test_a_picture_of_very_many_rows_is_refused_before_they_are_looked_at():
+    [part] = ask({"body": json.dumps({"data": [[]] * 65_536}).encode()}, "application/json").parts
+    assert "65,536 rows; at most 65,535" in str(refusal(part))

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -25,34 +24,9 @@ from dashboard.teach.verdict import Apart, Verdict
 from handwriting.labels import DIGITS
 from tests.conftest import drawings
 from tests.lesson import lesson
-from tests.postgres import postgres  # noqa: F401 - a fixture
 from training.drawings import load_drawings
 
 READING = Reading("1", 0.55, "digits", "1.0")
-SQLITE, POSTGRES = "SQLite", "PostgreSQL"
-
-
-@pytest.fixture(params=[SQLITE, POSTGRES])
-def url(request, tmp_path) -> str:
-    """The address of an empty database."""
-    if request.param == POSTGRES:
-        return request.getfixturevalue("postgres").new_database()
-    return f"sqlite:///{tmp_path / 'new' / 'drawings.db'}"
-
-
-@pytest.fixture
-def store(url) -> Iterator[Store]:
-    opened = Store(url)
-    yield opened
-    opened.engine.dispose()
-
-
-@pytest.fixture
-def file_store(tmp_path) -> Iterator[Store]:
-    """A store for what does not depend on the database."""
-    opened = Store(f"sqlite:///{tmp_path / 'drawings.db'}")
-    yield opened
-    opened.engine.dispose()
 
 
 def keep_all(store: Store) -> None:
@@ -198,7 +172,7 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_acknowledged(url, request):
     again.engine.dispose()
 
 
-def test_a_store_goes_on_after_its_server_was_started_again(postgres, seven):  # noqa: F811 - the fixture
+def test_a_store_goes_on_after_its_server_was_started_again(postgres, seven):
     store = Store(postgres.new_database())
     store.keep(seven, "7")
     postgres.kill()

@@ -10,7 +10,15 @@ from ts.context import Context
 from ts.protocol import otf_message_handler as protocol
 from ts.service import Service
 
-from handwriting.serving.worker import buffer_socket, is_news, keep_repeated_parts, quieten, take_apart
+from handwriting.serving.worker import (
+    Memory,
+    buffer_socket,
+    is_news,
+    keep_repeated_parts,
+    number_repeats,
+    quieten,
+    take_apart,
+)
 
 
 def test_parts_of_one_name_are_all_kept():
@@ -103,3 +111,38 @@ def test_a_batch_leaves_no_line_in_the_log_but_trouble_does(quiet, caplog):
     quiet.metrics.add_time("PredictionTime", 1.5)
     logging.info("Frontend disconnected.")
     assert [record.message for record in caplog.records] == ["Frontend disconnected."]
+
+
+def test_names_that_look_like_numbered_ones_stay_apart():
+    parameters = [{"name": name} for name in ("a", "a (2)", "a", "a", "a (2)", "a")]
+    number_repeats(parameters)
+    names = [each["name"] for each in parameters]
+    assert len(set(names)) == len(names)
+    assert names[:2] == ["a", "a (2)"]
+
+
+def test_very_many_parts_of_one_name_are_numbered_in_one_go():
+    parameters = [{"name": "a"} for _ in range(100_000)]
+    number_repeats(parameters)  # by trying every number for each it would take minutes
+    assert parameters[-1]["name"] == "a (100000)"
+
+
+def test_memory_is_given_back_before_the_batch_after_a_costly_one():
+    memory, trimmed = Memory(), []
+    memory.trim = trimmed.append
+    memory.note(0.01)
+    memory.give_back()
+    assert trimmed == []
+    memory.note(5.0)
+    memory.note(0.01)
+    memory.give_back()
+    memory.give_back()
+    assert trimmed == [0]
+
+
+def test_a_worker_without_glibc_gives_nothing_back():
+    memory = Memory()
+    memory.trim = None
+    memory.note(5.0)
+    memory.give_back()
+    assert not memory.is_due

@@ -96,7 +96,7 @@ class Store:
         if not 1 <= len(label) <= Drawing.label.type.length:
             raise StoreError(f"the label is {label!r}; wanted 1 to {Drawing.label.type.length} characters")
         digest = hashlib.sha256(picture).hexdigest()
-        with self._session() as session:
+        with self.session() as session:
             found = session.scalar(select(Drawing).where(Drawing.sha256 == digest))
             if found is not None:
                 found.label = label
@@ -115,33 +115,34 @@ class Store:
 
     def drop(self, number: int) -> None:
         """Delete a drawing, by its id; nothing happens if there is none."""
-        with self._session() as session:
+        with self.session() as session:
             session.execute(delete(Drawing).where(Drawing.id == number))
             session.commit()
 
     def counts(self) -> Mapping[str, int]:
         """Return how many drawings there are of each label, in the labels' order."""
-        with self._session() as session:
+        with self.session() as session:
             rows = session.execute(select(Drawing.label, func.count()).group_by(Drawing.label).order_by(Drawing.label))
             return {label: count for label, count in rows}
 
     def latest(self, count: int, label: str | None = None) -> Sequence[Drawing]:
         """Return the last drawings that were kept, the newest first; of one label, if it is named."""
         query = select(Drawing).order_by(Drawing.id.desc()).limit(count)
-        with self._session() as session:
+        with self.session() as session:
             return list(session.scalars(query.where(Drawing.label == label) if label else query))
 
     def export(self) -> bytes:
         """Pack all drawings into a ZIP file with a folder for each label, as training.finetune and Batch take it."""
         buffer = io.BytesIO()
         numbers: Counter[str] = Counter()
-        with self._session() as session, zipfile.ZipFile(buffer, "w") as archive:
+        with self.session() as session, zipfile.ZipFile(buffer, "w") as archive:
             for label, picture in session.execute(select(Drawing.label, Drawing.picture).order_by(Drawing.id)):
                 numbers[label] += 1
                 archive.writestr(f"{folder_name(label)}/{numbers[label]:05}.{ending(picture)}", picture)
         return buffer.getvalue()
 
-    def _session(self) -> "Checked":
+    def session(self) -> "Checked":
+        """Return a session, for a `with`; what goes wrong in it is a StoreError."""
         return Checked(Session(self.engine, expire_on_commit=False))
 
 

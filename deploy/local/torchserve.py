@@ -33,6 +33,7 @@ ADDRESSES = {
 REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
 LOGS = ("console.log", "server.log", "workers.log")  # that say why a start failed
 LOG_LEVELS = ("debug", "info", "warn", "warning", "error", "off")  # that log4j and Python both know
+GUARD = ROOT / "deploy" / "frontend" / "guard.jar"
 EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 
 
@@ -120,6 +121,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_LOCATION": str(settings.logs),
         "METRICS_LOCATION": str(settings.logs),
         "JAVA_HOME": str(find_java_home()),
+        "JDK_JAVA_OPTIONS": f'{kept.get("JDK_JAVA_OPTIONS", "")} -javaagent:"{GUARD}"'.strip(),
         "TMPDIR": str(settings.temp_dir),  # the launcher's pid file
         "TEMP": str(settings.temp_dir),  # Java's: unpacked archives and the workers' sockets
     }

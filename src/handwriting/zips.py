@@ -8,7 +8,13 @@ from handwriting.errors import ImageTooLarge, InvalidRequest
 from handwriting.preprocess import MAX_BYTES
 
 SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python inflates the others without a limit
-BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
+# What Python raises on damaged ZIP files; IndexError where an encrypted one has no name
+BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, IndexError)
+
+
+def is_folder(info: zipfile.ZipInfo) -> bool:
+    """Tell whether an entry is a folder; Python's own `is_dir` fails on an empty name."""
+    return info.filename.endswith("/")
 
 
 def is_hidden(name: str) -> bool:

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from handwriting.client.pictures import AnyPicture
-from handwriting.zips import BAD_ZIP, is_hidden, read_member
+from handwriting.zips import BAD_ZIP, is_folder, is_hidden, read_member
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
@@ -73,7 +73,7 @@ def open_source(path: Path) -> Iterator[Source]:
 def list_members(archive: zipfile.ZipFile) -> list[tuple[str, Member]]:
     """Name the files of an open ZIP file, in the order of its directory."""
     lock = Lock()
-    return [(info.filename, Member(archive, info, lock)) for info in archive.infolist() if not info.is_dir()]
+    return [(info.filename, Member(archive, info, lock)) for info in archive.infolist() if not is_folder(info)]
 
 
 def choose(files: Sequence[tuple[str, AnyPicture]]) -> Source:

@@ -55,8 +55,8 @@ class Recogniser:
             version: MAJOR.MINOR; by default the one that the server has made its default.
             top_k: how many labels each prediction lists.
             timeout_s: to connect and to wait for the answer. A server whose worker is dead never answers.
-            tries: how often a picture is sent while the server answers 503, its queue being full: the pauses
-                between are about 0.1, 0.3, 0.9, ... s.
+            tries: how often a picture is sent while the server's queue is full, its worker dies, or the connection
+                breaks: the pauses between are about 0.1, 0.3, 0.9, ... s.
             timing: whether to ask what each request took in the worker.
             auth: what a server with tokens wants, such as `Token("...")` or `KeyFile("key_file.json")`; by default
                 the token in INKSERVE_TOKEN, or that in the key file that INKSERVE_KEY_FILE names, or none.

@@ -6,13 +6,14 @@ import time
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from handwriting.client.address import DEFAULT_URL, is_loopback, server_url
 from handwriting.client.errors import ServerDown
 from handwriting.client.tokens import KeyFileError, inference_token
 
-FIRST_PAUSE_S = 0.1  # before the second try; three times as long before each further one
+MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0  # before the second try; three times as long before each further one
 
 Timeout = tuple[float, float]  # s to connect, s to wait for the answer
 
@@ -32,7 +33,7 @@ class Server:
         Args:
             url: as `server_url` takes it.
             timeout_s: to connect and to wait, since a server whose worker is dead takes a request and never answers.
-            tries: how often a request is sent while the server answers 503.
+            tries: how often a request is sent while what keeps it from being answered may pass.
             connections: how many are kept open.
             auth: what a server with tokens wants; by default `inference_token`.
         """
@@ -46,9 +47,11 @@ class Server:
             self.http.mount(scheme, HTTPAdapter(pool_maxsize=connections))
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[requests.Response, float]:
-        """Send a request, again after a pause while the answer is 503.
+        """Send a request, again after a pause while what kept it from being answered may pass.
 
-        TorchServe says so when its queue is full, which passes, and in the same words when a model has no worker.
+        That is a full queue (503, which TorchServe also says when a model has no worker), a worker that died under it
+        (500 or 507), and a connection that broke. Reading a picture twice does no harm. A server that refuses
+        connections or does not answer in time is not asked again.
 
         Returns:
             the response, of any status, and the round trip of the last try in ms.
@@ -56,23 +59,25 @@ class Server:
         Raises:
             ServerDown: no response.
         """
+        deaths = 0
         for number in range(1, self.tries + 1):
             began = time.perf_counter()
-            response = self._post_once(path, body, headers)
-            round_trip_ms = (time.perf_counter() - began) * 1000
-            if response.status_code != requests.codes.service_unavailable or number == self.tries:
-                break
+            is_last = number == self.tries
+            try:
+                # A redirected POST would come back as a GET, without the picture
+                response = self.http.post(
+                    self.url + path, data=body, headers=headers, timeout=self.timeout_s, allow_redirects=False
+                )
+            except requests.RequestException as err:
+                if is_last or not is_broken_connection(err):
+                    raise ServerDown(self._reason(err)) from err
+            else:
+                deaths += is_death(response)
+                is_passing = response.status_code == requests.codes.service_unavailable or is_death(response)
+                if is_last or not is_passing or deaths > MAX_DEATHS:
+                    break
             time.sleep(pause_s(number))
-        return response, round_trip_ms
-
-    def _post_once(self, path: str, body: bytes, headers: dict[str, str]) -> requests.Response:
-        try:
-            # A redirected POST would come back as a GET, without the picture
-            return self.http.post(
-                self.url + path, data=body, headers=headers, timeout=self.timeout_s, allow_redirects=False
-            )
-        except requests.RequestException as err:
-            raise ServerDown(self._reason(err)) from err
+        return response, (time.perf_counter() - began) * 1000
 
     def _reason(self, err: requests.RequestException) -> str:
         if isinstance(err, requests.Timeout):
@@ -89,6 +94,17 @@ class Server:
         return f"the request failed ({type(err).__name__})"
 
 
+def is_death(response: requests.Response) -> bool:
+    """Tell whether a worker died while it had the request: killed, crashed, or given up for not answering in time."""
+    return response.status_code >= requests.codes.server_error and "Worker died" in response.text  # 500, or 507
+
+
+def is_broken_connection(err: requests.RequestException) -> bool:
+    """Tell whether a connection was there, and ended before the answer: a server that was stopped, for one."""
+    return isinstance(err.args[0] if err.args else None, ProtocolError)  # urllib3's, of HTTP; not of connecting
+
+
 def pause_s(number: int) -> float:
     """Return how long to wait after a try, counted from 1; by chance a part of it, so that waiting threads spread."""
-    return FIRST_PAUSE_S * 3 ** (number - 1) * random.uniform(0.5, 1)  # nosec B311 # noqa: S311 - no secret
+    most_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 3 ** (number - 1))
+    return most_s * random.uniform(0.5, 1)  # nosec B311 # noqa: S311 - no secret

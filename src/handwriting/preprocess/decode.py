@@ -11,14 +11,18 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
+from handwriting.preprocess.effort import check_effort
 from handwriting.preprocess.finished import read_finished_png
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
 MAX_MEGAPIXELS = 25
+LONGEST_PX = 65_535  # of a picture; rows cost time each, however short, and JPEG and WebP have no longer ones
 MAX_SIDE_PX = 1024  # no character needs more, and photographs have four times that
 DEEPEST = 65535  # largest value of a 16-bit picture
 MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
+MAX_RUNS_BYTES = 2**20  # of a BMP packed as runs, which Pillow unpacks in Python
+ROWS_AT_ONCE = 1_000_000  # pixels about, of a clear picture that is laid on paper
 
 NO_RECTANGLE = '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
 
@@ -69,7 +73,8 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
         channels = len(image.getbands())
         sent = max(image.size)
         image.draft("L", (max_side_px, max_side_px))  # lets a large JPEG decode at a fraction of its size
-        return reduced(grey_values(ImageOps.exif_transpose(image)), channels, sent, max_side_px)
+        ImageOps.exif_transpose(image, in_place=True)
+        return reduced(grey_values(image), channels, sent, max_side_px)
 
 
 @contextmanager
@@ -84,11 +89,13 @@ def opened(picture: bytes) -> Iterator[Image.Image]:
         raise InvalidImage("the picture is empty: 0 bytes")
     if len(picture) > MAX_BYTES:
         raise ImageTooLarge(f"the picture has {len(picture):,} bytes; at most {MAX_BYTES:,}")
+    check_effort(picture)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are checked here
             with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
                 check_size(image.width, image.height)
+                check_runs(image, len(picture))
                 yield image
     except RequestError:
         raise
@@ -105,10 +112,22 @@ def check_size(width: int, height: int) -> None:
     """Check a picture's size before any pixel of it is decoded.
 
     Raises:
-        ImageTooLarge: over MAX_MEGAPIXELS.
+        ImageTooLarge: over MAX_MEGAPIXELS, or with a side over LONGEST_PX.
     """
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         raise ImageTooLarge(f"the picture is {width} x {height} px; at most {MAX_MEGAPIXELS} megapixels")
+    if max(width, height) > LONGEST_PX:
+        raise ImageTooLarge(f"the picture is {width} x {height} px; a side has at most {LONGEST_PX:,}")
+
+
+def check_runs(image: Image.Image, size_bytes: int) -> None:
+    """Check that an opened BMP has not too many runs to unpack.
+
+    Raises:
+        InvalidImage: it is packed so, and its file is over MAX_RUNS_BYTES.
+    """
+    if size_bytes > MAX_RUNS_BYTES and any(tile.codec_name == "bmp_rle" for tile in getattr(image, "tile", ())):
+        raise InvalidImage(f"the BMP has {size_bytes:,} bytes of runs; at most {MAX_RUNS_BYTES:,}")
 
 
 def grey_values(image: Image.Image) -> np.ndarray:
@@ -118,8 +137,8 @@ def grey_values(image: Image.Image) -> np.ndarray:
     if image.mode in {"I", "F"}:
         return scaled_values(np.asarray(image, dtype=np.float32))
     if image.has_transparency_data:
-        return composite(np.asarray(image.convert("LA"), dtype=np.float32) / 255)
-    return np.asarray(image.convert("L"), dtype=np.float32) / 255
+        return composite(np.asarray(image.convert("LA")))
+    return np.divide(np.asarray(image.convert("L")), 255, dtype=np.float32)
 
 
 def scaled_values(values: np.ndarray) -> np.ndarray:
@@ -151,11 +170,27 @@ def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Pic
 
 
 def composite(grey_alpha: np.ndarray) -> np.ndarray:
-    """Lay (H, W, 2) grey and alpha in [0, 1] on paper that its ink stands out from: white, or black under light ink."""
-    grey, alpha = grey_alpha[..., 0], grey_alpha[..., 1]
-    cover = float(alpha.mean())
-    light_ink = 0 < cover < 0.5 < float((grey * alpha).mean()) / cover  # noqa: PLR2004 - mostly clear, and light where not
-    return grey * alpha + (1 - alpha) * (0.0 if light_ink else 1.0)
+    """Lay grey and alpha on paper that the ink stands out from: white, or black under light ink.
+
+    Args:
+        grey_alpha: (H, W, 2) uint8.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
+    height, width, _ = grey_alpha.shape
+    step = max(1, ROWS_AT_ONCE // width)  # all at once, 25 megapixels would take a gigabyte, and three times as long
+    bands = [slice(top, top + step) for top in range(0, height, step)]
+    inked = np.empty((height, width), np.float32)
+    for band in bands:
+        grey, alpha = (np.divide(grey_alpha[band, :, i], 255, dtype=np.float32) for i in (0, 1))
+        np.multiply(grey, alpha, out=inked[band])
+    cover = float(grey_alpha[..., 1].mean()) / 255
+    if 0 < cover < 0.5 < float(inked.mean()) / cover:  # noqa: PLR2004 - mostly clear, and light where not
+        return inked
+    for band in bands:
+        inked[band] += 1 - np.divide(grey_alpha[band, :, 1], 255, dtype=np.float32)
+    return inked
 
 
 def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
@@ -169,6 +204,8 @@ def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
         InvalidRequest: another shape, or something that is no number from 0 to 255.
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
+    if isinstance(values, list) and len(values) > LONGEST_PX:  # NumPy takes a microsecond for each
+        raise InvalidRequest(f'"data" has {len(values):,} rows; at most {LONGEST_PX:,}')
     try:
         array = np.asarray(values)
     except (ValueError, OverflowError) as err:

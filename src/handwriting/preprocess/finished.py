@@ -10,6 +10,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SIDE_PX = 28
 HEADER = struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
 FIRST = SIGNATURE + struct.pack(">I4s", len(HEADER), b"IHDR") + HEADER
+MAX_BYTES = 2**16  # of a file; a frame has at most 900, and many small chunks take long
 UNPACKED_BYTES = SIDE_PX * (1 + SIDE_PX)  # each row begins with the number of its filter
 PLAIN = {b"IHDR", b"IDAT", b"IEND"}  # other chunks may change what the pixels mean
 
@@ -24,7 +25,7 @@ def read_finished_png(content: bytes) -> np.ndarray | None:
 
     Source: ISO/IEC 15948:2004, "Portable Network Graphics (PNG): Functional specification", 5.
     """
-    if not content.startswith(FIRST):
+    if not content.startswith(FIRST) or len(content) > MAX_BYTES:
         return None
     try:
         unpacker = zlib.decompressobj()

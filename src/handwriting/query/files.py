@@ -1,6 +1,7 @@
 """Files that hold many pictures: ZIP files of encoded ones, and NumPy's npy files of finished frames."""
 
 import io
+import tokenize
 import zipfile
 import zlib
 
@@ -9,10 +10,13 @@ import numpy as np
 from handwriting.errors import ImageTooLarge, InvalidRequest, RequestError
 from handwriting.preprocess import FRAME_PX
 from handwriting.query.parts import Part
-from handwriting.zips import BAD_ZIP, is_hidden, read_member
+from handwriting.zips import BAD_ZIP, is_folder, is_hidden, read_member
 
 MAX_PICTURES = 1024  # a request; more would keep the worker from the requests of others for seconds
 MAX_UNPACKED_BYTES = 64 * 2**20  # of all pictures in a ZIP file together
+MAX_ENTRIES = 16 * MAX_PICTURES  # of a ZIP file with its folders and hidden files; each takes time to read
+MAX_NAME = 1000  # characters of a file in a ZIP file; the answer repeats it
+ENTRY = b"PK\x01\x02"  # begins each entry of a ZIP file's directory
 ZIP_MAGIC = b"PK\x03\x04"
 NPY_MAGIC = b"\x93NUMPY"
 FRAMES = f"uint8 of shape (N, {FRAME_PX}, {FRAME_PX}), in C order"
@@ -36,16 +40,21 @@ def read_zip(content: bytes) -> tuple[list[str], list[Part]]:
         names and pictures; a file that cannot be unpacked is an error in its place.
 
     Raises:
-        InvalidRequest: it is no ZIP file, or has no or too many files.
+        InvalidRequest: it is no ZIP file, has no or too many files, or one of too long a name.
         ImageTooLarge: its files say that they unpack to more than MAX_UNPACKED_BYTES together.
     """
+    if content.count(ENTRY) > MAX_ENTRIES:
+        raise InvalidRequest(f"the ZIP file has over {MAX_ENTRIES:,} entries; wanted 1 to {MAX_PICTURES:,} pictures")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except (OSError, *BAD_ZIP) as err:
         raise InvalidRequest(f"the body is not a ZIP file: {err}") from err
     with archive:
-        members = [info for info in archive.infolist() if not info.is_dir() and not is_hidden(info.filename)]
+        members = [info for info in archive.infolist() if not is_folder(info) and not is_hidden(info.filename)]
         check_count(len(members))
+        longest = max(len(info.filename) for info in members)
+        if longest > MAX_NAME:
+            raise InvalidRequest(f"the ZIP file has a name of {longest:,} characters; at most {MAX_NAME:,}")
         unpacked = sum(info.file_size for info in members)
         if unpacked > MAX_UNPACKED_BYTES:
             raise ImageTooLarge(f"the ZIP file unpacks to {unpacked:,} bytes; at most {MAX_UNPACKED_BYTES:,}")
@@ -77,7 +86,7 @@ def read_npy(content: bytes) -> list[Part]:
         shape, fortran_order, dtype = read_header[version](file, max_header_size=MAX_HEADER_BYTES)
     except KeyError as err:
         raise InvalidRequest(f"the npy file is of version {err}; wanted 1.0 or 2.0") from err
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as err:
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as err:
         raise InvalidRequest(f"the body is not an npy file: {str(err)[:200]}") from err
     if dtype != np.uint8 or len(shape) != 3 or shape[1:] != (FRAME_PX, FRAME_PX) or fortran_order:  # noqa: PLR2004
         order = ", in Fortran order" if fortran_order else ""

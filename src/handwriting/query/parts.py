@@ -11,6 +11,7 @@ from handwriting.errors import InvalidRequest, RequestError
 from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array, read_picture
 
 ONE = '{"data": [[...]]}, numbers from 0 to 255'
+MAX_KEY = 40  # characters that an error repeats of a key
 MANY = '{"instances": [{"b64": "..."} or {"data": [[...]]}, ...]}'
 
 
@@ -60,5 +61,5 @@ def part_of(instance: object) -> Part:
 def describe(document: object) -> str:
     """Say what a parsed JSON document is, in a few words."""
     if isinstance(document, Mapping):
-        return f"keys {sorted(map(str, document))[:5]}"
+        return f"keys {[key[:MAX_KEY] for key in sorted(map(str, document))[:5]]}"
     return type(document).__name__

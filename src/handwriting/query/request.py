@@ -1,5 +1,6 @@
 """The forms that a request takes: a body, a form's parts, JSON, a ZIP file or an npy file, and its parameters."""
 
+import gc
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -60,9 +61,9 @@ def read_query(inputs: Mapping[str, object], headers: Mapping[str, object], labe
         )
     if not bodies:
         raise InvalidRequest(f"the request has no body; wanted {WANTED}")
+    check_count(len(bodies))
     kinds = {name: content_type(headers.get(name)) for name in bodies}
     if len(bodies) > 1:
-        check_count(len(bodies))
         query = Query([read_one(body, kinds[name]) for name, body in bodies.items()], None, True, top_k)
     else:
         name, body = bodies.popitem()
@@ -128,10 +129,13 @@ def parse_json(body: object) -> object:
     """
     if not isinstance(body, bytes | bytearray):
         return body
+    gc.disable()  # it would go through millions of lists again and again while they come
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as err:
         raise InvalidRequest(f"the body is not JSON: {err}") from err
+    finally:
+        gc.enable()
 
 
 def read_document(document: object, top_k: int) -> Query:

@@ -20,12 +20,16 @@ def find_lines(pieces: Sequence[Piece], size: float) -> list[list[Piece]]:
         size: of its writing in px.
     """
     lines: list[list[Piece]] = []
+    middles: list[float] = []  # of the lines' right ends
     for piece in sorted(pieces, key=lambda piece: piece.box.left):
-        distances = [abs(piece.box.middle - middle_of(line)) for line in lines]
-        if distances and min(distances) <= REACH * size:
-            lines[int(np.argmin(distances))].append(piece)
+        distances = [abs(piece.box.middle - middle) for middle in middles]
+        nearest = min(range(len(lines)), key=distances.__getitem__, default=-1)
+        if nearest >= 0 and distances[nearest] <= REACH * size:
+            lines[nearest].append(piece)
+            middles[nearest] = middle_of(lines[nearest])
         else:
             lines.append([piece])
+            middles.append(piece.box.middle)
     lines.sort(key=lambda line: float(np.mean([piece.box.middle for piece in line])))
     return [join_columns(line) for line in lines]
 

@@ -21,10 +21,12 @@ from handwriting.serving.measures import Measures, Times
 from handwriting.serving.requests import Pages, Prepared, Request
 from handwriting.serving.responses import many_answers, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
-from handwriting.serving.worker import buffer_socket, keep_repeated_parts, quieten
+from handwriting.serving.worker import Memory, buffer_socket, keep_repeated_parts, quieten
 
 logger = logging.getLogger(__name__)
 
+MAX_BATCH_S = 10.0  # from when on no request gets more than its first picture read: TorchServe kills a worker after 30
+MAX_ANSWER_BYTES = 16 * 2**20  # below max_response_size in config.properties, beyond which the worker would be cut off
 MAX_FRAMES = 256  # in one pass: more of them are no faster each, and take memory
 
 
@@ -42,6 +44,7 @@ class RecogniserHandler:
         card: where the weights come from and how well they read, as JSON.
         measures: of its batches.
         journal: of the requests that failed.
+        memory: of the worker.
     """
 
     model: str
@@ -54,6 +57,7 @@ class RecogniserHandler:
     card: str
     measures: Measures
     journal: Journal
+    memory: Memory
 
     def initialize(self, context: Context) -> None:
         """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
@@ -81,21 +85,26 @@ class RecogniserHandler:
         quieten(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
         self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow; no client waits for it
+        self.memory = Memory()
 
     def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[bytes]:
         """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""
-        if context.get_request_header(0, "describe") == "True":  # which comes alone
+        # It comes alone and empty from the management API; anybody may send a header of that name with a picture
+        if len(data) == 1 and not data[0] and context.get_request_header(0, "describe") == "True":
             return [self.card]
         started = time.perf_counter()
+        self.memory.give_back()
         try:
             return self.answer_batch(data, context, started)
         except Exception as err:
             self.journal.record_lost(len(data), context, time.perf_counter() - started, err)
             raise
+        finally:
+            self.memory.note(time.perf_counter() - started)
 
     def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
         """Take a batch, which came at `started` (s), through all stages."""
-        requests = self.preprocess(data, context)
+        requests = self.preprocess(data, context, started + MAX_BATCH_S)
         frames = [page.frames for request in requests if isinstance(request, Request) for page in request.good()]
         prepared = time.perf_counter()
         probabilities = self.inference(np.concatenate([np.empty((0, FRAME_PX, FRAME_PX), np.float32), *frames]))
@@ -111,20 +120,24 @@ class RecogniserHandler:
         self.journal.record(requests, context, times.answered - times.started)
         return answers
 
-    def preprocess(self, data: Sequence[Mapping[str, object]], context: Context) -> list[Request | RequestError]:
+    def preprocess(
+        self, data: Sequence[Mapping[str, object]], context: Context, deadline_s: float = float("inf")
+    ) -> list[Request | RequestError]:
         """Prepare the pictures of a batch; what is wrong with a request takes its place."""
         requests: list[Request | RequestError] = []
         for i, inputs in enumerate(data):
             try:
-                requests.append(self.read(inputs, context.get_all_request_header(i)))
+                requests.append(self.read(inputs, context.get_all_request_header(i), deadline_s))
             except RequestError as err:
                 requests.append(err)
             except Exception as err:  # a fault of ours must not take the rest of the batch with it
                 requests.append(fault(err))
         return requests
 
-    def read(self, inputs: Mapping[str, object], headers: Mapping[str, object]) -> Request:
-        """Read a request and prepare its pictures.
+    def read(
+        self, inputs: Mapping[str, object], headers: Mapping[str, object], deadline_s: float = float("inf")
+    ) -> Request:
+        """Read a request and prepare its pictures; those after the first only until the deadline of the batch.
 
         Raises:
             RequestError: what is wrong with it as a whole.
@@ -135,7 +148,10 @@ class RecogniserHandler:
             raise InvalidRequest(f"{self.model} gives no explanations")
         if explained and query.many:
             raise InvalidRequest("the request has a list of pictures; an explanation is of one")
-        pages = [self.prepare_part(part) for part in query.parts]
+        pages = [
+            self.prepare_part(part) if i == 0 or time.perf_counter() < deadline_s else too_late(i)
+            for i, part in enumerate(query.parts)
+        ]
         if not query.many and isinstance(pages[0], RequestError):
             raise pages[0]
         return Request(query, pages, explained)
@@ -174,9 +190,13 @@ class RecogniserHandler:
             context: gets the status of those that are refused.
         """
         pages = Pages(probabilities)
-        return [
+        answers = [
             reject(context, i, request) if isinstance(request, RequestError) else self.respond(request, pages)
             for i, request in enumerate(requests)
+        ]
+        return [
+            answer if len(answer) <= MAX_ANSWER_BYTES else reject(context, i, too_long(len(answer)))
+            for i, answer in enumerate(answers)
         ]
 
     def respond(self, request: Request, pages: Pages) -> bytes:
@@ -215,6 +235,20 @@ class RecogniserHandler:
             "frame": np.round(page.frames[0] * 255).astype(np.uint8),
             "heatmap": explain(self.network, page.frames[0], target),
         }
+
+
+def too_late(index: int) -> InvalidRequest:
+    """Return what is said of a picture whose turn comes too late."""
+    return InvalidRequest(
+        f"not read: after {index:,} pictures of this request its batch had taken {MAX_BATCH_S:g} s; send fewer at once"
+    )
+
+
+def too_long(size_bytes: int) -> InvalidRequest:
+    """Return what is said of a request whose answer would be too long."""
+    return InvalidRequest(
+        f"the answer has {size_bytes:,} bytes; at most {MAX_ANSWER_BYTES:,}: send fewer pictures, or lower top_k"
+    )
 
 
 def fault(err: Exception) -> InternalError:

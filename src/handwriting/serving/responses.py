@@ -10,6 +10,8 @@ from ts.context import Context
 from handwriting.errors import RequestError
 from handwriting.serving.journal import named_id
 
+MAX_MESSAGE = 500  # characters of an error; it may repeat what was sent
+
 
 def to_json(answer: object) -> bytes:
     """Write an answer; numbers have the digits that float32 has, since rounded, the surest would claim 1."""
@@ -36,4 +38,9 @@ def reject(context: Context, index: int, error: RequestError) -> bytes:
 
 def error_body(error: RequestError) -> dict[str, Any]:
     """Describe an error in the shape of TorchServe's own."""
-    return {"code": error.status, "type": error.kind, "message": str(error)}
+    return {"code": error.status, "type": error.kind, "message": shortened(str(error))}
+
+
+def shortened(message: str) -> str:
+    """Cut a long message."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE - 3]}..."

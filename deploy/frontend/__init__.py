@@ -1,0 +1,1 @@
+"""Java for TorchServe's front end, and how it is compiled."""

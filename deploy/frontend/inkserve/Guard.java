@@ -1,0 +1,194 @@
+package inkserve;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.ChannelPromise;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.concurrent.Future;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
+import org.pytorch.serve.util.ConfigManager;
+
+/**
+ * Stands in one connection between the HTTP codec and TorchServe.
+ *
+ * <ul>
+ *   <li>A request that TorchServe cannot read (a broken form, say) is answered 400, not 500: that is what it answers
+ *       when one of its parsers fails while it still reads the request, before any worker was asked.
+ *   <li>A request that is too large gets a body with its 413.
+ *   <li>A request that has not arrived as a whole after REQUEST_TIMEOUT_S is given up, and the connection with it. A
+ *       connection on which nothing is asked stays open.
+ *   <li>Requests that were read and not answered are counted, for {@link Drain}.
+ * </ul>
+ */
+public final class Guard extends ChannelDuplexHandler {
+    private static final long REQUEST_TIMEOUT_S = Long.getLong("inkserve.request.timeout.s", 30);
+    private static final int LONGEST_MESSAGE = 200; // characters of a parser's own words
+
+    private boolean isReading; // whether TorchServe handles a part of a request right now, in this thread
+    private int inFlight; // requests of this connection; touched by its own thread alone
+    private boolean isRefused; // the request whose end is still to come was answered before it
+    private Future<?> timeout;
+
+    /** Called at the end of ServerInitializer.initChannel. */
+    public static void install(Channel channel) {
+        if (Drain.isDraining()) {
+            // The listening channel itself stays: when it is closed, TorchServe's main thread ends all at once
+            channel.close();
+            return;
+        }
+        ChannelPipeline pipeline = channel.pipeline();
+        Guard guard = new Guard();
+        pipeline.addBefore(pipeline.context(HttpObjectAggregator.class).name(), "guard", guard);
+        pipeline.addBefore(pipeline.context(HttpServerCodec.class).name(), "first byte", guard.new FirstByte());
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext context) {
+        expectRequest(context);
+        context.fireChannelActive();
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+        if (message instanceof LastHttpContent) {
+            stopWaiting();
+            if (!isRefused) {
+                inFlight++;
+                Drain.begun();
+            }
+            isRefused = false;
+        }
+        isReading = true;
+        try {
+            context.fireChannelRead(message);
+        } finally {
+            isReading = false;
+        }
+    }
+
+    @Override
+    public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
+        if (!(message instanceof HttpResponse) || isInformation((HttpResponse) message)) {
+            context.write(message, promise);
+            return;
+        }
+        HttpResponse response = (HttpResponse) message;
+        if (response instanceof FullHttpResponse) {
+            response = improve((FullHttpResponse) response);
+        }
+        if (Drain.isDraining()) {
+            response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+        }
+        boolean isAnswer = inFlight > 0; // else it refuses a request that has not arrived as a whole
+        if (isAnswer) {
+            inFlight--;
+        } else {
+            isRefused = true;
+        }
+        context.write(response, promise.unvoid()).addListener(written -> {
+            if (isAnswer) {
+                Drain.ended(1);
+            }
+            if (Drain.isDraining()) {
+                context.close();
+            }
+        });
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+        stopWaiting();
+        Drain.ended(inFlight); // nobody waits for their answers any more
+        inFlight = 0;
+        context.fireChannelInactive();
+    }
+
+    private void expectRequest(ChannelHandlerContext context) {
+        if (timeout == null) {
+            timeout = context.executor().schedule(() -> context.close(), REQUEST_TIMEOUT_S, TimeUnit.SECONDS);
+        }
+    }
+
+    private void stopWaiting() {
+        if (timeout != null) {
+            timeout.cancel(false);
+            timeout = null;
+        }
+    }
+
+    /** Before the codec, where the first byte of a request is seen; after it, a request is seen with its last header. */
+    private final class FirstByte extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelRead(ChannelHandlerContext context, Object message) {
+            expectRequest(context);
+            context.fireChannelRead(message);
+        }
+    }
+
+    private static boolean isInformation(HttpResponse response) {
+        return response.status().code() < HttpResponseStatus.OK.code(); // 100: go on
+    }
+
+    private FullHttpResponse improve(FullHttpResponse response) {
+        HttpResponseStatus status = response.status();
+        if (status.equals(HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE) && !response.content().isReadable()) {
+            int limit = ConfigManager.getInstance().getMaxRequestSize();
+            return replaced(response, status, "ImageTooLarge", "the body is too large; wanted at most " + limit + " bytes");
+        }
+        if (!isReading || !isParsersFault(response)) {
+            return response;
+        }
+        String fault = text(response, "message").lines().findFirst().orElse("");
+        String message = "the request cannot be read: " + fault.substring(0, Math.min(fault.length(), LONGEST_MESSAGE));
+        return replaced(response, HttpResponseStatus.BAD_REQUEST, "InvalidRequest", message);
+    }
+
+    private static boolean isParsersFault(FullHttpResponse response) {
+        String type = text(response, "type");
+        int status = response.status().code();
+        boolean isServers = type.startsWith("Internal") || type.endsWith("Error"); // a worker's fault, or out of memory
+        return status == 500 && !isServers || status == 403 && type.equals("IllegalArgumentException");
+    }
+
+    private static String text(FullHttpResponse response, String name) {
+        try {
+            String body = response.content().toString(StandardCharsets.UTF_8);
+            return JsonParser.parseString(body).getAsJsonObject().get(name).getAsString();
+        } catch (JsonParseException | IllegalStateException | NullPointerException | UnsupportedOperationException none) {
+            return "";
+        }
+    }
+
+    private static FullHttpResponse replaced(
+            FullHttpResponse response, HttpResponseStatus status, String type, String message) {
+        JsonObject error = new JsonObject();
+        error.addProperty("code", status.code());
+        error.addProperty("type", type);
+        error.addProperty("message", message);
+        ByteBuf body = Unpooled.copiedBuffer(error.toString(), StandardCharsets.UTF_8);
+        FullHttpResponse better = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, body);
+        better.headers().set(response.headers());
+        better.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
+        better.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
+        response.release();
+        return better;
+    }
+}

@@ -1,0 +1,108 @@
+"""Files that are small and yet keep a decoder busy for minutes, told by their structure before it starts.
+
+The limits are far above what cameras and programs write; at each of them a picture takes some tenths of a second.
+"""
+
+import re
+import struct
+
+from handwriting.errors import InvalidImage
+
+MAX_SCANS = 50  # of a JPEG, each of which may pass over all of its pixels; progressive ones have about 10
+MAX_SEGMENTS = 2_000  # of a JPEG before its first scan
+MAX_CHUNKS = 20_000  # of a PNG; 16 MiB in usual chunks of 8 KiB are 2,000
+MAX_BLOCKS = 100_000  # of 255 bytes at most, that a GIF has before its first frame
+MAX_STRIPS = 65_536  # or tiles, of a TIFF
+SCAN = b"\xff\xda"
+EXTENSION, FRAME = b"!,"  # what begins a part of a GIF
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a JPEG's packed pixels 0 follows each 255
+OFFSETS = {273, 324}  # TIFF's tags of where strips and tiles are
+TIFF_HEADS = {b"II*\x00": ("<", False), b"MM\x00*": (">", False), b"II+\x00": ("<", True), b"MM\x00+": (">", True)}
+
+
+def check_effort(content: bytes) -> None:
+    """Check that a picture's file is not made of more parts than it needs.
+
+    Raises:
+        InvalidImage: it is.
+    """
+    if content.startswith(b"\xff\xd8"):
+        check_jpeg(content)
+    elif content.startswith(b"\x89PNG"):
+        check_parts("PNG", "chunks", count_chunks(content), MAX_CHUNKS)
+    elif content.startswith(b"GIF8"):
+        check_parts("GIF", "blocks before its first frame", count_blocks(content), MAX_BLOCKS)
+    elif content[:4] in TIFF_HEADS:
+        check_parts("TIFF", "strips or tiles", count_strips(content), MAX_STRIPS)
+
+
+def check_parts(kind: str, parts: str, count: int, limit: int) -> None:
+    """Refuse a file with too many parts.
+
+    Raises:
+        InvalidImage: it has more than the limit.
+    """
+    if count > limit:
+        raise InvalidImage(f"the {kind} has over {limit:,} {parts}; wanted fewer")
+
+
+def check_jpeg(content: bytes) -> None:
+    """Count a JPEG's segments, and its scans where the bytes that begin one are so frequent that there may be many.
+
+    Raises:
+        InvalidImage: there are too many.
+    """
+    may_have_many = content.count(SCAN) > MAX_SCANS
+    position, segments, scans = 2, 0, 0
+    while (found := MARKER.search(content, position)) is not None:
+        start, kind = found.start(), found[0]
+        if kind == b"\xff\xd9":
+            return  # the end; after it come other pictures, or a film
+        if kind == SCAN:
+            scans += 1
+            if not may_have_many:
+                return
+        segments += scans == 0
+        check_parts("JPEG", "segments", segments, MAX_SEGMENTS)
+        check_parts("JPEG", "scans", scans, MAX_SCANS)
+        length = int.from_bytes(content[start + 2 : start + 4])
+        position = start + 2 + max(length, 2)
+
+
+def count_chunks(content: bytes) -> int:
+    """Count a PNG's chunks, up to one over MAX_CHUNKS."""
+    position, count = 8, 0
+    while position + 8 <= len(content) and count <= MAX_CHUNKS:
+        position += 12 + int.from_bytes(content[position : position + 4])
+        count += 1
+    return count
+
+
+def count_blocks(content: bytes) -> int:
+    """Count the blocks of a GIF's extensions before its first frame, up to one over MAX_BLOCKS."""
+    flags = content[10] if len(content) > 10 else 0  # noqa: PLR2004 - where the size of the palette is
+    position, count = 13 + (3 << 1 + (flags & 7) if flags & 0x80 else 0), 0
+    while position < len(content) and content[position] != FRAME and count <= MAX_BLOCKS:
+        if content[position] == EXTENSION:
+            position += 2
+            while position < len(content) and content[position] and count <= MAX_BLOCKS:
+                position += 1 + content[position]
+                count += 1
+        position += 1
+        count += 1
+    return count
+
+
+def count_strips(content: bytes) -> int:
+    """Return how many strips or tiles the first page of a TIFF has; 0 where it does not say."""
+    order, big = TIFF_HEADS[content[:4]]
+    offset, count, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
+    try:
+        (start,) = struct.unpack_from(order + offset, content, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + count, content, start)
+        start += struct.calcsize(order + count)
+        size = struct.calcsize(order + entry)
+        tags = (struct.unpack_from(order + entry, content, start + i * size) for i in range(min(entries, 65_535)))
+        return max((values for tag, _, values, _ in tags if tag in OFFSETS), default=0)
+    except struct.error:
+        return 0  # cut short: Pillow says so

@@ -1,0 +1,85 @@
+"""Small files that would keep a worker busy are refused by their structure, and what people send is not."""
+
+import pytest
+
+from handwriting.errors import ImageTooLarge, InvalidImage
+from handwriting.preprocess import effort, read_picture
+from handwriting.preprocess.effort import check_effort
+from handwriting.preprocess.finished import read_finished_png
+from tests.pictures import encode
+from torture import slow
+from torture.pictures import SEVEN, bmp, chunk, drawing, gif, png, readable, tiff, tiff_size, zlib_zeros
+
+
+def refusal(content: bytes) -> str:
+    with pytest.raises(InvalidImage) as caught:
+        read_picture(content)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (lambda: slow.scans(60), "over 50 scans"),
+        (lambda: slow.comments(3000), "over 2,000 segments"),
+        (lambda: slow.many_chunks(b"IDAT", b"\x00", 28), "over 20,000 chunks"),
+        (lambda: slow.many_chunks(b"teSt", b""), "over 20,000 chunks"),
+        (lambda: gif(28, 28, comments=b"!\xfe\x01\x00\x00" * 60_000), "over 100,000 blocks"),
+        (lambda: gif(28, 28, comments=b"!\xfe" + b"\x01a" * 110_000 + b"\x00"), "over 100,000 blocks"),
+        (lambda: slow.strips(70_000), "over 65,536 strips"),
+        (lambda: bmp(4000, 4000, 1, content=b"\x01\x00" * 600_000), "bytes of runs; at most 1,048,576"),
+    ],
+    ids=["scans", "segments", "pixel chunks", "chunks", "comments", "blocks", "strips", "runs"],
+)
+def test_a_file_of_too_many_parts_is_refused(content, complaint):
+    assert complaint in refusal(content())
+
+
+@pytest.mark.parametrize("content", [each.content for _, each in readable()], ids=[name for name, _ in readable()])
+def test_what_people_send_is_not_refused(content):
+    check_effort(content)
+
+
+def test_the_bytes_of_a_scans_start_in_metadata_or_after_the_picture_are_no_scans():
+    picture = encode(drawing(), "JPEG", progressive=True)
+    many = effort.SCAN * (effort.MAX_SCANS + 1)
+    segment = b"\xff\xe5" + (2 + len(many)).to_bytes(2) + many
+    assert read_picture(picture[:2] + segment + picture[2:] + many).grey.shape == (320, 320)
+
+
+def test_fill_bytes_and_garbage_hide_no_scans():
+    whole = slow.scans(60)
+    for hidden in (
+        whole.replace(effort.SCAN, b"\xff" + effort.SCAN),
+        whole.replace(effort.SCAN, b"\x00\x07" + effort.SCAN),
+    ):
+        assert "over 50 scans" in refusal(hidden)
+
+
+@pytest.mark.parametrize("head", [b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"], ids=repr)
+@pytest.mark.parametrize("length", [4, 8, 12, 20])
+def test_a_tiff_that_is_cut_is_left_to_pillow(head, length):
+    check_effort((head + b"\x00\x08" * 10)[:length])
+
+
+def test_strips_are_counted_in_the_first_directory():
+    assert effort.count_strips(tiff(*tiff_size(16, 16))) == 1
+    assert effort.count_strips(slow.strips(1234)) == 1234
+    assert effort.count_strips(encode(drawing(), "TIFF", compression="tiff_lzw")) >= 1
+
+
+def test_a_picture_of_one_endless_row_or_column_is_too_large():
+    for width, height in ((70_000, 1), (1, 70_000)):
+        with pytest.raises(ImageTooLarge, match="a side has at most 65,535"):
+            read_picture(png(width, height, 8, zlib_zeros(height * (1 + width))))
+
+
+def test_a_frame_in_a_large_file_is_left_to_the_general_way():
+    frame = png(28, 28, 8, zlib_zeros(28 * 29))
+    padded = frame.replace(chunk(b"IEND", b""), chunk(b"IDAT", b"") * 10_000 + chunk(b"IEND", b""))
+    assert read_finished_png(frame) is not None
+    assert read_finished_png(padded) is None
+
+
+def test_a_whole_picture_is_still_a_picture():
+    assert read_picture(SEVEN).grey.shape == (320, 320)

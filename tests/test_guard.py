@@ -1,0 +1,81 @@
+"""The front end's guard, Java in TorchServe's own process; tests/test_faults.py has its drain and its time limit."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import zipfile
+
+import pytest
+
+from deploy.frontend.build import JAR, RELEASE, build
+
+PART = b'--b\r\nContent-Disposition: form-data; name="a"%s\r\n%s\r\nx\r\n--b--\r\n'
+FORM = "multipart/form-data; boundary=b"
+UNREADABLE = {  # requests that TorchServe itself answers with 500, each: path, content type, body
+    "a boundary of nothing": ("/predictions/digits", "multipart/form-data; boundary=", PART % (b"", b"")),
+    "a part without a name": (
+        "/predictions/digits",
+        FORM,
+        b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
+    ),
+    "an unknown charset": ("/predictions/digits", FORM, PART % (b"", b"Content-Type: text/plain; charset=nope\r\n")),
+    "a mixture without a boundary": ("/predictions/digits", FORM, PART % (b"", b"Content-Type: multipart/mixed\r\n")),
+    "an unknown charset of a name": ("/predictions/digits", FORM, PART % (b"; filename*=nope''x", b"")),
+    "a per cent sign": ("/predictions/digits", "application/x-www-form-urlencoded", b"a=%zz"),
+    "no path": ("*", "image/png", b"x"),
+    "a per cent sign in the path": ("/predictions/%zz", "image/png", b"x"),
+}
+
+
+def ask(stack, path: str, kind: str, body: bytes, length: int | None = None) -> tuple[int, dict]:
+    """Send bytes as they are, and return status and JSON of the answer."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length or len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", stack.settings.ports["INFERENCE_PORT"]), timeout=20) as connection:
+        connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
+        answer = b""
+        while not re.search(rb"\r\n\r\n.*\}\s*$", answer, re.DOTALL):
+            received = connection.recv(65536)
+            if not received:
+                break
+            answer += received
+    top, _, document = answer.partition(b"\r\n\r\n")
+    return int(top.split()[1]), json.loads(document)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_the_front_end_cannot_read_is_a_bad_request(stack, name):
+    status, document = ask(stack, *UNREADABLE[name])
+    assert (status, document["code"], document["type"]) == (400, 400, "InvalidRequest")
+    assert document["message"].startswith("the request cannot be read: ")
+
+
+@pytest.mark.server
+def test_a_body_over_the_limit_is_refused_with_a_reason(stack):
+    status, document = ask(stack, "/predictions/digits", "image/png", b"", length=17 * 2**20)
+    assert (status, document["type"]) == (413, "ImageTooLarge")
+    assert "wanted at most 16842752 bytes" in document["message"]
+
+
+@pytest.mark.server
+def test_a_good_request_is_answered_beside_them(stack, seven):
+    status, document = ask(stack, "/predictions/digits", "image/png", seven)
+    assert (status, document["label"]) == (200, "7")
+
+
+def javac_release() -> str:
+    """The major version of the compiler at hand, or nothing."""
+    if shutil.which("javac") is None:
+        return ""
+    done = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.split()[1].split(".")[0]
+
+
+@pytest.mark.skipif(javac_release() != RELEASE, reason=f"needs javac {RELEASE}")
+def test_the_jar_is_what_the_sources_make(tmp_path):
+    build(tmp_path / "guard.jar")
+    with zipfile.ZipFile(tmp_path / "guard.jar") as made, zipfile.ZipFile(JAR) as committed:
+        assert made.namelist() == committed.namelist()
+        assert all(made.read(name) == committed.read(name) for name in made.namelist())

@@ -1,0 +1,286 @@
+"""The campaign of bad input itself: it can fail, and says what it sends and finds."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from loadtest.pictures import drawings
+from tests.answering import SEVEN, closed_port
+from torture import inputs
+from torture.corpus import Entry
+from torture.errors import TortureError
+from torture.inputs import Campaign, Shot, Tally, answer_rows, probe_rows, run, safety_rows, send_again, server_rows
+from torture.judge import READ_OR_REFUSED, Wanted, complaint, fault, read_as, refused
+from torture.outcome import Row
+from torture.probe import Probed
+from torture.server import State
+from torture.strategies import generate
+from torture.wire import CLOSED, Answer, Request, dump, load, parse
+
+REFUSAL = {"code": 400, "type": "InvalidImage", "message": "why"}
+
+
+def answered(status: int, document: object = None, **options) -> Answer:
+    return Answer(status, b"" if document is None else json.dumps(document).encode(), **options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        (answered(200, SEVEN), ""),
+        (answered(200, {"predictions": [SEVEN, {"error": REFUSAL}]}), ""),
+        (answered(200, {"a": 1}), "without a prediction"),
+        (answered(200), "without a prediction"),
+        (answered(400, REFUSAL), ""),
+        (answered(400, REFUSAL | {"code": 500}), "with the code 500"),
+        (answered(400, {"code": 400}), "wanted code, type and message"),
+        (answered(400, REFUSAL | {"message": "a" * 10_000}), "a message of 10000 characters"),
+        (answered(400, REFUSAL | {"message": ""}), "a message of 0 characters"),
+        (answered(400), "wanted code, type and message"),
+        (answered(413), ""),
+        (answered(500, REFUSAL | {"code": 500}), "status 500 InvalidImage"),
+        (answered(302), "status 302"),
+        (answered(CLOSED), "closed without an answer"),
+        (answered(CLOSED, time_s=3.0, hung=True), "no answer within 3 s"),
+    ],
+)
+def test_an_answer_is_2xx_with_a_prediction_or_a_documented_4xx(answer, wrong):
+    found = fault(Request(), answer)
+    assert found == wrong if not wrong else wrong in found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer", "wrong"),
+    [
+        (read_as("7"), answered(200, SEVEN), ""),
+        (read_as("7"), answered(200, SEVEN | {"label": "1"}), r"reads \('1',\); wanted \('7',\)"),
+        (read_as("7", "InvalidImage"), answered(200, {"predictions": [SEVEN, {"error": REFUSAL}]}), ""),
+        (read_as("7"), answered(400, REFUSAL), r"status 400 InvalidImage; wanted \[200\]"),
+        (refused(400, "InvalidImage"), answered(400, REFUSAL), ""),
+        (refused(400, "InvalidRequest"), answered(400, REFUSAL), "type InvalidImage; wanted"),
+        (refused(400), answered(200, SEVEN), r"status 200 ; wanted \[400\]"),
+        (READ_OR_REFUSED, answered(503, REFUSAL), "status 503"),
+        (READ_OR_REFUSED, answered(CLOSED, hung=True), "no answer"),
+        (Wanted(frozenset({CLOSED})), answered(CLOSED), ""),
+    ],
+)
+def test_an_answer_is_compared_with_what_is_wanted(wanted, answer, wrong):
+    found = complaint(answer, wanted)
+    assert bool(found) == bool(wrong)
+    assert re.search(wrong, found)
+
+
+def test_a_request_that_was_kept_is_the_same_again():
+    request = Request(b"\x00\xff", "/a?b", (("X-A", "\u00e9"),), "PUT", length="7")
+    assert load(dump(request)).wire() == request.wire()
+    assert b"Content-Length: 7\r\n" in request.wire()
+    assert b"Content-Length" not in Request(length="").wire()
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"HTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 500 x\r\n\r\n", 400),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n", 200),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", CLOSED),
+        (b"", CLOSED),
+        (b"\xff\xff\r\n\r\n", CLOSED),
+    ],
+)
+def test_the_first_final_answer_counts(content, status):
+    assert parse(content, 0.0, hung=False).status == status
+
+
+def test_a_seed_makes_the_same_requests():
+    first, again, other = [], [], []
+    for number, made in ((3, first), (3, again), (4, other)):
+        generate(30, number, made.append)
+    assert first == again != other
+    assert len({mutant.name for mutant in first}) > 3
+
+
+STATE = State({"a": 1, "b": 2}, {"a": 100, "b": 100}, frozenset(), 50)
+
+
+@pytest.mark.parametrize(
+    ("after", "missed"),
+    [
+        (STATE, []),
+        (replace(STATE, workers={"a": 1, "b": 3}), ["workers that ended: b"]),
+        (replace(STATE, workers={"a": 1}), ["workers that ended: b"]),
+        (replace(STATE, memory={"a": 100, "b": 106}), ["memory of the worker that grew most: +6.0%"]),
+        (replace(STATE, uploads=frozenset({"FUp_1"})), ["files of requests left behind: 1"]),
+        (replace(STATE, descriptors=90), ["more descriptors of the front end: +40"]),
+    ],
+)
+def test_what_a_server_has_lost_or_kept_is_missed(after, missed):
+    rows = [f"{row.what}: {row.found}" for row in server_rows(STATE, after) if not row.reached]
+    assert [row.partition(" (")[0] for row in rows] == missed
+
+
+def test_valid_requests_that_are_wrong_or_slow_are_missed():
+    idle = Probed([1.0] * 99 + [2.0])
+    assert all(row.reached for row in probe_rows(idle, Probed([2.0] * 100)))
+    right, quick = probe_rows(idle, Probed([9.0] * 100, ["wrong label: 1 for a 7"]))
+    assert (right.reached, right.found) == (False, "100")
+    assert not quick.reached
+    assert not any(row.reached for row in probe_rows(idle, Probed()))
+
+
+def test_answers_that_are_not_as_they_should_be_are_missed_and_kept():
+    tally = Tally()
+    tally.add(Shot("good", Request()), answered(200, SEVEN))
+    assert all(row.reached for row in answer_rows(tally))
+    tally.add(Shot("bad", Request(b"x")), answered(500, REFUSAL | {"code": 500}))
+    tally.add(Shot("hung", Request()), answered(CLOSED, hung=True))
+    assert not any(row.reached for row in answer_rows(tally))
+    [bad, _] = [json.loads(line) for line in tally.kept]
+    assert (bad["name"], bad["wrong"], load(bad["request"]).wire()) == (
+        "bad", "status 500 InvalidImage", Request(b"x").wire(),
+    )  # fmt: skip
+
+
+def test_known_faults_of_the_front_end_are_counted_apart(monkeypatch):
+    monkeypatch.setattr("torture.judge.FRONT_END_FAULTS", frozenset({"mutated form"}))
+    java, ours = (answered(500, REFUSAL | {"type": kind}) for kind in ("NullPointerException", "InternalError"))
+    tally = Tally()
+    tally.add(Shot("mutated form", Request()), java)
+    assert [row.found for row in answer_rows(tally) if not row.reached] == []
+    assert tally.front_end == {("mutated form", "NullPointerException"): 1}
+    tally.add(Shot("mutated form", Request()), ours)
+    tally.add(Shot("mutated JSON", Request()), java)
+    assert len(tally.unexpected) == 2
+
+
+def test_a_pickle_that_was_opened_and_a_line_of_somebody_elses_are_missed(monkeypatch, tmp_path):
+    monkeypatch.setattr(inputs, "CANARY", tmp_path / "canary")
+    assert all(row.reached for row in safety_rows(0))
+    (tmp_path / "canary").touch()
+    assert not any(row.reached for row in safety_rows(1))
+
+
+LABELS = {each.content: each.label for each in drawings()}
+Reply = Callable[[bytes], tuple[int, dict] | None]  # to a body; None is silence
+
+
+def reader(bad: tuple[int, dict] | None, label: Callable[[str], str] = str) -> Reply:
+    """Reads our drawings, and answers all else in one way."""
+    return lambda body: (200, SEVEN | {"label": label(LABELS[body])}) if body in LABELS else bad
+
+
+@contextmanager
+def pretended(reply: Reply) -> Iterator[str]:
+    """A server that answers each POST as it likes, and says that one process here is its worker."""
+    ended = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            found = reply(self.rfile.read(int(self.headers["Content-Length"])))
+            if found is None:
+                ended.wait(5)
+                self.close_connection = True
+            else:
+                self.say(*found)
+
+        def do_GET(self) -> None:
+            model = {"modelName": "a", "modelVersion": "1.0", "workers": [{"id": "9000", "pid": worker.pid}]}
+            self.say(200, [model] if self.path.startswith("/models/") else {"models": [model]})
+
+        def say(self, status: int, document: object) -> None:
+            content = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with (
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker,
+        ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
+    ):
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            ended.set()
+            server.shutdown()
+            worker.kill()
+
+
+@pytest.fixture
+def found(monkeypatch, tmp_path):
+    """What a campaign of ten requests of the corpus says of a server that answers so: its rows by their names."""
+    monkeypatch.setattr(inputs, "IDLE_PROBES", 5)
+    monkeypatch.setattr(inputs, "SETTLING_S", 0.0)
+    monkeypatch.setattr(inputs, "CANARY", tmp_path / "canary")
+    entries = [Entry(f"no picture {i}", refused(400), Request(b"x")) for i in range(10)]
+
+    def bombard(reply: Reply) -> dict[str, Row]:
+        with pretended(reply) as url:
+            outcome = run(Campaign(url, url, 10, connections=5, limit_s=0.3, entries=entries, folder=tmp_path))
+        return {row.what: row for row in outcome.rows}
+
+    return bombard
+
+
+ANSWERED = "bad requests answered as documented"
+SERVER_ERRORS = "answers of 5xx"
+SILENT = "requests without an answer in time"
+VALID = "valid requests between them, right"
+
+
+def test_a_campaign_is_content_with_a_server_that_refuses_as_documented(found, tmp_path):
+    rows = found(reader((400, REFUSAL)))
+    assert all(rows[what].reached for what in (ANSWERED, SERVER_ERRORS, SILENT, VALID, "workers that ended"))
+    assert rows[ANSWERED].wanted == "all of 10"
+    assert (tmp_path / "unexpected.jsonl").read_text() == ""
+
+
+def test_a_campaign_misses_a_server_that_answers_500_and_keeps_the_requests(found, tmp_path):
+    failing = reader((500, REFUSAL | {"code": 500}))
+    rows = found(failing)
+    assert (rows[ANSWERED].reached, rows[ANSWERED].found) == (False, "all but 10")
+    assert (rows[SERVER_ERRORS].reached, rows[SERVER_ERRORS].found) == (False, "10")
+    kept, said = tmp_path / "unexpected.jsonl", []
+    with pretended(failing) as url:
+        assert send_again(url, kept, 1.0, said.append) == 1
+    assert len(said) == 10
+    assert all("status 500 InvalidImage" in line for line in said)
+    with pretended(reader((400, REFUSAL))) as url:
+        assert send_again(url, kept, 1.0, said.append) == 0
+
+
+def test_a_campaign_misses_a_server_that_is_silent(found):
+    rows = found(reader(None))
+    assert (rows[SILENT].reached, rows[SILENT].found) == (False, "10")
+    assert not rows[ANSWERED].reached
+
+
+def test_a_campaign_misses_wrong_labels_of_valid_requests(found):
+    asked = itertools.count()
+    rows = found(reader((400, REFUSAL), lambda label: label if next(asked) < 5 else "no digit"))
+    assert not rows[VALID].reached
+    assert rows[ANSWERED].reached
+
+
+def test_a_server_that_is_not_there_is_an_error():
+    with pytest.raises(TortureError, match="reads no picture"):
+        run(Campaign(closed_port(), closed_port(), 10, entries=[]))
+
+
+def test_kept_requests_that_are_none_are_an_error(tmp_path):
+    with pytest.raises(TortureError, match="holds no requests"):
+        send_again(closed_port(), tmp_path / "nothing", 1.0)

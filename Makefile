@@ -7,6 +7,7 @@ MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
 PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/vouch.py
+# for bandit; tests and torture are what attacks
 SOURCES := src handlers deploy dashboard loadtest evaluation training export benchmarks examples
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 

@@ -277,8 +277,9 @@ def test_only_its_user_reads_the_key_file_and_what_the_stack_writes(guarded):
     assert not [path for path in written if path.stat().st_mode & 0o077]
 
 
-def test_the_key_file_is_never_committed():
-    ignored = ["git", "check-ignore", "--quiet", "runs/stack/key_file.json"]
+@pytest.mark.parametrize("path", ["runs/stack/key_file.json", "key_file.json", "elsewhere/key_file.json"])
+def test_the_key_file_is_never_committed(path):
+    ignored = ["git", "check-ignore", "--quiet", path]
     assert subprocess.run(ignored, cwd=ROOT, timeout=TIMEOUT_S, check=False).returncode == 0
 
 

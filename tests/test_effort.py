@@ -1,11 +1,13 @@
 """Small files that would keep a worker busy are refused by their structure, and what people send is not."""
 
+import numpy as np
 import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage
 from handwriting.preprocess import effort, read_picture
 from handwriting.preprocess.effort import check_effort
 from handwriting.preprocess.finished import read_finished_png
+from handwriting.reading.pieces import find_pieces
 from tests.pictures import encode
 from torture import slow
 from torture.pictures import SEVEN, bmp, chunk, drawing, gif, png, readable, tiff, tiff_size, zlib_zeros
@@ -83,3 +85,14 @@ def test_a_frame_in_a_large_file_is_left_to_the_general_way():
 
 def test_a_whole_picture_is_still_a_picture():
     assert read_picture(SEVEN).grey.shape == (320, 320)
+
+
+def test_a_page_of_very_many_specks_among_bars_is_refused_before_each_is_compared_with_each():
+    page = np.zeros((2000, 2000), np.float32)
+    for row, column in ((1000, 0), (1000, 1), (1001, 0), (1001, 1)):
+        page[row::15, column::5] = 1
+    page[0:990:33, 0::8] = 1
+    for row in range(1, 20):
+        page[row:990:33, 0::8] = 1
+    with pytest.raises(InvalidImage, match=r"specks among [\d,]+ pieces of ink"):
+        find_pieces(page)

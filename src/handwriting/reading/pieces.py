@@ -7,6 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from handwriting.errors import InvalidImage
+
 INKED = 0.3  # of full ink: fainter pixels are the soft edge of a stroke
 BODY = 0.4  # of the writing's size: pieces at least so high stand for themselves, others are marks
 FLAT = 0.2  # of the size: marks at least so high that belong to no body are bodies, such as a flat m
@@ -14,6 +16,7 @@ SPECK = 0.003  # of the size squared: pieces of less area are dirt
 BESIDE = 0.15  # of the size: a mark at most so far to the side of a body may be its own
 ABOVE = 0.6  # of the size: so far above a body its dot may be
 NEAR = 0.2  # of the size: so far below or within, a stroke may be broken off
+MAX_PAIRS = 1_000_000  # of a body and a mark, each of which is looked at; a dense page has 100,000
 SAME_COLUMN = 0.6  # of the narrower of two bodies of a line that lies above the other: they are one
 
 
@@ -78,6 +81,9 @@ def find_pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece], float]:
     Returns:
         (H, W) int32 map of connected components, 0 is paper; the pieces; the writing's size, about a capital's height,
         in px, 0 without pieces.
+
+    Raises:
+        InvalidImage: there are too many marks.
     """
     count, numbers, statistics, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
     if count == 1:
@@ -88,6 +94,10 @@ def find_pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece], float]:
     pieces = [Piece((i,), boxes[i]) for i in range(1, count) if areas[i] >= SPECK * size**2]
     bodies = [piece for piece in pieces if piece.box.height >= BODY * size]
     marks = [piece for piece in pieces if piece.box.height < BODY * size]
+    if len(bodies) * len(marks) > MAX_PAIRS:
+        raise InvalidImage(
+            f"the page has {len(marks):,} specks among {len(bodies):,} pieces of ink; wanted a cleaner one"
+        )
     return numbers, join_marks(bodies, marks, size), size
 
 

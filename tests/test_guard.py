@@ -1,11 +1,14 @@
 """The front end's guard, Java in TorchServe's own process; tests/test_faults.py has its drain and its time limit."""
 
+import contextlib
 import json
 import re
+import select
 import shutil
 import socket
 import subprocess
 import zipfile
+from contextlib import ExitStack
 
 import pytest
 
@@ -57,6 +60,29 @@ def test_a_body_over_the_limit_is_refused_with_a_reason(stack):
     status, document = ask(stack, "/predictions/digits", "image/png", b"", length=17 * 2**20)
     assert (status, document["type"]) == (413, "ImageTooLarge")
     assert "wanted at most 16842752 bytes" in document["message"]
+
+
+@pytest.mark.server
+def test_large_requests_that_are_too_many_are_refused_and_others_are_answered(stack, seven):
+    head = b"POST /predictions/digits HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n"
+    with ExitStack() as open_sockets:
+        address = ("127.0.0.1", stack.settings.ports["INFERENCE_PORT"])
+        large = [open_sockets.enter_context(socket.create_connection(address, timeout=20)) for _ in range(10)]
+        for connection in large:
+            with contextlib.suppress(ConnectionError):  # of one that is refused before its end
+                connection.sendall(head + bytes(15 * 2**20))
+        readable, _, _ = select.select(large, [], [], 20)
+        assert 1 <= len(readable) <= 3  # eight hold 120 of 128 MiB
+        assert b"503 Service Unavailable" in readable[0].recv(100)
+        assert ask(stack, "/predictions/digits", "image/png", seven)[0] == 200
+    status, document = ask(stack, "/predictions/digits", "image/png", seven + bytes(15 * 2**20))
+    assert (status, document["label"]) == (200, "7")
+
+
+@pytest.mark.server
+def test_an_expectation_that_nobody_meets_is_refused_with_a_body(stack):
+    status, document = ask(stack, "/predictions/digits HTTP/1.1\r\nExpect: miracles\r\nX-Rest:", "image/png", b"x")
+    assert (status, document["code"]) == (417, 417)
 
 
 @pytest.mark.server

@@ -9,33 +9,7 @@ OK = range(200, 300)
 REFUSED = range(400, 500)
 TOO_LARGE = 413  # the front end's own has no text
 MOST_TEXT = 5000  # characters of a message: the front end repeats a path, whose line has 4,096 at most
-EXPECTATION_FAILED = 417  # the front end's own, without text
 PREDICTING = ("/predictions/", "/explanations/")
-
-# Requests that TorchServe's own front end answers with 500 and the name of a Java exception, by the name of an entry
-# of the corpus or of a strategy. To become empty.
-FRONT_END_FAULTS = frozenset(
-    {
-        "HTTP/2",
-        "form part of an unknown charset",
-        "form part of an unknown encoding",
-        "form part of multipart/mixed without a boundary",
-        "form part with a file name of an unknown charset",
-        "form part with an empty name",
-        "form part without a disposition",
-        "form part without a name",
-        "form with an empty boundary",
-        "mutated HTTP",
-        "mutated form",
-        "mutated headers",
-        "mutated path",
-        "path '*'",
-        "path 'digits'",
-        "urlencoded form that is a picture",
-        "urlencoded form with %zz",
-        "urlencoded form with an empty name",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -78,7 +52,7 @@ def complaint(answer: Answer, wanted: Wanted) -> str:
     if answer.status in OK:
         found = reads(answer)
         return "" if wanted.reads in (None, found) else f"reads {found}; wanted {wanted.reads}"
-    if answer.status == CLOSED or wanted.bare or is_bare(answer):
+    if answer.status == CLOSED or wanted.bare:
         return ""
     if wanted.types and answer.type not in wanted.types:
         return f"type {answer.type}; wanted {sorted(wanted.types)}"
@@ -92,7 +66,7 @@ def fault(request: Request, answer: Answer) -> str:
     if answer.status == CLOSED:
         return "" if request.unfinished else "the connection was closed without an answer"
     if answer.status in REFUSED:
-        return "" if request.method == "HEAD" or answer.status == EXPECTATION_FAILED else undocumented(answer)
+        return "" if request.method == "HEAD" else undocumented(answer)
     if answer.status not in OK:
         return f"status {answer.status} {answer.type}"
     if request.method == "POST" and request.path.startswith(PREDICTING) and reads(answer) is None:
@@ -100,20 +74,8 @@ def fault(request: Request, answer: Answer) -> str:
     return ""
 
 
-def is_front_ends(name: str, answer: Answer) -> bool:
-    """Tell whether an answer is a fault of TorchServe's front end that FRONT_END_FAULTS allows."""
-    return name in FRONT_END_FAULTS and answer.status == 500 and answer.type.endswith("Exception")  # noqa: PLR2004
-
-
-def is_bare(answer: Answer) -> bool:
-    """Tell whether the front end has refused a body for its size."""
-    return answer.status == TOO_LARGE and not answer.body
-
-
 def undocumented(answer: Answer) -> str:
     """Say what is wrong with the body of a refusal, or ""."""
-    if is_bare(answer):
-        return ""
     document = answer.document
     if not isinstance(document, dict) or not {"code", "type", "message"} <= set(document):
         return f"status {answer.status} with the body {answer.body[:80]!r}; wanted code, type and message"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torture.judge import Wanted, complaint, fault, is_front_ends
+from torture.judge import Wanted, complaint, fault
 from torture.wire import Answer, Request, dump
 
 MOST_KEPT = 200  # unexpected answers
@@ -31,7 +31,6 @@ class Tally:
     Attributes:
         kinds: answers by status and type.
         unexpected: names of requests and what was wrong with their answers.
-        front_end: answers that FRONT_END_FAULTS allows, by name and type.
         hung: requests without an answer.
         slowest: names of requests by s.
         kept: unexpected ones as lines of JSON, so that they can be sent again.
@@ -39,7 +38,6 @@ class Tally:
 
     kinds: Counter[tuple[int, str]] = field(default_factory=Counter)
     unexpected: list[tuple[str, str]] = field(default_factory=list)
-    front_end: Counter[tuple[str, str]] = field(default_factory=Counter)
     hung: int = 0
     slowest: dict[str, float] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
@@ -53,9 +51,6 @@ class Tally:
             self.hung += answer.hung
             self.slowest[shot.name] = max(self.slowest.get(shot.name, 0.0), answer.time_s)
             if not wrong:
-                return
-            if is_front_ends(shot.name, answer):
-                self.front_end[shot.name, answer.type] += 1
                 return
             self.unexpected.append((shot.name, wrong))
             if len(self.kept) < MOST_KEPT:
@@ -77,7 +72,5 @@ def notes(tally: Tally, time_s: float, seed: int) -> Iterable[str]:
     yield f"seed {seed}; {total:,} requests in {time_s:.0f} s"
     for name in sorted(tally.slowest, key=tally.slowest.__getitem__, reverse=True)[:SLOWEST]:
         yield f"slow: {name}, {tally.slowest[name]:.2f} s"
-    for (name, kind), number in tally.front_end.most_common():
-        yield f"front end: 500 {kind} for {name}, {number:,} times"
     for (name, wrong), number in Counter(tally.unexpected).most_common(MOST_SHOWN):
         yield f"unexpected: {name}: {wrong[:200]}, {number:,} times"

@@ -7,23 +7,28 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.pytorch.serve.util.ConfigManager;
 
 /**
@@ -32,7 +37,9 @@ import org.pytorch.serve.util.ConfigManager;
  * <ul>
  *   <li>A request that TorchServe cannot read (a broken form, say) is answered 400, not 500: that is what it answers
  *       when one of its parsers fails while it still reads the request, before any worker was asked.
- *   <li>A request that is too large gets a body with its 413.
+ *   <li>A refusal of Netty's own, such as that of a request that is too large, gets a body.
+ *   <li>While requests hold more than MOST_BYTES together, further ones are refused with 503: Java's memory would end, and
+ *       the server with it.
  *   <li>A request that has not arrived as a whole after REQUEST_TIMEOUT_S is given up, and the connection with it. A
  *       connection on which nothing is asked stays open.
  *   <li>Requests that were read and not answered are counted, for {@link Drain}.
@@ -40,10 +47,14 @@ import org.pytorch.serve.util.ConfigManager;
  */
 public final class Guard extends ChannelDuplexHandler {
     private static final long REQUEST_TIMEOUT_S = Long.getLong("inkserve.request.timeout.s", 30);
+    private static final long MOST_BYTES = Long.getLong("inkserve.requests.bytes", 128 << 20); // of all bodies together
+    private static final AtomicLong HELD_BYTES = new AtomicLong();
     private static final int LONGEST_MESSAGE = 200; // characters of a parser's own words
 
     private boolean isReading; // whether TorchServe handles a part of a request right now, in this thread
     private int inFlight; // requests of this connection; touched by its own thread alone
+    private long heldBytes; // of the requests of this connection, until they are answered
+    private boolean isClosing; // what still arrives is dropped
     private boolean isRefused; // the request whose end is still to come was answered before it
     private Future<?> timeout;
 
@@ -68,6 +79,10 @@ public final class Guard extends ChannelDuplexHandler {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
+        if (isClosing || message instanceof HttpContent && !hold(context, ((HttpContent) message).content())) {
+            ReferenceCountUtil.release(message);
+            return;
+        }
         if (message instanceof LastHttpContent) {
             stopWaiting();
             if (!isRefused) {
@@ -106,6 +121,7 @@ public final class Guard extends ChannelDuplexHandler {
         context.write(response, promise.unvoid()).addListener(written -> {
             if (isAnswer) {
                 Drain.ended(1);
+                letGo();
             }
             if (Drain.isDraining()) {
                 context.close();
@@ -116,9 +132,35 @@ public final class Guard extends ChannelDuplexHandler {
     @Override
     public void channelInactive(ChannelHandlerContext context) {
         stopWaiting();
+        letGo();
         Drain.ended(inFlight); // nobody waits for their answers any more
         inFlight = 0;
         context.fireChannelInactive();
+    }
+
+    /** Counts a part of a body; where that is too much, refuses the request, and returns false. */
+    private boolean hold(ChannelHandlerContext context, ByteBuf part) {
+        if (isRefused) {
+            return true; // Netty drops it
+        }
+        heldBytes += part.readableBytes();
+        if (HELD_BYTES.addAndGet(part.readableBytes()) <= MOST_BYTES || !part.isReadable()) {
+            return true;
+        }
+        isClosing = true;
+        letGo();
+        FullHttpResponse refusal = error(
+                HttpResponseStatus.SERVICE_UNAVAILABLE,
+                "ServiceUnavailableException",
+                "too many large requests are on their way; try again later");
+        refusal.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+        context.writeAndFlush(refusal).addListener(ChannelFutureListener.CLOSE);
+        return false;
+    }
+
+    private void letGo() {
+        HELD_BYTES.addAndGet(-heldBytes);
+        heldBytes = 0;
     }
 
     private void expectRequest(ChannelHandlerContext context) {
@@ -149,9 +191,11 @@ public final class Guard extends ChannelDuplexHandler {
 
     private FullHttpResponse improve(FullHttpResponse response) {
         HttpResponseStatus status = response.status();
-        if (status.equals(HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE) && !response.content().isReadable()) {
+        if (status.code() >= HttpResponseStatus.BAD_REQUEST.code() && !response.content().isReadable()) {
             int limit = ConfigManager.getInstance().getMaxRequestSize();
-            return replaced(response, status, "ImageTooLarge", "the body is too large; wanted at most " + limit + " bytes");
+            return status.equals(HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE)
+                    ? replaced(response, status, "ImageTooLarge", "the body is too large; wanted at most " + limit + " bytes")
+                    : replaced(response, status, "BadRequestException", status.reasonPhrase());
         }
         if (!isReading || !isParsersFault(response)) {
             return response;
@@ -179,16 +223,22 @@ public final class Guard extends ChannelDuplexHandler {
 
     private static FullHttpResponse replaced(
             FullHttpResponse response, HttpResponseStatus status, String type, String message) {
+        FullHttpResponse better = error(status, type, message);
+        HttpHeaders own = better.headers().copy();
+        better.headers().set(response.headers()).setAll(own);
+        response.release();
+        return better;
+    }
+
+    private static FullHttpResponse error(HttpResponseStatus status, String type, String message) {
         JsonObject error = new JsonObject();
         error.addProperty("code", status.code());
         error.addProperty("type", type);
         error.addProperty("message", message);
         ByteBuf body = Unpooled.copiedBuffer(error.toString(), StandardCharsets.UTF_8);
-        FullHttpResponse better = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, body);
-        better.headers().set(response.headers());
-        better.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
-        better.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
-        response.release();
-        return better;
+        FullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, body);
+        response.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
+        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
+        return response;
     }
 }

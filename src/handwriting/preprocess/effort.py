@@ -70,9 +70,11 @@ def check_jpeg(content: bytes) -> None:
 
 
 def count_chunks(content: bytes) -> int:
-    """Count a PNG's chunks, up to one over MAX_CHUNKS."""
+    """Count a PNG's chunks, up to its end or to one over MAX_CHUNKS."""
     position, count = 8, 0
     while position + 8 <= len(content) and count <= MAX_CHUNKS:
+        if content[position + 4 : position + 8] == b"IEND":
+            break  # what follows is not looked at
         position += 12 + int.from_bytes(content[position : position + 4])
         count += 1
     return count

@@ -76,7 +76,7 @@ def draw_recalls(answers: Answers, rows: Sequence[dict], title: str, path: Path)
 
 def draw_mistakes(pictures: Sequence[np.ndarray], captions: Sequence[str], title: str, path: Path) -> Path:
     """Draw pictures in a grid, each under its caption."""
-    rows = -(-len(pictures) // GRID_COLUMNS)
+    rows = max(1, -(-len(pictures) // GRID_COLUMNS))  # also of none
 
     def paint(figure: Figure) -> None:
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold")

@@ -12,6 +12,7 @@ from evaluation.metrics import (
     summarise,
     worst_mistakes,
 )
+from evaluation.plots import draw_mistakes
 from evaluation.report import write_report
 from evaluation.sets import LabelledPictures, photographs
 from handwriting.labels import CHARACTERS
@@ -85,3 +86,7 @@ def test_photographs_carry_the_labels_that_a_recogniser_knows(emnist_test):
     assert (len(digits), len(characters)) == (100, 620)
     assert set(digits.labels) == set("0123456789")
     assert set(characters.labels) == set(CHARACTERS)
+
+
+def test_where_nothing_was_read_wrong_there_is_an_empty_picture(tmp_path):
+    assert draw_mistakes([], [], "None", tmp_path / "mistakes.png").read_bytes().startswith(b"\x89PNG")

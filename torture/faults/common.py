@@ -22,7 +22,7 @@ from torture.outcome import Row
 MODEL, SLOW = "digits", "slow"
 DIGITS = ROOT / "model_store" / f"{MODEL}-1.0.mar"
 RESPONSE_TIMEOUT_S, QUEUE = 3, 4  # of the slow recogniser
-REQUEST_TIMEOUT_S = 2  # of the front end's guard, for requests that have not arrived as a whole
+REQUEST_TIMEOUT_S = 5  # of the front end's guard, for requests that have not arrived as a whole
 ALL_RIGHT = "every prediction right"
 WORKER_DIED = {f"status {status} InternalServerException" for status in (500, 507)}  # 507: killed by the system
 QUEUE_IS_FULL = "status 503 ServiceUnavailableException"

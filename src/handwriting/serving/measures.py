@@ -17,6 +17,7 @@ from handwriting.errors import (
     InternalError,
     InvalidImage,
     InvalidRequest,
+    Overloaded,
     RequestError,
     UnsupportedMedia,
 )
@@ -25,7 +26,8 @@ from handwriting.serving.requests import Request
 SWITCH, OFF = "HANDWRITING_METRICS", "off"
 LABELS = ("model", "version")
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-KINDS = tuple(each.__name__ for each in (InvalidImage, InvalidRequest, ImageTooLarge, UnsupportedMedia, InternalError))
+ERRORS = (InvalidImage, InvalidRequest, ImageTooLarge, UnsupportedMedia, InternalError, Overloaded)
+KINDS = tuple(each().kind for each in ERRORS)
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 REQUESTS = Counter("handwriting_requests", 'Requests by outcome: "ok", or the type of the error', [*LABELS, "outcome"])

@@ -96,7 +96,8 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
         times = [each.time_s / 60 for each in samples if name in each.memory_bytes]
         sizes = [each.memory_bytes[name] / MIB for each in samples if name in each.memory_bytes]
         axes.plot(times, sizes, label=name)
-    axes.set(xlabel="minutes of steady load", ylabel="resident memory, MiB", ylim=(0, None))
+    axes.set(xlabel="minutes of steady load", ylabel="resident memory, MiB")
+    axes.set_ylim(0, 1.1 * max(max(each.memory_bytes.values()) for each in samples) / MIB)
     axes.legend(ncols=3, fontsize="small")
     figure.savefig(path, dpi=120, metadata={"Software": None})
     plt.close(figure)

@@ -12,7 +12,9 @@ from typing import Self
 
 import psutil
 
+from dashboard.management import Management
 from deploy.local.settings import ROOT
+from deploy.local.stack import Stack
 from evaluation.server import running_stack
 from loadtest import running
 from loadtest.outcome import find_knee, read_failures, read_loads, read_rows
@@ -59,12 +61,10 @@ class Soaked:
 
 
 class Watch:
-    """Looks at a process and its children each POLL_S, while its context is open."""
+    """Looks at processes each POLL_S, while its context is open."""
 
-    def __init__(self, front_end: psutil.Process) -> None:
-        self.processes = {FRONT_END: front_end} | {
-            f"worker {number}": each for number, each in enumerate(front_end.children(recursive=True), 1)
-        }
+    def __init__(self, processes: Mapping[str, psutil.Process]) -> None:
+        self.processes = processes
         self.samples: list[Sample] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -106,7 +106,7 @@ def soak(minutes: float) -> Soaked:
         if knee is None:
             raise TortureError("the ramp found no knee: all its steps were too short to count")
         users = max(1, round(SHARE * knee.requests_per_s / RATE_PER_S))
-        with Watch(stack.record.find("torchserve")) as watch:
+        with Watch(processes(stack)) as watch:
             running.measure(_options("steady", users, round(60 * minutes)), host, Path(folder) / "steady")
         total, failures = read_rows(Path(folder) / "steady")[-1], read_failures(Path(folder) / "steady")
     rows = [
@@ -121,6 +121,15 @@ def soak(minutes: float) -> Soaked:
         *(f"{count:,} x {what}" for what, count in failures.items()),
     ]
     return Soaked(rows, notes, watch.samples)
+
+
+def processes(stack: Stack) -> Mapping[str, psutil.Process]:
+    """Return TorchServe's front end and its workers, by the version that each serves."""
+    fleet = Management(stack.settings.url("MANAGEMENT_PORT")).fleet()
+    workers = {
+        f"{each.name} worker {worker.id}": psutil.Process(worker.pid) for each in fleet for worker in each.workers
+    }
+    return {FRONT_END: stack.record.find("torchserve")} | workers
 
 
 def growth(samples: Sequence[Sample]) -> Sequence[Row]:

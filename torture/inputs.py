@@ -116,7 +116,7 @@ def run(campaign: Campaign) -> Outcome:
     time_s = time.monotonic() - started
     probed = probe.stop()
     kept = keep(tally, campaign.folder)  # first of all: the server may be gone
-    time.sleep(SETTLING_S)
+    settle(campaign)
     after, broken = look(campaign.management_url), broken_log_lines(campaign.management_url) - broken
     rows = [*answer_rows(tally), *probe_rows(idle, probed), *server_rows(before, after), *safety_rows(broken)]
     counts = [Count(status, kind, number) for (status, kind), number in tally.kinds.most_common()]
@@ -129,6 +129,12 @@ def arrange(campaign: Campaign) -> list[Entry | Mutant]:
     shots: list[Entry | Mutant] = [*chosen, *made(campaign.requests - len(chosen), campaign.seed)]
     random.Random(campaign.seed).shuffle(shots)  # noqa: S311 - no secret
     return shots
+
+
+def settle(campaign: Campaign) -> None:
+    """Let the server come to rest: with the next batch a worker gives back what a costly one has left."""
+    time.sleep(SETTLING_S)
+    probe_idle(campaign.url, 5, campaign.limit_s)
 
 
 def bombard(campaign: Campaign, shots: Sequence[Entry | Mutant], tally: Tally, what: str) -> None:

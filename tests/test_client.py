@@ -330,8 +330,9 @@ def test_a_full_queue_is_tried_again():
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_queue_that_stays_full_is_given_up():
-    with answering(QUEUE_FULL) as server, pytest.raises(ServerDown, match="503"):
+@pytest.mark.parametrize(("fault", "reason"), [(QUEUE_FULL, "503"), (BREAK, "the request failed")])
+def test_a_fault_that_does_not_pass_is_given_up(fault, reason):
+    with answering(fault) as server, pytest.raises(ServerDown, match=reason):
         ask(server, tries=3)
     assert len(server.bodies) == 3
 
@@ -348,13 +349,6 @@ def test_a_worker_or_a_connection_that_dies_loses_no_prediction(fault):
 def test_a_picture_under_which_workers_die_is_not_sent_for_ever():
     with answering(WORKER_DIED) as server, pytest.raises(ServerDown, match="500: Worker died"):
         ask(server, tries=9)
-    assert len(server.bodies) == 3
-
-
-@pytest.mark.usefixtures("no_pauses")
-def test_a_connection_that_breaks_each_time_is_given_up():
-    with answering(BREAK) as server, pytest.raises(ServerDown, match="the request failed"):
-        ask(server, tries=3)
     assert len(server.bodies) == 3
 
 

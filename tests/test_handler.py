@@ -172,7 +172,17 @@ def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, s
     first, *others = many["predictions"]
     assert (first["label"], one["label"]) == ("7", "7")
     assert [each["error"]["type"] for each in others] == ["InvalidRequest"] * 2
-    assert "not read: after 1 pictures of this request" in others[0]["error"]["message"]
+    assert others[0]["error"]["message"].startswith("not read: the 1 pictures before it took all the time")
+
+
+def test_a_request_of_few_pictures_has_little_time(handler, seven, monkeypatch):
+    monkeypatch.setattr(serving, "REQUEST_S", 0.0)
+    monkeypatch.setattr(handler, "picture_s", 0.0)
+    [answer] = map(json.loads, handler.handle([dict.fromkeys("abc", seven)], make_context(requests=1)))
+    assert ["error" in each for each in answer["predictions"]] == [False, True, True]
+    monkeypatch.setattr(handler, "picture_s", 60.0)
+    [answer] = map(json.loads, handler.handle([dict.fromkeys("abc", seven)], make_context(requests=1)))
+    assert [each["label"] for each in answer["predictions"]] == ["7"] * 3
 
 
 def test_requests_late_in_a_slow_batch_are_told_to_try_again(handler, seven, monkeypatch):

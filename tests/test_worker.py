@@ -11,7 +11,6 @@ from ts.protocol import otf_message_handler as protocol
 from ts.service import Service
 
 from handwriting.serving.worker import (
-    Memory,
     buffer_socket,
     is_news,
     keep_repeated_parts,
@@ -125,24 +124,3 @@ def test_very_many_parts_of_one_name_are_numbered_in_one_go():
     parameters = [{"name": "a"} for _ in range(100_000)]
     number_repeats(parameters)  # by trying every number for each it would take minutes
     assert parameters[-1]["name"] == "a (100000)"
-
-
-def test_memory_is_given_back_before_the_batch_after_a_costly_one():
-    memory, trimmed = Memory(), []
-    memory.trim = trimmed.append
-    memory.note(0.01)
-    memory.give_back()
-    assert trimmed == []
-    memory.note(5.0)
-    memory.note(0.01)
-    memory.give_back()
-    memory.give_back()
-    assert trimmed == [0]
-
-
-def test_a_worker_without_glibc_gives_nothing_back():
-    memory = Memory()
-    memory.trim = None
-    memory.note(5.0)
-    memory.give_back()
-    assert not memory.is_due

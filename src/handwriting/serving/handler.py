@@ -18,13 +18,15 @@ from handwriting.query import Part, read_part, read_query
 from handwriting.serving.explanation import explain
 from handwriting.serving.journal import Journal
 from handwriting.serving.measures import Measures, Times
+from handwriting.serving.memory import Memory
 from handwriting.serving.requests import Pages, Prepared, Request
 from handwriting.serving.responses import many_answers, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
-from handwriting.serving.worker import Memory, buffer_socket, keep_repeated_parts, quieten
+from handwriting.serving.worker import buffer_socket, keep_repeated_parts, quieten
 
 logger = logging.getLogger(__name__)
 
+REQUEST_S = 2.0  # a request's share of a worker, beside picture_s for each of its pictures
 MAX_BATCH_S = 10.0  # from when on no request gets more than its first picture read: TorchServe kills a worker after 30
 FULL_BATCH_S = 20.0  # from when on no further request of the batch is read
 MAX_ANSWER_BYTES = 16 * 2**20  # below max_response_size in config.properties, beyond which the worker would be cut off
@@ -39,6 +41,7 @@ class RecogniserHandler:
         weights_of: name of the recogniser that its weights were trained for, where that is another.
         explains: whether it answers at /explanations.
         max_side_px: larger pictures are reduced to this.
+        picture_s: that a request may take a worker for each picture; a drawing takes half of that.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
         score: the network as the runtime that the config names, for inference alone.
@@ -52,6 +55,7 @@ class RecogniserHandler:
     weights_of: str = ""
     explains: bool = True
     max_side_px: int = MAX_SIDE_PX
+    picture_s: float = 0.01
     version: str
     network: Network
     score: Score
@@ -94,14 +98,13 @@ class RecogniserHandler:
         if len(data) == 1 and not data[0] and context.get_request_header(0, "describe") == "True":
             return [self.card]
         started = time.perf_counter()
-        self.memory.give_back()
         try:
             return self.answer_batch(data, context, started)
         except Exception as err:
             self.journal.record_lost(len(data), context, time.perf_counter() - started, err)
             raise
         finally:
-            self.memory.note(time.perf_counter() - started)
+            self.memory.note()
 
     def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
         """Take a batch, which came at `started` (s), through all stages."""
@@ -140,7 +143,7 @@ class RecogniserHandler:
     def read(
         self, inputs: Mapping[str, object], headers: Mapping[str, object], deadline_s: float = float("inf")
     ) -> Request:
-        """Read a request and prepare its pictures; those after the first only until the deadline of the batch.
+        """Read a request and prepare its pictures: after the first, as many as it has time for before the deadline.
 
         Raises:
             RequestError: what is wrong with it as a whole.
@@ -151,6 +154,7 @@ class RecogniserHandler:
             raise InvalidRequest(f"{self.model} gives no explanations")
         if explained and query.many:
             raise InvalidRequest("the request has a list of pictures; an explanation is of one")
+        deadline_s = min(deadline_s, time.perf_counter() + REQUEST_S + self.picture_s * len(query.parts))
         pages = [
             self.prepare_part(part) if i == 0 or time.perf_counter() < deadline_s else too_late(i)
             for i, part in enumerate(query.parts)
@@ -243,7 +247,7 @@ class RecogniserHandler:
 def too_late(index: int) -> InvalidRequest:
     """Return what is said of a picture whose turn comes too late."""
     return InvalidRequest(
-        f"not read: after {index:,} pictures of this request its batch had taken {MAX_BATCH_S:g} s; send fewer at once"
+        f"not read: the {index:,} pictures before it took all the time that the request has; send fewer at once"
     )
 
 

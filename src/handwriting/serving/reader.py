@@ -16,6 +16,7 @@ class PageHandler(RecogniserHandler):
 
     explains = False
     max_side_px = 2048  # a page's characters are small
+    picture_s = 0.5  # a photographed page takes about half of that
 
     def prepare(self, picture: Picture) -> Prepared:
         """Find all that may be characters on a page.

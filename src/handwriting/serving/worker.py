@@ -1,7 +1,5 @@
 """TorchServe's worker, where it has to behave otherwise."""
 
-import ctypes
-import gc
 import logging
 import os
 import struct
@@ -16,7 +14,6 @@ from ts.service import Service
 
 BUFFER_BYTES = 1 << 16
 INT = struct.Struct("!i")
-COSTLY_S = 0.2  # a batch that takes longer may leave hundreds of MiB to glibc, which keeps them
 LEVEL = "LOG_LEVEL"  # the variable that config/log4j2.xml reads, too
 LEVELS = {"OFF": logging.CRITICAL + 1, "TRACE": logging.DEBUG, "ALL": logging.DEBUG}  # log4j's, beside Python's own
 
@@ -75,27 +72,6 @@ def buffer_socket() -> None:
 
     protocol._retrieve_buffer = read
     protocol._retrieve_int = read_int
-
-
-class Memory:
-    """Keeps a worker small after requests that took much of it."""
-
-    def __init__(self) -> None:
-        """Take what is loaded by now out of the garbage collector's sight: it stays, and takes long to go through."""
-        self.trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
-        self.is_due = False
-        gc.collect()
-        gc.freeze()
-
-    def give_back(self) -> None:
-        """Return what a costly batch has left free to the system; to be called when its requests are no longer held."""
-        if self.is_due and self.trim is not None:
-            self.trim(0)
-        self.is_due = False
-
-    def note(self, time_s: float) -> None:
-        """Remember whether a batch was costly, by the time that it took: such a one is large, too."""
-        self.is_due = self.is_due or time_s > COSTLY_S
 
 
 class NoMetrics:

@@ -1,0 +1,53 @@
+"""A worker's memory after large requests."""
+
+import gc
+import time
+
+import pytest
+
+from handwriting.serving import memory as module
+from handwriting.serving.memory import SPARE_BYTES, Memory, resident_bytes
+
+MIB = 2**20
+LIMIT_S = 20
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    monkeypatch.setattr(module, "PAUSE_S", 0.01)
+    yield Memory()
+    gc.unfreeze()
+
+
+def scattered() -> list[bytes]:
+    """Take 200 MiB in pieces that glibc keeps when they are free."""
+    return [bytes(MIB // 16) for _ in range(200 * 16)]
+
+
+def test_what_large_requests_have_left_is_given_back_without_another_request(memory):
+    before = resident_bytes()
+    pieces = scattered()
+    last = pieces[-1]  # lies at the heap's end, so that nothing before it goes back by itself
+    del pieces
+    kept = resident_bytes() - before
+    memory.note()
+    deadline = time.monotonic() + LIMIT_S
+    while resident_bytes() > before + SPARE_BYTES and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert last
+    assert resident_bytes() - before < SPARE_BYTES < kept
+
+
+def test_small_requests_leave_memory_as_it_is(memory, monkeypatch):
+    given_back = []
+    monkeypatch.setattr(module, "give_back", given_back.append)
+    memory.note()
+    time.sleep(0.1)
+    assert given_back == []
+
+
+def test_a_worker_without_glibc_gives_nothing_back(monkeypatch):
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda _: object())
+    monkeypatch.setattr(module, "STATM", module.Path("/nothing"))  # nor is there such a file on other systems
+    Memory().note()
+    gc.unfreeze()

@@ -29,9 +29,11 @@ def refusal(content: bytes) -> str:
         (lambda: gif(28, 28, comments=b"!\xfe\x01\x00\x00" * 60_000), "over 100,000 blocks"),
         (lambda: gif(28, 28, comments=b"!\xfe" + b"\x01a" * 110_000 + b"\x00"), "over 100,000 blocks"),
         (lambda: slow.strips(70_000), "over 65,536 strips"),
+        (lambda: tiff(*tiff_size(16, 16), *((40_000 + i, 4, 1, 8) for i in range(2000))), "over 2,000 tags"),
+        (lambda: slow.texts(5), "Too much memory used in text chunks"),
         (lambda: bmp(4000, 4000, 1, content=b"\x01\x00" * 600_000), "bytes of runs; at most 1,048,576"),
     ],
-    ids=["scans", "segments", "pixel chunks", "chunks", "comments", "blocks", "strips", "runs"],
+    ids=["scans", "segments", "pixel chunks", "chunks", "comments", "blocks", "strips", "tags", "texts", "runs"],
 )
 def test_a_file_of_too_many_parts_is_refused(content, complaint):
     assert complaint in refusal(content())
@@ -65,9 +67,9 @@ def test_a_tiff_that_is_cut_is_left_to_pillow(head, length):
 
 
 def test_strips_are_counted_in_the_first_directory():
-    assert effort.count_strips(tiff(*tiff_size(16, 16))) == 1
-    assert effort.count_strips(slow.strips(1234)) == 1234
-    assert effort.count_strips(encode(drawing(), "TIFF", compression="tiff_lzw")) >= 1
+    assert effort.count_tags_and_strips(tiff(*tiff_size(16, 16)))[1] == 1
+    assert effort.count_tags_and_strips(slow.strips(1234))[1] == 1234
+    assert effort.count_tags_and_strips(encode(drawing(), "TIFF", compression="tiff_lzw"))[1] >= 1
 
 
 def test_a_picture_of_one_endless_row_or_column_is_too_large():

@@ -1,9 +1,11 @@
 import json
+import tracemalloc
 
 import pytest
 
 from handwriting.errors import InvalidRequest, UnsupportedMedia
 from handwriting.query import read_part, read_query
+from torture.archives import honest, zip_of
 
 
 def ask(inputs, headers=None):
@@ -56,6 +58,32 @@ def test_json_without_data_is_rejected(document):
 def test_broken_json_is_rejected(body):
     with pytest.raises(InvalidRequest, match="not JSON"):
         ask({"body": body}, {"body": {"content-type": "application/json"}})
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (b'{"data": [' + b",".join([b"[]"] * 1_000_000) + b"]}", "over 1,000,000 lists and objects"),
+        (b'{"data": [["' + b'","'.join([b"1"] * 50_000) + b'"]]}', "over 50,000 texts"),
+    ],
+    ids=["lists", "texts"],
+)
+def test_json_of_more_parts_than_its_pictures_need_is_not_parsed(body, complaint, monkeypatch):
+    monkeypatch.setattr("orjson.loads", None)
+    with pytest.raises(InvalidRequest, match=complaint):
+        ask({"body": body}, {"body": {"content-type": "application/json"}})
+
+
+def test_no_more_of_a_zip_file_is_unpacked_than_it_says():
+    content = zip_of(honest(b"zeros.png", bytes(50 * 2**20))._replace(size=1000))
+    tracemalloc.start()
+    try:
+        [part] = ask({"body": content}).parts
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert isinstance(part, InvalidRequest)
+    assert peak < 2**20
 
 
 def test_text_is_unsupported(seven):

@@ -23,7 +23,7 @@ def is_hidden(name: str) -> bool:
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Unpack a file, or no more than a byte over MAX_BYTES of it, which decoding refuses.
+    """Unpack a file, up to the size that it says.
 
     Raises:
         InvalidRequest: packed with a method that cannot be stopped at a limit.
@@ -36,4 +36,4 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     if info.file_size > MAX_BYTES:
         raise ImageTooLarge(f"it has {info.file_size:,} bytes unpacked; at most {MAX_BYTES:,}")
     with archive.open(info) as file:
-        return file.read(MAX_BYTES + 1)  # a limit here as well, since the size above is only what the file says
+        return file.read(info.file_size + 1)  # and no more is unpacked, whatever the file holds

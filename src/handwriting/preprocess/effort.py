@@ -6,6 +6,8 @@ The limits are far above what cameras and programs write; at each of them a pict
 import re
 import struct
 
+from PIL import PngImagePlugin
+
 from handwriting.errors import InvalidImage
 
 MAX_SCANS = 50  # of a JPEG, each of which may pass over all of its pixels; progressive ones have about 10
@@ -13,10 +15,13 @@ MAX_SEGMENTS = 2_000  # of a JPEG before its first scan
 MAX_CHUNKS = 20_000  # of a PNG; 16 MiB in usual chunks of 8 KiB are 2,000
 MAX_BLOCKS = 100_000  # of 255 bytes at most, that a GIF has before its first frame
 MAX_STRIPS = 65_536  # or tiles, of a TIFF
+MAX_TAGS = 2_000  # of a TIFF's page
+MAX_TEXT_BYTES = 4 * 2**20  # that a PNG's texts unpack to together
 SCAN = b"\xff\xda"
 EXTENSION, FRAME = b"!,"  # what begins a part of a GIF
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a JPEG's packed pixels 0 follows each 255
 OFFSETS = {273, 324}  # TIFF's tags of where strips and tiles are
+PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES  # Pillow's own is 64 MiB
 TIFF_HEADS = {b"II*\x00": ("<", False), b"MM\x00*": (">", False), b"II+\x00": ("<", True), b"MM\x00+": (">", True)}
 
 
@@ -33,7 +38,9 @@ def check_effort(content: bytes) -> None:
     elif content.startswith(b"GIF8"):
         check_parts("GIF", "blocks before its first frame", count_blocks(content), MAX_BLOCKS)
     elif content[:4] in TIFF_HEADS:
-        check_parts("TIFF", "strips or tiles", count_strips(content), MAX_STRIPS)
+        tags, strips = count_tags_and_strips(content)
+        check_parts("TIFF", "tags", tags, MAX_TAGS)
+        check_parts("TIFF", "strips or tiles", strips, MAX_STRIPS)
 
 
 def check_parts(kind: str, parts: str, count: int, limit: int) -> None:
@@ -95,16 +102,18 @@ def count_blocks(content: bytes) -> int:
     return count
 
 
-def count_strips(content: bytes) -> int:
-    """Return how many strips or tiles the first page of a TIFF has; 0 where it does not say."""
+def count_tags_and_strips(content: bytes) -> tuple[int, int]:
+    """Return how many tags, and strips or tiles, the first page of a TIFF has; 0 where it does not say."""
     order, big = TIFF_HEADS[content[:4]]
     offset, count, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
     try:
         (start,) = struct.unpack_from(order + offset, content, 8 if big else 4)
         (entries,) = struct.unpack_from(order + count, content, start)
+        if entries > MAX_TAGS:
+            return entries, 0
         start += struct.calcsize(order + count)
         size = struct.calcsize(order + entry)
-        tags = (struct.unpack_from(order + entry, content, start + i * size) for i in range(min(entries, 65_535)))
-        return max((values for tag, _, values, _ in tags if tag in OFFSETS), default=0)
+        tags = [struct.unpack_from(order + entry, content, start + i * size) for i in range(entries)]
+        return entries, max((values for tag, _, values, _ in tags if tag in OFFSETS), default=0)
     except struct.error:
-        return 0  # cut short: Pillow says so
+        return 0, 0  # cut short: Pillow says so

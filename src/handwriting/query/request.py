@@ -17,6 +17,8 @@ TIMING_HEADER = "x-timing"
 ADDRESS = {"model_name", "model_version"}  # what /invocations, which does keep its query string, hands on as inputs
 FORM = "application/x-www-form-urlencoded"
 BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # what the body is, it says itself
+MAX_LISTS = 1_000_000  # and objects of a JSON body, each of which takes time and memory; an RGB pixel is a list
+MAX_TEXTS = 50_000  # of a JSON body, keys among them
 KINDS = {"application/zip": ZIP_MAGIC, "application/x-zip-compressed": ZIP_MAGIC, "application/x-npy": NPY_MAGIC}
 WANTED = f"a picture as the body, one or more as parts of a form, JSON {ONE}, or {MANY}, a ZIP file of pictures, or npy"
 
@@ -125,10 +127,14 @@ def parse_json(body: object) -> object:
     """Parse a JSON body, unless the server has.
 
     Raises:
-        InvalidRequest: it is not JSON.
+        InvalidRequest: it is not JSON, or has more parts than its pictures can need.
     """
     if not isinstance(body, bytes | bytearray):
         return body
+    if body.count(b"[") + body.count(b"{") > MAX_LISTS:
+        raise InvalidRequest(f"the JSON body has over {MAX_LISTS:,} lists and objects; wanted fewer")
+    if body.count(b'"') > 2 * MAX_TEXTS:
+        raise InvalidRequest(f"the JSON body has over {MAX_TEXTS:,} texts; wanted fewer")
     gc.disable()  # it would go through millions of lists again and again while they come
     try:
         return orjson.loads(body)

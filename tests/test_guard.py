@@ -63,6 +63,16 @@ def test_a_body_over_the_limit_is_refused_with_a_reason(stack):
 
 
 @pytest.mark.server
+def test_a_form_of_too_many_parts_is_refused_when_it_has_been_sent(stack):
+    part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n'
+    status, document = ask(stack, "/predictions/digits", FORM, part * 2047 + b"--b--\r\n")
+    assert (status, document["message"]) == (400, "the request has 2,047 pictures; wanted 1 to 1,024")
+    status, document = ask(stack, "/predictions/digits", FORM, part * 250_000 + b"--b--\r\n")
+    assert (status, document["type"]) == (400, "InvalidRequest")
+    assert document["message"] == "the form has over 2,048 parts; wanted 1 to 1,024 pictures"
+
+
+@pytest.mark.server
 def test_large_requests_that_are_too_many_are_refused_and_others_are_answered(stack, seven):
     head = b"POST /predictions/digits HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n"
     with ExitStack() as open_sockets:

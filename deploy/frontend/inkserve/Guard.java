@@ -4,10 +4,10 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelPipeline;
@@ -19,6 +19,7 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
@@ -27,6 +28,7 @@ import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.pytorch.serve.util.ConfigManager;
@@ -40,6 +42,7 @@ import org.pytorch.serve.util.ConfigManager;
  *   <li>A refusal of Netty's own, such as that of a request that is too large, gets a body.
  *   <li>While requests hold more than MOST_BYTES together, further ones are refused with 503: Java's memory would end, and
  *       the server with it.
+ *   <li>A form of more than MOST_PARTS is refused: taking it apart would keep a core for seconds.
  *   <li>A request that has not arrived as a whole after REQUEST_TIMEOUT_S is given up, and the connection with it. A
  *       connection on which nothing is asked stays open.
  *   <li>Requests that were read and not answered are counted, for {@link Drain}.
@@ -49,12 +52,16 @@ public final class Guard extends ChannelDuplexHandler {
     private static final long REQUEST_TIMEOUT_S = Long.getLong("inkserve.request.timeout.s", 30);
     private static final long MOST_BYTES = Long.getLong("inkserve.requests.bytes", 128 << 20); // of all bodies together
     private static final AtomicLong HELD_BYTES = new AtomicLong();
+    private static final int MOST_PARTS = 2048; // of a form; a request has at most 1,024 pictures
+    private static final ByteBuf PART = Unpooled.unreleasableBuffer(Unpooled.copiedBuffer("\r\n--", StandardCharsets.US_ASCII));
     private static final int LONGEST_MESSAGE = 200; // characters of a parser's own words
 
     private boolean isReading; // whether TorchServe handles a part of a request right now, in this thread
     private int inFlight; // requests of this connection; touched by its own thread alone
     private long heldBytes; // of the requests of this connection, until they are answered
-    private boolean isClosing; // what still arrives is dropped
+    private boolean isClosing; // what still arrives is dropped, until the request has come to its end
+    private boolean isForm; // whether the request that arrives is one
+    private int parts; // of the form that arrives, so far
     private boolean isRefused; // the request whose end is still to come was answered before it
     private Future<?> timeout;
 
@@ -79,8 +86,16 @@ public final class Guard extends ChannelDuplexHandler {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-        if (isClosing || message instanceof HttpContent && !hold(context, ((HttpContent) message).content())) {
+        if (message instanceof HttpRequest) {
+            String kind = ((HttpRequest) message).headers().get(HttpHeaderNames.CONTENT_TYPE, "");
+            isForm = kind.toLowerCase(Locale.ROOT).contains("multipart");
+            parts = 0;
+        }
+        if (isClosing || message instanceof HttpContent && !isWelcome(context, ((HttpContent) message).content())) {
             ReferenceCountUtil.release(message);
+            if (message instanceof LastHttpContent) {
+                context.close(); // not before: who still sends would not see the refusal
+            }
             return;
         }
         if (message instanceof LastHttpContent) {
@@ -138,24 +153,46 @@ public final class Guard extends ChannelDuplexHandler {
         context.fireChannelInactive();
     }
 
-    /** Counts a part of a body; where that is too much, refuses the request, and returns false. */
-    private boolean hold(ChannelHandlerContext context, ByteBuf part) {
+    /** Counts a piece of a body; where that is too much, refuses the request, and returns false. */
+    private boolean isWelcome(ChannelHandlerContext context, ByteBuf piece) {
         if (isRefused) {
             return true; // Netty drops it
         }
-        heldBytes += part.readableBytes();
-        if (HELD_BYTES.addAndGet(part.readableBytes()) <= MOST_BYTES || !part.isReadable()) {
-            return true;
+        heldBytes += piece.readableBytes();
+        if (HELD_BYTES.addAndGet(piece.readableBytes()) > MOST_BYTES && piece.isReadable()) {
+            refuse(
+                    context,
+                    HttpResponseStatus.SERVICE_UNAVAILABLE,
+                    "ServiceUnavailableException",
+                    "too many large requests are on their way; try again later");
+        } else if (isForm && (parts += countParts(piece)) > MOST_PARTS) {
+            String message = String.format(Locale.ROOT, "the form has over %,d parts; wanted 1 to 1,024 pictures", MOST_PARTS);
+            refuse(context, HttpResponseStatus.BAD_REQUEST, "InvalidRequest", message);
         }
+        return !isClosing;
+    }
+
+    /** Counts what may begin a part of a form. The few that lie across two pieces do not matter here. */
+    private static int countParts(ByteBuf piece) {
+        int count = 0;
+        int from = piece.readerIndex();
+        int found = ByteBufUtil.indexOf(PART, piece);
+        while (found >= 0) {
+            count++;
+            from = found + PART.readableBytes();
+            found = ByteBufUtil.indexOf(PART, piece.slice(from, piece.writerIndex() - from));
+            found = found < 0 ? found : from + found;
+        }
+        return count;
+    }
+
+    /** Answers before the request is whole; the connection ends when it is, or in time. */
+    private void refuse(ChannelHandlerContext context, HttpResponseStatus status, String type, String message) {
         isClosing = true;
         letGo();
-        FullHttpResponse refusal = error(
-                HttpResponseStatus.SERVICE_UNAVAILABLE,
-                "ServiceUnavailableException",
-                "too many large requests are on their way; try again later");
+        FullHttpResponse refusal = error(status, type, message);
         refusal.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-        context.writeAndFlush(refusal).addListener(ChannelFutureListener.CLOSE);
-        return false;
+        context.writeAndFlush(refusal);
     }
 
     private void letGo() {

@@ -213,7 +213,7 @@ def pretended(reply: Reply) -> Iterator[str]:
 @pytest.fixture
 def found(monkeypatch, tmp_path):
     """What a campaign of ten requests of the corpus says of a server that answers so: its rows by their names."""
-    monkeypatch.setattr(inputs, "IDLE_PROBES", 5)
+    monkeypatch.setattr(inputs, "IDLE_S", 0.3)
     monkeypatch.setattr(inputs, "SETTLING_S", 0.0)
     monkeypatch.setattr(inputs, "CANARY", tmp_path / "canary")
     entries = [Entry(f"no picture {i}", refused(400), Request(b"x")) for i in range(10)]

@@ -1,14 +1,18 @@
 """Valid requests one after the other over a connection of their own: are they right, and how long do they take?"""
 
-import threading
+import itertools
+import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection as Pipe
 
 import numpy as np
 
 from loadtest.lean import Connection, post
 from loadtest.pictures import drawings, fault
+from torture.errors import TortureError
 from torture.wire import LIMIT_S
 
 PAUSE_S = 0.005  # from an answer to the next request
@@ -32,67 +36,81 @@ class Probed:
         """The 99th percentile; not a number if there are none."""
         return float(np.percentile(self.times_ms, 99)) if self.times_ms else float("nan")
 
-    @property
-    def p50_ms(self) -> float:
-        """The median; not a number if there are none."""
-        return float(np.median(self.times_ms)) if self.times_ms else float("nan")
+
+@contextmanager
+def probing(url: str, limit_s: float = LIMIT_S) -> Iterator[Probed]:
+    """Send drawings meanwhile; what is given has what came of the first, and when the block ends, of all.
+
+    From a process of its own: in this one they would wait for those who make and judge the other requests, and their
+    times would tell of that.
+
+    Raises:
+        TortureError: the process has ended by itself.
+    """
+    context = multiprocessing.get_context("spawn")  # a copy of a process of several threads may hang
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_probe, args=(url, limit_s, theirs), daemon=True)
+    probed = Probed()
+    process.start()
+    try:
+        theirs.close()
+        add(probed, receive(ours))
+        yield probed
+        ours.send(None)
+        add(probed, receive(ours))
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
 
 
-class Probe:
-    """Sends our own drawings in turn until it is told to stop."""
+def receive(pipe: Pipe) -> Probed:
+    """Take what the probing process says.
 
-    def __init__(self, url: str, limit_s: float = LIMIT_S) -> None:
-        self.probed = Probed()
-        self._connection = Connection(url, limit_s)
-        self._pictures: Sequence = [
-            (post(f"{url}/predictions/{MODEL}", each.content, "image/png"), each.label) for each in drawings()
-        ]
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> "Probe":
-        """Begin, in the background."""
-        self._thread.start()
-        return self
-
-    def stop(self) -> Probed:
-        """End, and return what came."""
-        self._stopped.set()
-        self._thread.join()
-        self.close()
-        return self.probed
-
-    def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
-
-    def ask(self, number: int) -> None:
-        """Send one drawing."""
-        request, label = self._pictures[number % len(self._pictures)]
-        started = time.monotonic()
-        try:
-            status, body = self._connection.ask(request)
-        except OSError as err:
-            self.probed.faults.append(f"no answer: {err}")
-            return
-        wrong = fault(status, body, MODEL, label)
-        if wrong:
-            self.probed.faults.append(wrong)
-        else:
-            self.probed.times_ms.append((time.monotonic() - started) * 1000)
-
-    def _run(self) -> None:
-        number = 0
-        while number == 0 or not self._stopped.wait(PAUSE_S):
-            self.ask(number)
-            number += 1
+    Raises:
+        TortureError: it has ended.
+    """
+    try:
+        return pipe.recv()
+    except EOFError as err:
+        raise TortureError("the process that sends valid requests has ended") from err
 
 
-def probe_idle(url: str, count: int, limit_s: float = LIMIT_S) -> Probed:
-    """Send so many drawings to a server that does nothing else."""
-    probe = Probe(url, limit_s)
-    for number in range(count):
-        probe.ask(number)
-        time.sleep(PAUSE_S)
-    probe.close()
-    return probe.probed
+def add(probed: Probed, more: Probed) -> None:
+    """Put what came of some requests to what came of others."""
+    probed.times_ms += more.times_ms
+    probed.faults += more.faults
+
+
+def _probe(url: str, limit_s: float, pipe: Pipe) -> None:
+    """Tell what came of a first drawing; send more until something comes through the pipe, then tell of them."""
+    pipe.send(probe(url, limit_s, lambda: True))
+    pipe.send(probe(url, limit_s, lambda: pipe.poll(PAUSE_S)))
+
+
+def probe(url: str, limit_s: float, is_over: Callable[[], bool]) -> Probed:
+    """Send our own drawings in turn until it is over, which is asked after each."""
+    probed = Probed()
+    connection = Connection(url, limit_s)
+    pictures = [(post(f"{url}/predictions/{MODEL}", each.content, "image/png"), each.label) for each in drawings()]
+    for request, label in itertools.cycle(pictures):
+        ask(connection, request, label, probed)
+        if is_over():
+            break
+    connection.close()
+    return probed
+
+
+def ask(connection: Connection, request: bytes, label: str, probed: Probed) -> None:
+    """Send one drawing."""
+    started = time.monotonic()
+    try:
+        status, body = connection.ask(request)
+    except OSError as err:
+        probed.faults.append(f"no answer: {err}")
+        return
+    wrong = fault(status, body, MODEL, label)
+    if wrong:
+        probed.faults.append(wrong)
+    else:
+        probed.times_ms.append((time.monotonic() - started) * 1000)

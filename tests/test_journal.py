@@ -15,9 +15,10 @@ from handwriting.errors import InternalError, InvalidImage
 from handwriting.query import Query
 from handwriting.serving import RecogniserHandler
 from handwriting.serving.journal import Journal, named_id
+from handwriting.serving.memory import Memory
 from handwriting.serving.requests import Request
 from handwriting.serving.responses import reject
-from handwriting.serving.worker import Memory, read_level
+from handwriting.serving.worker import read_level
 
 TIMEOUT_S = 20
 WRITTEN_S = 5  # until a line is in the file

@@ -327,7 +327,7 @@ def test_a_smoke_test_with_two_processes_writes_its_page_and_meets_an_easy_objec
     assert "| picture of a client |" in page
     assert "| picture at a steady rate |" in page
     assert "| stroke of a drawing |" in page
-    assert "batches of up to 32 requests that wait for 1 ms at most, by 1 worker." in page
+    assert "batches of up to 32 requests that wait for 1 ms at most, by 2 workers." in page
     assert "requests on the mean; a request waited" in page
     assert "Locust, 2 processes, took" in page
     assert (tmp_path / "smoke.html").exists()

@@ -44,7 +44,7 @@ def management(server) -> Management:
 def test_all_versions_are_listed_with_their_workers(management):
     states = management.fleet()
     assert [each.served for each in states] == [DIGITS, TINY]
-    assert [(each.ready, each.wanted, each.waiting) for each in states] == [(1, 1, 0), (1, 1, 0)]
+    assert [(each.ready, each.wanted, each.waiting) for each in states] == [(2, 2, 0), (1, 1, 0)]
     assert (states[0].batch_size, states[0].delay_ms) == (32, 1)
 
 

@@ -322,14 +322,14 @@ def test_without_a_token_a_client_says_what_the_server_says(guarded, seven):
 @pytest.mark.server
 def test_the_dashboard_and_the_metrics_page_see_the_workers(guarded, key_file):
     [version] = Management(guarded.management_url).fleet()
-    assert (version.name, version.ready) == ("digits 1.0", 1)
+    assert (version.name, version.ready) == ("digits 1.0", 2)
     Management(guarded.management_url).make_default(version.served)
     sampler = Sampler(environment(INKSERVE_METRICS_URL=f"{guarded.metrics_url}/metrics"))
     sampler.tick()
     sampler.stop()
     assert sampler.fleet() == (version,)
     assert guarded.metric("torchserve_management_up") == 1
-    assert guarded.metric("torchserve_workers_ready", model="digits") == 1
+    assert guarded.metric("torchserve_workers_ready", model="digits") == 2
 
 
 @pytest.mark.server

@@ -63,9 +63,10 @@ def management(stack: Stack) -> Management:
     return Management(stack.settings.url("MANAGEMENT_PORT"))
 
 
-def worker(stack: Stack) -> psutil.Process:
-    """Return the worker of `digits`."""
-    return next(psutil.Process(each.workers[0].pid) for each in management(stack).fleet() if each.model == MODEL)
+def worker_pids(stack: Stack) -> set[int]:
+    """Return the processes of the workers of `digits` that take requests."""
+    fleet = management(stack).fleet()
+    return {each.pid for version in fleet if version.model == MODEL for each in version.workers if each.is_ready}
 
 
 def front_end(stack: Stack) -> psutil.Process:

@@ -16,23 +16,25 @@ from torture.faults.common import (
     front_end,
     predictions,
     told,
-    worker,
+    worker_pids,
     yes,
 )
 from torture.load import OK, Load, plainly, with_client
 from torture.outcome import Row
 
 DIGITS_TIMEOUT_S = 30  # responseTimeout in config/digits.yaml
+RESTART_S, POLL_S = 60, 0.2  # of a worker, on a busy machine
 
 
 def worker_killed(stack: Stack, seconds: float) -> Sequence[Row]:
     """Kill a worker with SIGKILL."""
     with client(stack) as recogniser, asking(stack) as plain, Load(with_client(recogniser, drawings())) as retrying:
         time.sleep(seconds / 2)
-        killed = worker(stack)
-        killed.kill()
+        before = worker_pids(stack)
+        killed = min(before)
+        psutil.Process(killed).kill()
         time.sleep(seconds / 2)
-        is_back = plain.wait_for_answers(20) and retrying.wait_for_answers(20)
+        is_back = plain.wait_for_answers(20) and retrying.wait_for_answers(20) and replaced(stack, killed, len(before))
     slowest_s = max(plain.slowest_s(), retrying.slowest_s())
     return [
         Row(
@@ -49,8 +51,19 @@ def worker_killed(stack: Stack, seconds: float) -> Sequence[Row]:
             slowest_s <= DIGITS_TIMEOUT_S,
             is_timed=True,
         ),
-        Row("worker killed: another takes its place", "yes", yes(is_back), is_back and worker(stack) != killed),
+        Row("worker killed: another takes its place", "yes", yes(is_back), is_back),
     ]
+
+
+def replaced(stack: Stack, killed: int, count: int) -> bool:
+    """Wait until there are as many workers as before, without the one that was killed; False if they do not come."""
+    deadline = time.monotonic() + RESTART_S
+    while time.monotonic() < deadline:
+        found = worker_pids(stack) - {killed}
+        if len(found) == count and all(map(psutil.pid_exists, found)):
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def front_end_killed(stack: Stack, seconds: float) -> Sequence[Row]:

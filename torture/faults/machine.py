@@ -13,7 +13,7 @@ import requests
 
 from deploy.local.settings import NO_PROXY
 from deploy.local.stack import Stack
-from torture.faults.common import ALL_RIGHT, MODEL, asking, predictions, told, worker, yes
+from torture.faults.common import ALL_RIGHT, MODEL, asking, predictions, told, worker_pids, yes
 from torture.outcome import Row
 
 LOGS = ("server.log", "workers.log", "requests.log", "access.log", "metrics.log")
@@ -56,17 +56,17 @@ def clock_jumps(stack: Stack, seconds: float) -> Sequence[Row]:
             stack.start("torchserve")
         with asking(stack) as load:
             load.wait_for_answers(20)
-            before = worker(stack)
+            before = worker_pids(stack)
             for jump in JUMPS:
                 offset.write_text(jump)
                 time.sleep(max(1.0, seconds / len(JUMPS)))
             is_answering = load.wait_for_answers(20)
-            is_same = worker(stack) == before
+            is_same = worker_pids(stack) == before
         stack.stop("torchserve")
     stack.start("torchserve")
     return [
         Row("clock jumps: every request is answered", ALL_RIGHT, told(load), not load.failed() and is_answering),
-        Row("clock jumps: no worker is given up", "the same process", yes(is_same), is_same),
+        Row("clock jumps: no worker is given up", "the same processes", yes(is_same), is_same),
     ]
 
 

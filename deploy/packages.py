@@ -33,13 +33,25 @@ def install(packages: Sequence[str]) -> None:
         subprocess.run(command, env=environment, check=False, stdout=sys.stderr)
 
 
+def package(name: str) -> str:
+    """Check the name of a package on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: nobody here needs it.
+    """
+    if name not in PROGRAMS:
+        raise argparse.ArgumentTypeError(f"{name!r} is no package of {', '.join(PROGRAMS)}")
+    return name
+
+
 def main() -> int:
     """Install what is missing; 1 if something that is needed stays so."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.packages", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("needed", nargs="*", choices=PROGRAMS, help="without which nothing goes on")
-    parser.add_argument("--wish", nargs="*", default=[], choices=PROGRAMS, help="whose tests are skipped without them")
+    # No `choices`: with them argparse refuses an empty list of needed ones
+    parser.add_argument("needed", nargs="*", type=package, help="without which nothing goes on")
+    parser.add_argument("--wish", nargs="*", type=package, default=[], help="whose tests are skipped without them")
     options = parser.parse_args()
     packages = [*options.needed, *options.wish]
     if missing(packages) and not os.geteuid() and shutil.which("apt-get"):

@@ -119,7 +119,7 @@ def run(campaign: Campaign) -> Outcome:
     after, broken = look(campaign.management_url), broken_log_lines(campaign.management_url) - broken
     rows = [*answer_rows(tally), *probe_rows(idle, probed), *server_rows(before, after), *safety_rows(broken)]
     counts = [Count(status, kind, number) for (status, kind), number in tally.kinds.most_common()]
-    return Outcome(rows, counts, [*notes(tally, time_s, campaign.seed), *kept])
+    return Outcome(rows, counts, [*notes(tally, time_s, campaign.seed, campaign.connections), *kept])
 
 
 def arrange(campaign: Campaign) -> list[Entry | Mutant]:

@@ -66,10 +66,10 @@ def keep(tally: Tally, folder: Path) -> Iterable[str]:
     return [f"kept in {path}: python -m torture.inputs --again {path}"] if tally.kept else []
 
 
-def notes(tally: Tally, time_s: float, seed: int) -> Iterable[str]:
+def notes(tally: Tally, time_s: float, seed: int, connections: int) -> Iterable[str]:
     """Say what else there is to say, in a line each."""
     total = sum(tally.kinds.values())
-    yield f"seed {seed}; {total:,} requests in {time_s:.0f} s"
+    yield f"seed {seed}; {total:,} requests in {time_s:.0f} s over {connections} connections"
     for name in sorted(tally.slowest, key=tally.slowest.__getitem__, reverse=True)[:SLOWEST]:
         yield f"slow: {name}, {tally.slowest[name]:.2f} s"
     for (name, wrong), number in Counter(tally.unexpected).most_common(MOST_SHOWN):

@@ -7,7 +7,7 @@ answers again when it is over.
 from collections.abc import Mapping
 
 from torture.faults.common import Fault, faulty_stack
-from torture.faults.deaths import front_end_killed, terminated, worker_killed
+from torture.faults.deaths import front_end_killed, terminated, workers_killed
 from torture.faults.machine import clock_jumps, disk_full
 from torture.faults.pressure import half_a_request, handler_too_slow, queue_full
 from torture.faults.versions import broken_version, updated
@@ -17,7 +17,7 @@ __all__ = ["FAULTS", "faulty_stack"]
 FAULTS: Mapping[str, Fault] = {
     each.__name__: each
     for each in (
-        worker_killed,
+        workers_killed,
         queue_full,
         handler_too_slow,
         half_a_request,

@@ -41,7 +41,12 @@ def page(answer: PageReading, figures: str, unsure_below: float = 0.0) -> str:
 
 def note(message: str) -> str:
     """Return a quiet line where a prediction would stand."""
-    return f'<section class="ink-result" role="status"><p class="ink-note">{html.escape(message)}</p></section>'
+    return f'<section class="ink-result" role="status">{remark(message)}</section>'
+
+
+def remark(message: str) -> str:
+    """Return a quiet line that takes no more room than its words."""
+    return f'<p class="ink-note">{html.escape(message)}</p>'
 
 
 def refusal(message: str) -> str:

@@ -79,7 +79,7 @@ def _load(management: Management, states: Fleet) -> None:
         elif (archive := st.selectbox("Archive", missing)) and st.button(f"Load {archive}"):
             _do(f"{archive} is loaded", lambda: management.load(archive))
         for error in errors:
-            st.html(view.note(f"Not to be loaded: {error}."))
+            st.html(view.remark(f"Not to be loaded: {error}."))
 
 
 def _do(done: str, action: Callable[[], None]) -> None:

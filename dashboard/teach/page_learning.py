@@ -42,7 +42,7 @@ def show_learning(store: Store, fleet: Fleet) -> None:
     if lacking := tuning.missing():
         packages = ", ".join(lacking)
         st.html(
-            view.note(f"Fine-tuning needs {packages}, which `make train` installs; then start the dashboard again.")
+            view.remark(f"Fine-tuning needs {packages}, which `make train` installs; then start the dashboard again.")
         )
         return
     running = current().is_running()

@@ -46,7 +46,7 @@ def show_lessons(found: Sequence[Lesson], fleet: Fleet, store: Store) -> None:
     with st.container(border=True, key="ink-lesson"):
         st.html(words.report(lesson, stage if fleet else None))
         if not fleet:
-            st.html(view.note("The server does not say what it has: the rest waits until it answers."))
+            st.html(view.remark("The server does not say what it has: the rest waits until it answers."))
             connection.try_again_soon()
         elif _task().is_running():
             _keep_looking()

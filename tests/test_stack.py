@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from deploy import packages
-from deploy.local import process, torchserve
+from deploy.local import process, torchserve, versions
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, read_settings
@@ -40,6 +40,25 @@ def processes_with(text: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return [each for each in found if each.pid != psutil.Process().pid]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "are_there"),
+    [(["READY", "READY"], True), (["READY"], False), (["READY", "UNLOADED"], False), ([], False)],
+    ids=["all", "one of two", "one still loads", "none"],
+)
+def test_up_waits_for_all_workers(monkeypatch, statuses, are_there):
+    told = [{"minWorkers": 2, "workers": [{"status": status} for status in statuses]}]
+    monkeypatch.setattr(versions, "described", lambda _: told)
+    assert versions.have_workers(read_settings({})) is are_there
+
+
+def test_up_waits_for_a_management_api_that_does_not_answer_yet(monkeypatch):
+    def refuse(_):
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(versions, "described", refuse)
+    assert not versions.have_workers(read_settings({}))
 
 
 @pytest.mark.server

@@ -14,7 +14,7 @@ from deploy.local import process
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
 from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings
-from deploy.local.versions import archives, has_started, note_started, set_defaults, versions
+from deploy.local.versions import archives, has_started, have_workers, note_started, set_defaults, versions
 
 PORTS = {
     "INFERENCE_PORT",
@@ -128,12 +128,14 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def is_ready(settings: Settings) -> bool:
-    """Tell whether every recogniser reads a real picture; /ping says Healthy before any worker lives, and after.
+    """Tell whether every recogniser reads a real picture, and has all its workers.
+
+    /ping says Healthy before any worker lives, and after.
 
     Raises:
         StackError: there is no archive to load.
     """
-    return all(ask(settings, version) for version in versions(settings))
+    return all(ask(settings, version) for version in versions(settings)) and have_workers(settings)
 
 
 def settle(settings: Settings) -> None:

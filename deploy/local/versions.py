@@ -27,13 +27,35 @@ def versions(settings: Settings) -> list[str]:
 
 def loaded(settings: Settings) -> list[str]:
     """Return `<model>/<version>` of what the server has, since some may have been unloaded; none if it does not say."""
-    url = f"{settings.url('MANAGEMENT_PORT')}/models"
     try:
-        auth = settings.auth("management")
-        models = [each["modelName"] for each in get(f"{url}?limit=1000", auth)["models"]]
-        return [f"{model}/{each['modelVersion']}" for model in models for each in get(f"{url}/{model}/all", auth)]
+        return [f"{each['modelName']}/{each['modelVersion']}" for each in described(settings)]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return []
+
+
+def have_workers(settings: Settings) -> bool:
+    """Tell whether each version has all its workers: it answers as soon as the first of them has started."""
+    try:
+        return all(
+            len(each["workers"]) >= each["minWorkers"]
+            and all(worker["status"] == "READY" for worker in each["workers"])
+            for each in described(settings)
+        )
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return False
+
+
+def described(settings: Settings) -> Sequence[Mapping]:
+    """Return what the server says of each version that it has.
+
+    Raises:
+        requests.RequestException: it does not answer.
+        ValueError, KeyError, TypeError: it is no TorchServe.
+    """
+    url = f"{settings.url('MANAGEMENT_PORT')}/models"
+    auth = settings.auth("management")
+    models = [each["modelName"] for each in get(f"{url}?limit=1000", auth)["models"]]
+    return [each for model in models for each in get(f"{url}/{model}/all", auth)]
 
 
 def get(url: str, auth: AuthBase) -> Mapping | Sequence:

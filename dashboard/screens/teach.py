@@ -28,7 +28,7 @@ def main() -> None:
         if counts:
             show_kept(store, counts)
         else:
-            st.html(view.note("No drawings are kept yet. Draw one, and say under its answer what it is."))
+            st.html(view.remark("No drawings are kept yet. Draw one, and say under its answer what it is."))
         fleet = _fleet() if counts or found else ()
         if counts:
             show_learning(store, fleet)

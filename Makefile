@@ -6,9 +6,9 @@ MODEL ?= digits
 MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
-PARTS := $(shell find src -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/vouch.py
+PARTS := $(shell find src/handwriting -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/checksums.py
 # for bandit; tests and torture are what attacks
-SOURCES := src handlers deploy dashboard loadtest evaluation training export benchmarks examples
+SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy measuring/speed measuring/common examples
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
@@ -42,11 +42,11 @@ finetune: $(VENV)/installed-dev ## teach MODEL your own hand: make finetune MODE
 	$(BIN)/python -m training.finetune $(MODEL) $(DRAWINGS) $(ARGS)
 
 evaluate: $(VENV)/installed-dev archive ## measure MODEL over HTTP and write docs/results/MODEL: make evaluate MODEL=digits
-	@$(BIN)/python -m evaluation $(MODEL) $(ARGS)
+	@$(BIN)/python -m measuring.accuracy $(MODEL) $(ARGS)
 
 export: $(VENV)/installed-mobile ## all recognisers in other formats, checked and measured: docs/results/exports.md
-	$(BIN)/python -m export $(ARGS)
-	$(BIN)/python -m export.table
+	$(BIN)/python -m training.export $(ARGS)
+	$(BIN)/python -m training.export.table
 
 mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
 	@mkdir -p runs
@@ -60,20 +60,20 @@ loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest S
 	  $(if $(PICTURES),--pictures $(PICTURES)) $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
 
 backup: install ## save the drawings that the dashboard keeps: make backup FILE=drawings.zip
-	@$(BIN)/python -m dashboard.teach.backup save $(or $(FILE),drawings.zip)
+	@$(BIN)/python -m dashboard.finetune.backup save $(or $(FILE),drawings.zip)
 
 restore: install ## bring them back: make restore FILE=drawings.zip
-	@$(BIN)/python -m dashboard.teach.backup restore $(or $(FILE),drawings.zip)
+	@$(BIN)/python -m dashboard.finetune.backup restore $(or $(FILE),drawings.zip)
 
 torture: $(VENV)/installed-dev archive ## bad input, faults and a soak with real servers: docs/results/reliability.md; half an hour
 	@$(BIN)/python -m deploy.packages --wish faketime
-	$(BIN)/python -m torture $(ARGS)
+	$(BIN)/python -m measuring.reliability $(ARGS)
 
 soak: $(VENV)/installed-dev archive ## steady load at 70 % of what the server holds, with its memory watched: make soak MINUTES=20
-	@$(BIN)/python -m torture --only soak --minutes $(or $(MINUTES),20) $(ARGS)
+	@$(BIN)/python -m measuring.reliability --only soak --minutes $(or $(MINUTES),20) $(ARGS)
 
 bench: $(VENV)/installed-bench archive ## our server against its peers: docs/results/bench.md; needs wrk
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m measuring.speed $(ARGS)
 
 test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
 	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus faketime

@@ -9,18 +9,18 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))  # streamlit adds this folder only; `dashboard` itself is the package
 
-from dashboard import connection  # noqa: E402 - found through the line above
+from dashboard.shared import connection  # noqa: E402 - found through the line above
 
 st.set_page_config(page_title="Inkserve", page_icon=HERE / "icon.png", layout="centered")
 st.html(HERE / "style.css")
 
 # Not in a folder "pages": Streamlit would run those by itself, without this file, for the first visitor of /batch.
 pages = [
-    st.Page("screens/draw.py", title="Draw", icon=":material/draw:", default=True),
-    st.Page("screens/batch.py", title="Batch", icon=":material/stacks:"),
-    st.Page("screens/live.py", title="Live", icon=":material/monitoring:"),
-    st.Page("screens/teach.py", title="Teach", icon=":material/school:"),
-    st.Page("screens/models.py", title="Models", icon=":material/deployed_code:"),
+    st.Page("draw/page.py", title="Draw", icon=":material/draw:", url_path="draw", default=True),
+    st.Page("batch/page.py", title="Batch", icon=":material/stacks:", url_path="batch"),
+    st.Page("live/page.py", title="Live", icon=":material/monitoring:", url_path="live"),
+    st.Page("finetune/page.py", title="Fine-tune", icon=":material/school:", url_path="finetune"),
+    st.Page("models/page.py", title="Models", icon=":material/deployed_code:", url_path="models"),
 ]
 page = st.navigation(pages, position="hidden")  # Streamlit's own folds into a drawer on a phone
 
@@ -29,5 +29,5 @@ with st.container(key="ink-header", horizontal=True, vertical_alignment="center"
     for each in pages:
         st.page_link(each, width="content")
 connection.watch()
-st.session_state["canvas-was-there"] = st.session_state.pop("canvas-is-there", False)  # see screens/draw.py
+st.session_state["canvas-was-there"] = st.session_state.pop("canvas-is-there", False)  # see draw/page.py
 page.run()

@@ -1,7 +1,7 @@
 """Pack a checkpoint into an archive: `python -m deploy.archive weights/digits-1.0.safetensors`.
 
 The archive, model_store/digits-1.0.mar, is complete in itself: weights, card, handler, config, and the package with its
-preprocessing, so that a version rolls back whole. Its sha256 stands beside it: deploy.vouch.
+preprocessing, so that a version rolls back whole. Its sha256 stands beside it: deploy.checksums.
 """
 
 import argparse
@@ -11,10 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.vouch import ArchiveError, vouch
-from handwriting.versions import ARCHIVE, split_name
+from deploy.checksums import ArchiveError, vouch
+from inkserve.versions import ARCHIVE, split_name
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "handwriting"  # a change of it makes archives stale, and of no other package
 
 
 def pack(weights: Path, model_store: Path, model: str | None = None, config: Path | None = None) -> Path:
@@ -41,7 +42,9 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
     model_store.mkdir(parents=True, exist_ok=True)
     # A folder of its own, because the archiver empties one of the model's name in TMPDIR before it works
     with tempfile.TemporaryDirectory(prefix="inkserve-archive-") as folder:
-        package = shutil.copytree(ROOT / "src", Path(folder) / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        # Of a folder the archiver takes what is in it, so the package goes into one that holds nothing else
+        package = Path(folder) / "src"
+        shutil.copytree(PACKAGE, package / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
         command += ["--version", version, "--handler", handler, "--serialized-file", weights]
         command += ["--extra-files", f"{package},{card}", "--config-file", config, "--export-path", folder]

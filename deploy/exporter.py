@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from deploy.workers import WorkersOfTorchServe
+from deploy.worker_gauges import WorkersOfTorchServe
 
 TIMEOUT_S = 5
 ERRORS = ("Requests4XX", "Requests5XX")

@@ -1,6 +1,6 @@
 """Serves `reader`: pages of handwriting, as text."""
 
-from handwriting.serving.reader import PageHandler
+from handwriting.serving.page_handler import PageHandler
 
 
 class ReaderHandler(PageHandler):

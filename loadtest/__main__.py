@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.settings import ROOT
-from handwriting.client.tokens import KEY_FILE_VARIABLE, inference_token
+from inkserve.client.tokens import KEY_FILE_VARIABLE, inference_token
 from loadtest import running, summary, wrk
 from loadtest.errors import LoadTestError
 from loadtest.outcome import find_knee, read_failures, read_loads, read_rows
-from loadtest.pictures import KINDS
 from loadtest.server import Watch, check, describe
 from loadtest.shapes import PLANS
 from loadtest.slo import DEFAULT, missed, read_slo
+from measuring.common.drawings import KINDS
 
 RESULTS = Path(__file__).with_name("results")
 HOST = "http://127.0.0.1:8080"

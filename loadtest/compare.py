@@ -17,17 +17,17 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.archive import pack
+from deploy.checksums import ArchiveError
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
-from deploy.vouch import ArchiveError
-from evaluation.server import running_stack
-from handwriting.versions import WEIGHTS, versions_in
+from inkserve.versions import WEIGHTS, versions_in
 from loadtest import running
 from loadtest.comparison import COUNTS, OFF, ON, Row, draw_chart, write_page
 from loadtest.errors import LoadTestError
 from loadtest.outcome import read_failures, read_loads
 from loadtest.server import check, describe, machine
+from measuring.common.temporary_server import running_stack
 
 WARM_UP = {"users": 16, "seconds": 5}  # Java compiles what runs often
 INTERRUPTED = 130

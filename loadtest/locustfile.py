@@ -21,10 +21,10 @@ from locust.exception import CatchResponseError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only the folder of this file
 
-from handwriting.client.tokens import bearer, inference_token, is_refusal
-from loadtest.lean import Connection, post
-from loadtest.pictures import KINDS, Picture, fault, zipped
+from inkserve.client.tokens import bearer, inference_token, is_refusal
 from loadtest.shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
+from measuring.common.drawings import KINDS, Picture, fault, zipped
+from measuring.common.raw_http import Connection, post
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")
 PATH = f"/predictions/{MODEL}"

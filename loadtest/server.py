@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import requests
 
 from deploy.local.machine import processor
-from handwriting.client import Recogniser, RecogniserError
-from handwriting.client.tokens import management_token
-from handwriting.metrics import PageError, increase, mean, read_page, total
+from inkserve.client import Recogniser, RecogniserError
+from inkserve.client.tokens import management_token
+from inkserve.metrics import PageError, increase, mean, read_page, total
 from loadtest.errors import LoadTestError
-from loadtest.pictures import drawings
+from measuring.common.drawings import drawings
 
 TIMEOUT_S = 10
 

@@ -4,9 +4,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.load import LoadError, run_wrk, write_bodies
 from loadtest.errors import LoadTestError
-from loadtest.pictures import Picture
+from measuring.common.drawings import Picture
+from measuring.common.wrk import LoadError, run_wrk, write_bodies
 
 CONNECTIONS = 64
 SECONDS = 8

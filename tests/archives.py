@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.vouch import sum_of, vouch
+from deploy.checksums import sum_of, vouch
 
 
 def cut(archive: Path):

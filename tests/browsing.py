@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from deploy.local.settings import ROOT
 from examples.browser import launch
-from handwriting.client import Recogniser
+from inkserve.client import Recogniser
 
 SCREENSHOTS = ROOT / "runs" / "screenshots"
 DESKTOP = {"width": 1280, "height": 800}

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from dashboard.teach.lessons import Lesson, read_lessons
+from dashboard.finetune.lessons import Lesson, read_lessons
 from deploy.local.settings import ROOT
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from deploy.local import monitoring
 from deploy.packages import missing
-from handwriting.metrics import Series
+from inkserve.metrics import Series
 
 PATIENCE_S = 60
 T = TypeVar("T")

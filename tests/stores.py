@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.teach.store import Store
+from dashboard.finetune.store import Store
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from dashboard.teach.backup import ROWS, BackupError, restore, save
-from dashboard.teach.store import Reading, Store
+from dashboard.finetune.backup import ROWS, BackupError, restore, save
+from dashboard.finetune.store import Reading, Store
 from deploy.local.settings import ROOT
 from tests.conftest import drawings, environment
 
@@ -80,7 +80,7 @@ def test_a_backup_that_cannot_be_written_leaves_the_old_one(file_store, tmp_path
 def test_one_command_each(file_store, seven, tmp_path):
     def run(command: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "dashboard.teach.backup", command, tmp_path / "backup.zip"],
+            [sys.executable, "-m", "dashboard.finetune.backup", command, tmp_path / "backup.zip"],
             cwd=ROOT,
             env=environment(DATABASE_URL=file_store.url),
             capture_output=True,

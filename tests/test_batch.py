@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from deploy.local.settings import ROOT
-from handwriting.batch.__main__ import main
-from handwriting.batch.results import open_results, partial_of
-from handwriting.batch.sources import SourceError, open_source
-from handwriting.batch.summary import Summary, printable
-from handwriting.client import Candidate, Prediction, Rejected
-from handwriting.client.errors import UnusablePicture
-from handwriting.client.pictures import to_bytes
 from handwriting.preprocess import MAX_BYTES
+from inkserve.batch.__main__ import main
+from inkserve.batch.results import open_results, partial_of
+from inkserve.batch.sources import SourceError, open_source
+from inkserve.batch.summary import Summary, printable
+from inkserve.client import Candidate, Prediction, Rejected
+from inkserve.client.exceptions import UnusablePicture
+from inkserve.client.pictures import to_bytes
 from tests.answering import SEVEN, answering, closed_port, error
 from tests.conftest import drawings
 
@@ -111,7 +111,7 @@ def test_a_model_that_is_not_served_is_one_line(stack, scans, capsys):
 
 def test_the_module_can_be_run(scans):
     with answering((200, SEVEN)) as server:
-        command = [sys.executable, "-m", "handwriting.batch", str(scans), "--out", str(scans / "results.csv")]
+        command = [sys.executable, "-m", "inkserve.batch", str(scans), "--out", str(scans / "results.csv")]
         done = subprocess.run([*command, "--url", server.url], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert "read 3 of 3 pictures" in done.stdout
@@ -179,7 +179,7 @@ def test_ctrl_c_keeps_what_is_answered_and_says_where(scans):
         return (200, SEVEN) if len(server.bodies) <= 2 else (0, None)
 
     with answering(hang_after_two) as server:
-        command = [sys.executable, "-m", "handwriting.batch", str(scans), "--out", str(scans / "results.json")]
+        command = [sys.executable, "-m", "inkserve.batch", str(scans), "--out", str(scans / "results.json")]
         batch = subprocess.Popen([*command, "--url", server.url, "--chunk", "1"], stderr=subprocess.PIPE, text=True)
         give_up = time.monotonic() + 20
         while len(server.bodies) < 3 and time.monotonic() < give_up:

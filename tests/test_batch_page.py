@@ -19,12 +19,12 @@ from dashboard.batch.score import folder_label, is_wrong, score
 from dashboard.batch.table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.thumbnails import Thumbnails
 from dashboard.batch.uploads import MAX_PICTURES, collect
-from evaluation.intervals import wilson_interval
-from handwriting.batch.sources import Entry
-from handwriting.client import Candidate, Prediction, Rejected, ServerDown
-from handwriting.client.many import BulkRecogniser
-from handwriting.client.pictures import to_bytes
 from handwriting.labels import CHARACTERS, DIGITS
+from inkserve.batch.sources import Entry
+from inkserve.client import Candidate, Prediction, Rejected, ServerDown
+from inkserve.client.bulk import BulkRecogniser
+from inkserve.client.pictures import to_bytes
+from inkserve.intervals import wilson_interval
 from tests.answering import SEVEN, SILENCE, answering, closed_port
 from tests.conftest import drawings
 from tests.pictures import zipped
@@ -331,7 +331,7 @@ def app(monkeypatch):
         monkeypatch.setenv("INKSERVE_MANAGEMENT_URL", closed_port())
         st.cache_data.clear()
         page = AppTest.from_file(ROOT / "dashboard/app.py", default_timeout=30)
-        return page.run().switch_page("screens/batch.py").run()
+        return page.run().switch_page("batch/page.py").run()
 
     return open_page
 
@@ -406,6 +406,6 @@ def test_pictures_wait_for_a_server_that_is_down(app):
 def test_the_batch_survives_a_change_of_page(app):
     with answering(answer) as server:
         page = upload(app(server.url), ("7.png", PICTURE), ("8.png", PICTURE))
-        page.switch_page("screens/draw.py").run()
-        page.switch_page("screens/batch.py").run()
+        page.switch_page("draw/page.py").run()
+        page.switch_page("batch/page.py").run()
     assert "2 of 2 pictures read" in text_of(page)

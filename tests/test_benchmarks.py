@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from benchmarks.load import run_wrk, write_bodies
-from benchmarks.report import write_report
-from benchmarks.servers import Contestant, contestants
+from measuring.common.wrk import run_wrk, write_bodies
+from measuring.speed.peers import Contestant, contestants
+from measuring.speed.speed_report import write_report
 from tests.answering import SEVEN, answering, error
 
 

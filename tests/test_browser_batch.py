@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deploy.local.settings import ROOT
-from handwriting.client.pictures import encode, from_array
 from handwriting.preprocess import picture_frame
+from inkserve.client.pictures import encode, from_array
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 from tests.conftest import drawings
 

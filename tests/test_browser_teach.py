@@ -8,9 +8,9 @@ import pytest
 import requests
 from playwright.sync_api import Page, TimeoutError, expect
 
-from dashboard.teach.store import Store
+from dashboard.finetune.store import Store
+from deploy.checksums import copy_archive
 from deploy.local.settings import ROOT, read_settings
-from deploy.vouch import copy_archive
 from examples.browser import draw
 from examples.digits import DIGIT_STROKES
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from deploy.local.settings import ROOT
-from handwriting.client import Candidate, Prediction, Recogniser, RecogniserError, Rejected, ServerDown, UnusablePicture
-from handwriting.client import server as client_server
-from handwriting.client.pictures import to_bytes
-from handwriting.client.recogniser import IN_FLIGHT
 from handwriting.preprocess import MAX_BYTES, picture_frame
+from inkserve.client import Candidate, Prediction, Recogniser, RecogniserError, Rejected, ServerDown, UnusablePicture
+from inkserve.client import connection as client_server
+from inkserve.client.pictures import to_bytes
+from inkserve.client.recogniser import IN_FLIGHT
 from tests.answering import BREAK, QUEUE_FULL, SEVEN, SILENCE, WORKER_DIED, answering, closed_port, error, in_turn
 from tests.conftest import drawings
 from tests.pictures import encode, mnist_frame
@@ -532,7 +532,7 @@ def test_a_progress_bar_is_drawn_on_a_terminal_only(monkeypatch, terminal, progr
 
 @pytest.mark.parametrize("module", ["torch", "ts", "tqdm"])
 def test_the_client_imports_nothing_heavy(module):
-    code = f"import sys, handwriting.client; sys.exit({module!r} in sys.modules)"
+    code = f"import sys, inkserve.client; sys.exit({module!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 

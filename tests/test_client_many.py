@@ -10,9 +10,10 @@ import zipfile
 
 import pytest
 
-from handwriting.client import Prediction, Rejected, ServerDown, UnusablePicture, many
-from handwriting.client.many import FIRST_PICTURES, IN_FLIGHT, PICTURES, BulkRecogniser
 from handwriting.preprocess import MAX_BYTES
+from inkserve.client import Prediction, Rejected, ServerDown, UnusablePicture
+from inkserve.client import bulk as many
+from inkserve.client.bulk import FIRST_PICTURES, IN_FLIGHT, PICTURES, BulkRecogniser
 from tests.answering import QUEUE_FULL, SEVEN, SILENCE, answering, closed_port, error, in_turn
 from tests.conftest import drawings
 
@@ -221,7 +222,7 @@ def test_when_the_server_is_down_the_rest_is_not_sent():
 
 
 def test_a_silent_server_is_not_asked_for_ever(monkeypatch):
-    monkeypatch.setattr("handwriting.client.many.PROBE_TIMEOUT_S", (0.5, 0.5))
+    monkeypatch.setattr("inkserve.client.bulk.PROBE_TIMEOUT_S", (0.5, 0.5))
     began = time.monotonic()
     with answering(SILENCE) as server:
         rows = read(server.url, pictures(20 * PICTURES), tries=5)
@@ -252,5 +253,5 @@ def test_a_cancelled_request_is_not_sent_again():
 
 
 def test_the_client_needs_neither_streamlit_nor_torch():
-    code = "import sys; sys.modules |= {'torch': None, 'streamlit': None}; import handwriting.client.many"
+    code = "import sys; sys.modules |= {'torch': None, 'streamlit': None}; import inkserve.client.bulk"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

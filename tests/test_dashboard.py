@@ -12,8 +12,8 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard import client, view
-from handwriting.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
+from dashboard.shared import client, view
+from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
 from tests.answering import QUEUE_FULL, SILENCE, answering
 
 ROOT = Path(__file__).parents[1]
@@ -160,7 +160,7 @@ def test_a_drawing_that_cannot_be_sent_names_the_reason(server, drawn):
     assert "The picture has 20,000,000 bytes" in text_of(open_page())
 
 
-@pytest.mark.parametrize("page", ["", "screens/batch.py"])
+@pytest.mark.parametrize("page", ["", "batch/page.py"])
 def test_a_server_that_is_down_shows_one_banner(server, page):
     server.fault = "the connection is refused"
     text = text_of(open_page(page))
@@ -205,19 +205,19 @@ def test_a_picture_on_which_the_server_keeps_failing_is_told(server, drawn):
 
 @pytest.mark.usefixtures("server")
 def test_the_batch_page_asks_for_pictures():
-    assert "Choose pictures" in text_of(open_page("screens/batch.py"))
+    assert "Choose pictures" in text_of(open_page("batch/page.py"))
 
 
 @pytest.mark.usefixtures("server")
 def test_an_uploaded_picture_shows_its_label():
-    app = open_page("screens/batch.py")
+    app = open_page("batch/page.py")
     app.file_uploader[0].upload("seven.png", picture("7-1.png"), "image/png")
     assert "ink-label" in text_of(app.run())
 
 
 def test_a_broken_upload_names_the_reason(server):
     server.answer = Rejected("InvalidImage", "the body is no picture")
-    app = open_page("screens/batch.py")
+    app = open_page("batch/page.py")
     app.file_uploader[0].upload("seven.png", b"no picture", "image/png")
     assert "The body is no picture" in text_of(app.run())
 
@@ -226,7 +226,7 @@ def test_a_broken_upload_names_the_reason(server):
 def test_a_tiff_is_previewed():
     tiff = io.BytesIO()
     Image.new("L", (40, 40), 255).save(tiff, format="TIFF")
-    app = open_page("screens/batch.py")
+    app = open_page("batch/page.py")
     app.file_uploader[0].upload("blank.tiff", tiff.getvalue(), "image/tiff")
     assert len(app.run().get("image")) == 1
 
@@ -235,7 +235,7 @@ def test_a_tiff_is_previewed():
 def test_a_picture_too_large_to_decode_is_not_previewed():
     large = io.BytesIO()
     Image.new("1", (6000, 6000)).save(large, format="PNG")
-    app = open_page("screens/batch.py")
+    app = open_page("batch/page.py")
     app.file_uploader[0].upload("large.png", large.getvalue(), "image/png")
     assert not app.run().get("image")
     assert not app.exception

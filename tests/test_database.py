@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.exc import ArgumentError
 
-from handwriting.database import masked, with_driver
+from training.database import masked, with_driver
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage
-from handwriting.preprocess import effort, read_picture
-from handwriting.preprocess.effort import check_effort
-from handwriting.preprocess.finished import read_finished_png
-from handwriting.reading.pieces import find_pieces
+from handwriting.pages.pieces import find_pieces
+from handwriting.preprocess import decode_limits as effort
+from handwriting.preprocess import read_picture
+from handwriting.preprocess.decode_limits import check_effort
+from handwriting.preprocess.fast_png import read_finished_png
+from measuring.reliability import slow
+from measuring.reliability.pictures import SEVEN, bmp, chunk, drawing, gif, png, readable, tiff, tiff_size, zlib_zeros
 from tests.pictures import encode
-from torture import slow
-from torture.pictures import SEVEN, bmp, chunk, drawing, gif, png, readable, tiff, tiff_size, zlib_zeros
 
 
 def refusal(content: bytes) -> str:

@@ -3,8 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from evaluation.intervals import wilson_interval
-from evaluation.metrics import (
+from handwriting.labels import CHARACTERS
+from inkserve.intervals import wilson_interval
+from measuring.accuracy.accuracy_report import write_report
+from measuring.accuracy.charts import draw_mistakes
+from measuring.accuracy.labelled_pictures import LabelledPictures, photographs
+from measuring.accuracy.scores import (
     Answers,
     calibration_error,
     confusion,
@@ -12,10 +16,6 @@ from evaluation.metrics import (
     summarise,
     worst_mistakes,
 )
-from evaluation.plots import draw_mistakes
-from evaluation.report import write_report
-from evaluation.sets import LabelledPictures, photographs
-from handwriting.labels import CHARACTERS
 
 LABELS = ("0", "1", "2")
 

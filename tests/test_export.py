@@ -6,23 +6,23 @@ import pytest
 import torch
 
 from deploy.local.settings import ROOT
-from export import __main__ as make
-from export import prune as prune_command
-from export import table, torchscript
-from export.clock import Timings, summarise
-from export.eager import read_with
-from export.errors import DamagedError, ParityError
-from export.formats import FORMATS, Format, missing_of
-from export.frames import check_frames, example_frames
-from export.machine import processor
-from export.parity import check_probabilities, compare
-from export.source import Source, find_weights, load_source
-from export.sparsity import count_zeros, hold_zeros, prune
-from export.store import card_path, open_export
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS, LABELS
 from handwriting.networks import ModelConfig, Network, build_network, count_parameters
 from training.card import write_card
+from training.export import __main__ as make
+from training.export import prune as prune_command
+from training.export import table, torchscript
+from training.export.clock import Timings, summarise
+from training.export.eager import read_with
+from training.export.errors import DamagedError, ParityError
+from training.export.formats import FORMATS, Format, missing_of
+from training.export.frames import check_frames, example_frames
+from training.export.machine import processor
+from training.export.parity import check_probabilities, compare
+from training.export.source import Source, find_weights, load_source
+from training.export.sparsity import count_zeros, hold_zeros, prune
+from training.export.store import card_path, open_export
 from training.trainer import Trainer
 
 WEIGHTS = ROOT / "weights"

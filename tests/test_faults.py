@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.stack import Stack
-from torture.faults import FAULTS, faulty_stack
+from measuring.reliability.faults import FAULTS, faulty_stack
 
 SECONDS = 2  # of load
 

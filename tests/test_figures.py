@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard import figures, view
-from dashboard.preview import preview, size_px
-from handwriting.client import Candidate, Character, PageReading, Prediction
+from dashboard.shared import figures, view
+from dashboard.shared.preview import preview, size_px
 from handwriting.errors import InvalidImage
 from handwriting.preprocess import character_box
+from inkserve.client import Candidate, Character, PageReading, Prediction
 from tests.pictures import encode
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from handwriting.preprocess import decode, read_picture
-from handwriting.preprocess.finished import FIRST, read_finished_png
+from handwriting.preprocess.fast_png import FIRST, read_finished_png
 from tests.pictures import encode
 
 FRAME = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)

@@ -10,15 +10,15 @@ import pytest
 import requests
 from ts.context import Context, RequestProcessor
 
-from handwriting.client import Recogniser, Rejected
 from handwriting.errors import InternalError, InvalidImage
-from handwriting.query import Query
+from handwriting.parsing import Query
 from handwriting.serving import RecogniserHandler
-from handwriting.serving.journal import Journal, named_id
+from handwriting.serving.batch import Request
 from handwriting.serving.memory import Memory
-from handwriting.serving.requests import Request
+from handwriting.serving.request_log import Journal, named_id
 from handwriting.serving.responses import reject
 from handwriting.serving.worker import read_level
+from inkserve.client import Recogniser, Rejected
 
 TIMEOUT_S = 20
 WRITTEN_S = 5  # until a line is in the file

@@ -14,14 +14,14 @@ import requests
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.fleet import Version, Worker, changes, read_fleet, without_processes
 from dashboard.live import charts, view
 from dashboard.live.figures import Choice, choices, chosen, figures, points
 from dashboard.live.history import History, HistoryError, read_history, step
 from dashboard.live.load import TOO_LATE, Busy, LoadGenerator, Plan, Result, listens
 from dashboard.live.sampler import Event, Sample, Sampler
-from handwriting.client import Recogniser
-from handwriting.metrics import Quantile, Series, read_page
+from dashboard.shared.fleet import Version, Worker, changes, read_fleet, without_processes
+from inkserve.client import Recogniser
+from inkserve.metrics import Quantile, Series, read_page
 from tests.answering import SEVEN, answering, closed_port, error, in_turn
 from tests.test_dashboard import ROOT
 
@@ -658,7 +658,7 @@ def live(server, monkeypatch) -> Iterator[Callable[..., AppTest]]:
         st.cache_resource.clear()
         st.cache_data.clear()
         app = AppTest.from_file(ROOT / "dashboard/app.py", default_timeout=30).run()
-        return app.switch_page("screens/live.py").run()
+        return app.switch_page("live/page.py").run()
 
     yield open_page
     for sampler in found:

@@ -22,14 +22,14 @@ from deploy.local.settings import ROOT, free_ports
 from loadtest.__main__ import parse
 from loadtest.comparison import draw_chart, mean_batch, paint, write_page
 from loadtest.errors import LoadTestError
-from loadtest.lean import Connection, post
 from loadtest.outcome import Load, Row, find_knee, read_failures, read_loads, read_rows
-from loadtest.pictures import drawings, fault, frames, zipped
 from loadtest.running import Ran
 from loadtest.server import Counted, Settings
 from loadtest.shapes import PLANS, Step
 from loadtest.slo import DEFAULT, missed, read_slo
 from loadtest.summary import Found, figures, write
+from measuring.common.drawings import drawings, fault, frames, zipped
+from measuring.common.raw_http import Connection, post
 from tests.answering import SEVEN, SILENCE, answering, closed_port, error
 
 
@@ -420,7 +420,7 @@ def test_wrong_labels_are_failures_with_a_name_of_their_own(stack, tmp_path, mon
     folder = tmp_path / "digits"
     folder.mkdir()
     (folder / "3-1.png").write_bytes((ROOT / "examples/digits/7-1.png").read_bytes())
-    code = f"import loadtest.pictures, pathlib, sys; loadtest.pictures.FOLDER = pathlib.Path({str(folder)!r})\n"
+    code = f"import measuring.common.drawings, pathlib, sys; measuring.common.drawings.FOLDER = pathlib.Path({str(folder)!r})\n"
     code += (
         f"import locust.main; sys.argv = ['locust', '-f', 'loadtest/locustfile.py', '-H', {stack.inference_url!r}]\n"
     )

@@ -8,18 +8,25 @@ from unittest import mock
 import pytest
 import requests
 
-from dashboard.catalogue import Served
-from dashboard.comparison import compare
-from dashboard.fleet import Version, Worker
-from dashboard.management import DEFAULTS_VARIABLE, Management, ManagementError, ModelApiOffError, describe, summary
-from dashboard.teach import service
-from dashboard.teach.service import Stage
+from dashboard.finetune import service
+from dashboard.finetune.service import Stage
+from dashboard.models.comparison import compare
+from dashboard.shared.catalogue import Served
+from dashboard.shared.fleet import Version, Worker
+from dashboard.shared.management import (
+    DEFAULTS_VARIABLE,
+    Management,
+    ManagementError,
+    ModelApiOffError,
+    describe,
+    summary,
+)
 from deploy.archive import pack
-from deploy.defaults import FILE, Defaults
+from deploy.default_versions import FILE, Defaults
 from deploy.local.settings import ROOT
 from deploy.local.versions import versions
-from evaluation.server import running_stack
-from handwriting.client import ServerDown
+from inkserve.client import ServerDown
+from measuring.common.temporary_server import running_stack
 from tests.answering import closed_port
 from tests.conftest import drawings
 from tests.lesson import lesson

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError, UnsupportedMedia
-from handwriting.query import files, read_part, read_query
+from handwriting.parsing import containers as files
+from handwriting.parsing import read_part, read_query
+from measuring.reliability.archives import honest, npy_header, zip_of
 from tests.pictures import zipped
-from torture.archives import honest, npy_header, zip_of
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
 

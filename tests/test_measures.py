@@ -18,9 +18,9 @@ WORKER = """
 import sys
 import numpy as np
 from handwriting.errors import InvalidImage
-from handwriting.query import Query
-from handwriting.serving.measures import Measures, Times
-from handwriting.serving.requests import Prepared, Request
+from handwriting.parsing import Query
+from handwriting.serving.worker_metrics import Measures, Times
+from handwriting.serving.batch import Prepared, Request
 
 page = Prepared(np.zeros((1, 28, 28), np.float32))
 one = Request(Query([], None, False, 3), [page], False)

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from handwriting.metrics import (
+from inkserve.metrics import (
     Histogram,
     PageError,
     Quantile,

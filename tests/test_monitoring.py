@@ -19,9 +19,9 @@ from deploy.exporter import with_zeros
 from deploy.local import monitoring
 from deploy.local.settings import ROOT, read_settings
 from deploy.local.stack import Stack
-from deploy.workers import FRESH_S, WorkersOfTorchServe, families
+from deploy.worker_gauges import FRESH_S, WorkersOfTorchServe, families
 from handwriting.errors import InvalidImage, RequestError
-from handwriting.serving.measures import KINDS, Measures, Times
+from handwriting.serving.worker_metrics import KINDS, Measures, Times
 from tests.answering import closed_port
 from tests.conftest import port_variables, run_stack
 from tests.prometheus import needs_prometheus, rules

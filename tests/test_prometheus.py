@@ -18,7 +18,7 @@ from dashboard.live.history import History
 from deploy.local import dashboard, monitoring, process, torchserve
 from deploy.local.settings import ROOT, free_ports
 from deploy.local.stack import Stack
-from handwriting.metrics import histogram, increase, rate, read_page
+from inkserve.metrics import histogram, increase, rate, read_page
 from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 from tests.prometheus import Prometheus, eventually, hurried, needs_prometheus, rules
 

@@ -4,8 +4,8 @@ import tracemalloc
 import pytest
 
 from handwriting.errors import InvalidRequest, UnsupportedMedia
-from handwriting.query import read_part, read_query
-from torture.archives import honest, zip_of
+from handwriting.parsing import read_part, read_query
+from measuring.reliability.archives import honest, zip_of
 
 
 def ask(inputs, headers=None):

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.pages import pages
 from deploy.local.settings import ROOT
-from evaluation.reader_report import merged
 from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InvalidImage
 from handwriting.labels import CHARACTERS, DIGITS
+from handwriting.pages import find_layout, layout, read_layout
+from handwriting.pages.case import choose_cases
+from handwriting.pages.kinds import favour_kinds
+from handwriting.pages.layout import Group
+from handwriting.pages.lines import find_lines
+from handwriting.pages.pieces import Box, find_pieces
+from handwriting.pages.text import likeliest
 from handwriting.preprocess import FORMS, read_picture
 from handwriting.preprocess.ink import to_ink
-from handwriting.reading import find_layout, layout, read_layout
-from handwriting.reading.case import choose_cases
-from handwriting.reading.kinds import favour_kinds
-from handwriting.reading.layout import Group
-from handwriting.reading.lines import find_lines
-from handwriting.reading.pieces import Box, find_pieces
-from handwriting.reading.text import likeliest
+from measuring.accuracy.page_report import merged
+from measuring.common.composed_pages import pages
 
 PAGE = ROOT / "examples" / "pages" / "pi.png"
 TEXT = "314 159\n26 535\n897 93"

@@ -12,9 +12,9 @@ import torch
 
 from deploy.archive import pack
 from deploy.local.settings import ROOT
-from evaluation.server import serving
 from handwriting.checkpoint import load_checkpoint
 from handwriting.labels import LABELS
+from measuring.common.temporary_server import serving
 from tests.conftest import environment
 from training import train
 from training.options import parse

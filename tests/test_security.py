@@ -18,25 +18,25 @@ from PIL import Image
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
-from dashboard import figures, view
 from dashboard.batch.export import to_csv
 from dashboard.batch.job import Job
 from dashboard.batch.uploads import MAX_MIB
-from dashboard.catalogue import Served
-from dashboard.fleet import Version, Worker
+from dashboard.finetune import words
+from dashboard.finetune.lessons import Lesson
+from dashboard.finetune.lessons import Result as Measured
+from dashboard.finetune.verdict import Apart, Verdict
 from dashboard.live import view as live_view
 from dashboard.live.load import Plan, Result
 from dashboard.live.sampler import Event
-from dashboard.management import Management
-from dashboard.teach import words
-from dashboard.teach.lessons import Lesson
-from dashboard.teach.lessons import Result as Measured
-from dashboard.teach.verdict import Apart, Verdict
+from dashboard.shared import figures, view
+from dashboard.shared.catalogue import Served
+from dashboard.shared.fleet import Version, Worker
+from dashboard.shared.management import Management
 from deploy.local.settings import ROOT
-from handwriting.batch.results import plain
-from handwriting.batch.sources import Entry
-from handwriting.client import Candidate, Character, PageReading, Prediction, Recogniser, Rejected
-from handwriting.client.many import BulkRecogniser
+from inkserve.batch.results import plain
+from inkserve.batch.sources import Entry
+from inkserve.client import Candidate, Character, PageReading, Prediction, Recogniser, Rejected
+from inkserve.client.bulk import BulkRecogniser
 from tests.answering import SEVEN, answering, closed_port
 from tests.test_batch_page import upload
 
@@ -108,7 +108,7 @@ def html_of(page: AppTest) -> str:
 
 def test_markup_in_a_recognisers_name_and_card_is_text_on_models(app, monkeypatch):
     other = Version("digits", "1.0", True, VERSION.workers, 1)
-    page = app("screens/models.py", closed_port())
+    page = app("models/page.py", closed_port())
     monkeypatch.setattr(Management, "fleet", lambda _: (VERSION, other))
     text = html_of(page.run())
     assert "<img src=x" not in text
@@ -117,7 +117,7 @@ def test_markup_in_a_recognisers_name_and_card_is_text_on_models(app, monkeypatc
 
 
 def test_markup_in_a_recognisers_name_is_text_on_live(app):
-    page = app("screens/live.py", closed_port()).run()
+    page = app("live/page.py", closed_port()).run()
     assert "<img src=x" not in html_of(page)
 
 
@@ -142,7 +142,7 @@ def test_markup_in_the_names_of_uploads_is_text_and_nothing_is_written_under_the
     uploads = [(f"{OUTSIDE}-1.png", picture()), (f"{MARKUP}.png", b"no picture"), (f"{MARKUP}.zip", b"no ZIP")]
     uploads += [("many.zip", zipped(f"{OUTSIDE}-2.png", f"/{OUTSIDE}-3.png", f"{MARKUP}.png"))]
     with answering(lambda body: (200, {"predictions": [SEVEN] * body.count(b"PK\x01\x02")})) as server:
-        page = upload(app("screens/batch.py", server.url).run(), *uploads)
+        page = upload(app("batch/page.py", server.url).run(), *uploads)
         text = html_of(page)
         [table] = page.get("data_editor")
     assert "5 of 5 pictures read" in text

@@ -6,8 +6,9 @@ from collections import Counter
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import client, traffic
-from handwriting.client import Rejected, Split
+from dashboard.models import traffic
+from dashboard.shared import client
+from inkserve.client import Rejected, Split
 from tests.answering import SEVEN, answering
 
 
@@ -65,8 +66,8 @@ def test_the_real_server_answers_from_the_version_of_the_split(stack, seven):
 def page() -> None:
     import streamlit as st  # noqa: PLC0415 - AppTest runs this function alone
 
-    from dashboard import traffic  # noqa: PLC0415
-    from dashboard.fleet import Version  # noqa: PLC0415
+    from dashboard.models import traffic  # noqa: PLC0415
+    from dashboard.shared.fleet import Version  # noqa: PLC0415
 
     several = [Version("digits", version, version == "1.0", (), 1) for version in st.session_state["versions"]]
     traffic.show_traffic((*several, Version("lenet5", "1.0", True, (), 1)))

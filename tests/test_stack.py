@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from deploy import packages
+from deploy.checksums import copy_archive, sum_of
 from deploy.local import process, torchserve, versions
 from deploy.local.errors import StackError
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, read_settings
-from deploy.vouch import copy_archive, sum_of
 from tests.archives import SPOILED
 from tests.conftest import environment, port_variables, run_stack
 

@@ -13,14 +13,14 @@ from unittest import mock
 import pytest
 from sqlalchemy import text
 
-from dashboard.fleet import Version
-from dashboard.management import ManagementError
-from dashboard.teach import lessons, service, words
-from dashboard.teach.service import Stage
-from dashboard.teach.store import Drawing, Reading, Store, StoreError, ending, folder_name
-from dashboard.teach.task import Task
-from dashboard.teach.tuning import Tuning
-from dashboard.teach.verdict import Apart, Verdict
+from dashboard.finetune import lessons, service, words
+from dashboard.finetune.service import Stage
+from dashboard.finetune.store import Drawing, Reading, Store, StoreError, ending, folder_name
+from dashboard.finetune.task import Task
+from dashboard.finetune.tuning import Tuning
+from dashboard.finetune.verdict import Apart, Verdict
+from dashboard.shared.fleet import Version
+from dashboard.shared.management import ManagementError
 from handwriting.labels import DIGITS
 from tests.conftest import drawings
 from tests.lesson import lesson
@@ -146,7 +146,7 @@ def test_a_database_that_breaks_says_so(store, seven):
 # Keeps drawings and says so after each, until it is killed
 WRITER = """
 import sys
-from dashboard.teach.store import Store
+from dashboard.finetune.store import Store
 store = Store(sys.argv[1])
 for number in range(100_000):
     store.keep(b"picture %d" % number, "7")

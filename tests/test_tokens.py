@@ -18,15 +18,15 @@ import pytest
 import requests
 
 from dashboard.live.sampler import Sampler
-from dashboard.management import Management, ManagementError
+from dashboard.shared.management import Management, ManagementError
+from deploy.checksums import copy_archive
 from deploy.local import torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT, read_settings
 from deploy.local.versions import versions
-from deploy.vouch import copy_archive
-from handwriting.client import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
-from handwriting.client.many import BulkRecogniser
-from handwriting.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_over, management_token
+from inkserve.client import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
+from inkserve.client.bulk import BulkRecogniser
+from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_over, management_token
 from tests.answering import SEVEN, answering
 from tests.conftest import RunningStack, drawings, environment, port_variables, run_stack
 
@@ -294,7 +294,7 @@ def test_clients_find_their_token_by_the_environment(guarded, key_file, seven):
 
 @pytest.mark.server
 def test_a_batch_of_files_is_read(guarded, key_file, tmp_path):
-    command = [sys.executable, "-m", "handwriting.batch", "examples/digits", "--url", guarded.inference_url, "--out"]
+    command = [sys.executable, "-m", "inkserve.batch", "examples/digits", "--url", guarded.inference_url, "--out"]
     done = subprocess.run(
         [*command, tmp_path / "out.csv"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )

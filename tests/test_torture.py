@@ -13,20 +13,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.pictures import drawings
+from measuring.common.drawings import drawings
+from measuring.reliability import demands, inputs
+from measuring.reliability.corpus import Entry
+from measuring.reliability.demands import answer_rows, probe_rows, safety_rows, server_rows
+from measuring.reliability.errors import TortureError
+from measuring.reliability.inputs import Campaign, run, send_again
+from measuring.reliability.judge import READ_OR_REFUSED, Wanted, complaint, fault, read_as, refused
+from measuring.reliability.outcome import Row
+from measuring.reliability.probe import Probed
+from measuring.reliability.server import State
+from measuring.reliability.strategies import generate
+from measuring.reliability.tally import Shot, Tally
+from measuring.reliability.wire import CLOSED, Answer, Request, dump, load, parse
 from tests.answering import SEVEN, closed_port
-from torture import demands, inputs
-from torture.corpus import Entry
-from torture.demands import answer_rows, probe_rows, safety_rows, server_rows
-from torture.errors import TortureError
-from torture.inputs import Campaign, run, send_again
-from torture.judge import READ_OR_REFUSED, Wanted, complaint, fault, read_as, refused
-from torture.outcome import Row
-from torture.probe import Probed
-from torture.server import State
-from torture.strategies import generate
-from torture.tally import Shot, Tally
-from torture.wire import CLOSED, Answer, Request, dump, load, parse
 
 REFUSAL = {"code": 400, "type": "InvalidImage", "message": "why"}
 

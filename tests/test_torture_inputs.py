@@ -4,17 +4,17 @@ import pytest
 import requests
 from hypothesis import given, settings
 
+from measuring.reliability.archives import CANARY
+from measuring.reliability.corpus import Entry, corpus
+from measuring.reliability.judge import complaint, fault
+from measuring.reliability.server import broken_log_lines, look
+from measuring.reliability.strategies import QUIET, Mutant, mutants
+from measuring.reliability.wire import Answer, Request, send
 from tests.conftest import RunningStack
-from torture.archives import CANARY
-from torture.corpus import Entry, corpus
-from torture.judge import complaint, fault
-from torture.server import broken_log_lines, look
-from torture.strategies import QUIET, Mutant, mutants
-from torture.wire import Answer, Request, send
 
 pytestmark = pytest.mark.server
 
-# Each keeps the server for 3 to 12 s, by design; `python -m torture.inputs` sends them
+# Each keeps the server for 3 to 12 s, by design; `python -m measuring.reliability.inputs` sends them
 LONG = (
     "form of 16 MB of tiny parts of one name",
     "form of 150,000 tiny parts",

@@ -5,11 +5,11 @@ from unittest import mock
 
 import pytest
 
-from torture import __main__ as torture
-from torture.errors import TortureError
-from torture.outcome import Count, Outcome, Row
-from torture.report import CHART, Part, keep, read, write
-from torture.soak import FRONT_END, Sample, growth
+from loadtest.soak import FRONT_END, Sample, growth
+from measuring.reliability import __main__ as torture
+from measuring.reliability.errors import TortureError
+from measuring.reliability.outcome import Count, Outcome, Row
+from measuring.reliability.report import CHART, Part, keep, read, write
 
 MIB = 1024**2
 GOOD = Row("good", "1", "1", reached=True)
@@ -70,7 +70,7 @@ def test_the_page_keeps_the_parts_that_are_not_run_again(tmp_path):
 
 
 def run(tmp_path, capsys, **parts) -> tuple[int, str]:
-    """The exit code of `python -m torture --only faults` whose part does what is said, and its standard error."""
+    """The exit code of `python -m measuring.reliability --only faults` whose part does what is said, and its standard error."""
     arguments = ["torture", "--only", "faults", "--out", str(tmp_path)]
     with mock.patch.object(sys, "argv", arguments), mock.patch.object(torture, "faults", **parts):
         return torture.main(), capsys.readouterr().err

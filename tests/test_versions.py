@@ -2,7 +2,7 @@
 
 import pytest
 
-from handwriting.versions import next_version, order, split_name, versions_in
+from inkserve.versions import next_version, order, split_name, versions_in
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.checksums import ArchiveError, check, checked, copy_archive, sum_of, vouch
 from deploy.local.settings import ROOT
-from deploy.vouch import ArchiveError, check, checked, copy_archive, sum_of, vouch
 from tests.archives import SPOILED
 
 DIGITS = ROOT / "model_store" / "digits-1.0.mar"

@@ -8,11 +8,11 @@ import numpy as np
 import sqlalchemy
 from sqlalchemy.exc import SQLAlchemyError
 
-from handwriting.database import masked, with_driver
 from handwriting.errors import RequestError
 from handwriting.labels import merge_case
 from handwriting.preprocess import picture_frame
 from training.data import Characters
+from training.database import masked, with_driver
 from training.idx import DataError
 
 MIN_CLASSES = 2

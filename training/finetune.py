@@ -18,11 +18,11 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from handwriting.database import VARIABLE
 from handwriting.networks import Network
-from handwriting.versions import WEIGHTS, next_version
+from inkserve.versions import WEIGHTS, next_version
 from training.card import commit, read_card, write_card
 from training.data import TITLES, Characters, load_characters
+from training.database import VARIABLE
 from training.drawings import load_drawings
 from training.fit import fit, score
 from training.idx import DataError

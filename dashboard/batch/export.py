@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dashboard.batch.job import Job
-from handwriting.batch.results import COLUMNS, json_object, plain, table_row
-from handwriting.client import Prediction
+from inkserve.batch.results import COLUMNS, json_object, plain, table_row
+from inkserve.client import Prediction
 
 MORE_COLUMNS = ("right_label", "model", "version", "time")
 
 
 def to_csv(job: Job, truths: Sequence[str | None]) -> bytes:
-    """Return a row a picture: the columns of `python -m handwriting.batch`, and MORE_COLUMNS."""
+    """Return a row a picture: the columns of `python -m inkserve.batch`, and MORE_COLUMNS."""
     file = io.StringIO(newline="")
     rows = csv.DictWriter(file, (*COLUMNS, *MORE_COLUMNS))
     rows.writeheader()

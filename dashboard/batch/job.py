@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event, Thread
 
-from handwriting.batch.sources import Entry
-from handwriting.client import RecogniserError, ServerDown
-from handwriting.client.many import BulkRecogniser
-from handwriting.client.recogniser import Result
+from inkserve.batch.sources import Entry
+from inkserve.client import RecogniserError, ServerDown
+from inkserve.client.bulk import BulkRecogniser
+from inkserve.client.recogniser import Result
 
 
 @dataclass(frozen=True)

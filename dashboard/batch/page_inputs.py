@@ -6,10 +6,10 @@ import streamlit as st
 
 from dashboard.batch.page_state import replace
 from dashboard.batch.uploads import LIMITS, TYPES
-from dashboard.catalogue import Served
-from dashboard.choice import FALLBACK, TTL_S
-from dashboard.management import Management, ManagementError
-from handwriting.client.address import management_url
+from dashboard.shared.catalogue import Served
+from dashboard.shared.choice import FALLBACK, TTL_S
+from dashboard.shared.management import Management, ManagementError
+from inkserve.client.address import management_url
 
 FILES, FOLDER = "Files or ZIP", "Folder"
 CHANGED = "batch-changed"

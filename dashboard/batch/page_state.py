@@ -10,12 +10,12 @@ from dashboard.batch.job import Job
 from dashboard.batch.score import folder_label
 from dashboard.batch.thumbnails import Thumbnails
 from dashboard.batch.uploads import Upload, collect
-from dashboard.catalogue import Served
-from handwriting.client import RecogniserError
-from handwriting.client.many import BulkRecogniser
-from handwriting.client.pictures import to_bytes
-from handwriting.client.recogniser import Result
+from dashboard.shared.catalogue import Served
 from handwriting.labels import LABELS
+from inkserve.client import RecogniserError
+from inkserve.client.bulk import BulkRecogniser
+from inkserve.client.pictures import to_bytes
+from inkserve.client.recogniser import Result
 
 TIMEOUT_S = (1.0, 20.0)  # connect, read: 64 photographs take a worker seconds
 SHORT_S = 0.3  # a batch that takes no longer shows no progress

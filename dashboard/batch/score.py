@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from evaluation.intervals import wilson_interval
-from handwriting.client import Prediction
-from handwriting.client.recogniser import Result
 from handwriting.labels import merge_case
+from inkserve.client import Prediction
+from inkserve.client.recogniser import Result
+from inkserve.intervals import wilson_interval
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from math import floor
 import pandas as pd
 
 from dashboard.batch.score import is_wrong
-from dashboard.view import percent
-from handwriting.batch.sources import Entry
-from handwriting.client import Candidate, Prediction, RecogniserError
-from handwriting.client.recogniser import Result
+from dashboard.shared.view import percent
+from inkserve.batch.sources import Entry
+from inkserve.client import Candidate, Prediction, RecogniserError
+from inkserve.client.recogniser import Result
 
 PAGE_ROWS = 200  # of a page
 FINENESS = 10_000  # to which confidences are rounded down: none becomes a certainty that no model has

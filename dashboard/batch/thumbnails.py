@@ -3,10 +3,10 @@
 import time
 from collections.abc import Sequence
 
-from dashboard.preview import data_url, preview
-from handwriting.batch.sources import Entry
-from handwriting.client import RecogniserError
-from handwriting.client.pictures import to_bytes
+from dashboard.shared.preview import data_url, preview
+from inkserve.batch.sources import Entry
+from inkserve.client import RecogniserError
+from inkserve.client.pictures import to_bytes
 
 SIDE_PX = 64
 PATIENCE_S = 1.5  # for the thumbnails of one page of the table: those of large photographs come at the next look

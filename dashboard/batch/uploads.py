@@ -5,9 +5,9 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handwriting.batch.sources import SUFFIXES, Entry, choose, list_members
 from handwriting.preprocess import MAX_BYTES
 from handwriting.zips import BAD_ZIP
+from inkserve.batch.sources import SUFFIXES, Entry, choose, list_members
 
 MAX_PICTURES = 10_000  # of a batch
 MAX_MIB = 200  # of its pictures together, unpacked; .streamlit/config.toml lets no larger file in

@@ -8,7 +8,7 @@ from dashboard.batch.export import source
 from dashboard.batch.job import Job, Progress
 from dashboard.batch.score import Score
 from dashboard.batch.uploads import Upload
-from handwriting.client import RecogniserError
+from inkserve.client import RecogniserError
 
 SHOWN = 5  # confusions and refusals; the rest is counted
 SECONDS = 60  # of a minute

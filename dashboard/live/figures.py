@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dashboard.fleet import Fleet
 from dashboard.live.sampler import Sample
-from handwriting.metrics import Histogram, Quantile, Values, histogram, increase, mean, sum_by, total
+from dashboard.shared.fleet import Fleet
+from inkserve.metrics import Histogram, Quantile, Values, histogram, increase, mean, sum_by, total
 
 TOO_FEW = 100  # observations under which a quantile is not told
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}

@@ -10,11 +10,11 @@ from typing import Any
 
 import requests
 
-from dashboard.fleet import Fleet, Version, Worker, changes, without_processes
 from dashboard.live.figures import SLICE_S, point_step
 from dashboard.live.sampler import NAMES, PAGE_DOWN, SERVER_DOWN, SERVER_UP, Event, Sample
-from handwriting.client.address import is_loopback
-from handwriting.metrics import Series, Totals, Values
+from dashboard.shared.fleet import Fleet, Version, Worker, changes, without_processes
+from inkserve.client.address import is_loopback
+from inkserve.metrics import Series, Totals, Values
 
 VARIABLE = "PROMETHEUS_URL"
 TIMEOUT_S = (0.5, 5.0)  # connect, read

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import numpy as np
 import requests
 
-from handwriting.client import Rejected, ServerDown, ServerError
-from handwriting.client.answer import failure
-from handwriting.client.server import Server
-from handwriting.metrics import Quantile
+from inkserve.client import Rejected, ServerDown, ServerError
+from inkserve.client.answers import failure
+from inkserve.client.connection import Server
+from inkserve.metrics import Quantile
 
 MAX_RATE = 200  # requests/s; more is Locust's to send, from a process of its own
 MAX_SECONDS = 60

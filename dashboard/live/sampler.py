@@ -10,11 +10,11 @@ from typing import Self
 
 import requests
 
-from dashboard.catalogue import TIMEOUT_S
-from dashboard.fleet import Fleet, changes, read_fleet, without_processes
-from handwriting.client.address import MANAGEMENT_DEFAULT_URL, MANAGEMENT_VARIABLE, is_loopback
-from handwriting.client.tokens import management_token
-from handwriting.metrics import Page, PageError, Series, Totals, Values, read_page
+from dashboard.shared.catalogue import TIMEOUT_S
+from dashboard.shared.fleet import Fleet, changes, read_fleet, without_processes
+from inkserve.client.address import MANAGEMENT_DEFAULT_URL, MANAGEMENT_VARIABLE, is_loopback
+from inkserve.client.tokens import management_token
+from inkserve.metrics import Page, PageError, Series, Totals, Values, read_page
 
 METRICS_URL = "http://127.0.0.1:8082/metrics"
 PERIOD_S = 1.0

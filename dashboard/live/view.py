@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from html import escape
 
-from dashboard.fleet import Fleet
 from dashboard.live.figures import QUANTILES, TOO_FEW, Figures, Point, tell
 from dashboard.live.load import Plan, Result
 from dashboard.live.sampler import Event
-from handwriting.metrics import Quantile
+from dashboard.shared.fleet import Fleet
+from inkserve.metrics import Quantile
 
 NONE, NO_DATA, FEW = "none", "no data", "too few"
 MIB = 1024**2

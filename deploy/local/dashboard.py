@@ -5,7 +5,7 @@ import sys
 
 import psutil
 
-from deploy.defaults import FILE
+from deploy.default_versions import FILE
 from deploy.local import process
 from deploy.local.settings import HOST, ROOT, Settings
 

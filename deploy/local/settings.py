@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.errors import StackError
-from handwriting.client.tokens import KeyFile, Kind
+from inkserve.client.tokens import KeyFile, Kind
 
 HOST = "127.0.0.1"
 NO_PROXY = {"no_proxy": "*"}  # for requests: a proxy of the environment is no way to this machine

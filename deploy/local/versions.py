@@ -7,10 +7,10 @@ from pathlib import Path
 import requests
 from requests.auth import AuthBase
 
-from deploy.defaults import FILE, Defaults
+from deploy.checksums import checked
+from deploy.default_versions import FILE, Defaults
 from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY, Settings
-from deploy.vouch import checked
 
 TIMEOUT_S = 5
 STARTED = "started"  # file in temp_dir, which each start empties: the archives have all answered once

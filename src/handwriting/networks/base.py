@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from handwriting.networks.looks import sample, turned_grids
+from handwriting.networks.tta import sample, turned_grids
 
 
 @dataclass(frozen=True)

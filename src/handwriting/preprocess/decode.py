@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
-from handwriting.preprocess.effort import check_effort
-from handwriting.preprocess.finished import read_finished_png
+from handwriting.preprocess.decode_limits import check_effort
+from handwriting.preprocess.fast_png import read_finished_png
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels

@@ -13,16 +13,16 @@ from ts.context import Context
 from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InternalError, InvalidRequest, Overloaded, RequestError
 from handwriting.networks import Network
+from handwriting.parsing import Part, read_part, read_query
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
-from handwriting.query import Part, read_part, read_query
+from handwriting.serving.batch import Pages, Prepared, Request
 from handwriting.serving.explanation import explain
-from handwriting.serving.journal import Journal
-from handwriting.serving.measures import Measures, Times
 from handwriting.serving.memory import Memory
-from handwriting.serving.requests import Pages, Prepared, Request
+from handwriting.serving.request_log import Journal
 from handwriting.serving.responses import many_answers, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
 from handwriting.serving.worker import buffer_socket, keep_repeated_parts, quieten
+from handwriting.serving.worker_metrics import Measures, Times
 
 logger = logging.getLogger(__name__)
 

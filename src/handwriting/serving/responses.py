@@ -8,7 +8,7 @@ import orjson
 from ts.context import Context
 
 from handwriting.errors import RequestError
-from handwriting.serving.journal import named_id
+from handwriting.serving.request_log import named_id
 
 MAX_MESSAGE = 500  # characters of an error; it may repeat what was sent
 

@@ -75,7 +75,7 @@ def buffer_socket() -> None:
 
 
 class NoMetrics:
-    """Takes the times that TorchServe's worker measures itself, and drops them: see `handwriting.serving.measures`."""
+    """Takes the times that TorchServe's worker measures itself, and drops them: see `handwriting.serving.worker_metrics`."""
 
     request_ids: Any = None
 

@@ -1,0 +1,118 @@
+"""How many characters of a page the reader gets wrong, over HTTP, on pages that `measuring.common.composed_pages` composes."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+from scipy.stats import bootstrap
+from tqdm import tqdm
+
+from inkserve.client import ServerDown
+from inkserve.client.pictures import encode, from_array
+from inkserve.client.tokens import inference_token
+from measuring.accuracy.page_report import Reading, write_report
+from measuring.common.composed_pages import LOOK_ALIKES, Page, pages
+from measuring.common.temporary_server import serving
+from training.card import commit
+
+READER = "reader"
+KINDS = {"digits": "lines of MNIST test digits", "mixed": "lines of EMNIST ByMerge test characters"}
+PAGES = 300  # of each kind
+SEED = 0  # other seeds were used while the reader was built
+CLIENTS = 2
+TIMEOUT_S = 30
+RESAMPLES = 2000
+
+
+def evaluate_reader(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure, print, and write docs/results/reader.
+
+    Raises:
+        DataError: a test set is missing.
+        StackError: the server does not start.
+        ServerDown: it failed on a page.
+    """
+    archive = options.model_store / f"{READER}-{options.version}.mar"
+    server = nullcontext(options.url) if options.url else serving(archive)
+    count = options.limit or PAGES
+    with server as url:
+        readings = {kind: read(url, options.version, kind, count) for kind in KINDS}
+    card = json.loads((options.weights / f"characters-{options.version}.json").read_text())
+    results = {
+        "model": READER,
+        "version": options.version,
+        "weights_sha256": card["sha256"],
+        "commit": commit(),
+        "command": "make evaluate MODEL=reader",
+        "seed": SEED,
+        "sets": [summarise(kind, each) for kind, each in readings.items()],
+    }
+    folder = options.out or Path("docs") / "results" / READER
+    write_report(folder, results, {KINDS[kind]: each for kind, each in readings.items()})
+    for row in results["sets"]:
+        low, high = row["error_rate_interval_95"]
+        print(
+            f"{row['set']} ({row['pages']:,} pages, {row['characters']:,} characters): character error rate "
+            f"{row['error_rate']:.2%} ({low:.2%} to {high:.2%}), with case {row['error_rate_with_case']:.2%}"
+        )
+    print(f"wrote {folder}")
+    return results
+
+
+def read(url: str, version: str, kind: str, count: int) -> list[Reading]:
+    """Send pages, and return them with their answers, in order.
+
+    Raises:
+        ServerDown: a page was not answered with text.
+    """
+    address = f"{url}/predictions/{READER}/{version}"
+    with requests.Session() as session, ThreadPoolExecutor(CLIENTS) as pool:
+        session.auth = inference_token()
+
+        def ask(page: Page) -> Reading:
+            response = session.post(address, data=encode(from_array(page.picture)), timeout=TIMEOUT_S)
+            if not response.ok:
+                raise ServerDown(f"{address} answers {response.status_code}: {response.text[:200]}")
+            return Reading(page, response.json())
+
+        made = tqdm(pages(kind, count, SEED), desc=kind, total=count, unit="page", disable=None)
+        return list(pool.map(ask, made))
+
+
+def summarise(kind: str, readings: Sequence[Reading]) -> dict[str, Any]:
+    """Sum up one kind of pages; the interval is a bootstrap over pages."""
+    lengths = np.array([len(reading.page.text) for reading in readings])
+    errors = np.array([reading.errors for reading in readings])
+    with_case = sum(reading.errors_with_case for reading in readings)
+    return {
+        "set": KINDS[kind],
+        "pages": len(readings),
+        "lines": sum(reading.page.text.count("\n") + 1 for reading in readings),
+        "characters": int(lengths.sum()),
+        "look_alikes": sum(each.upper() in LOOK_ALIKES for reading in readings for each in reading.page.text),
+        "error_rate": error_rate(errors, lengths),
+        "error_rate_interval_95": interval(errors, lengths),
+        "error_rate_with_case": with_case / int(lengths.sum()),
+        "pages_without_error": int((errors == 0).sum()),
+    }
+
+
+def error_rate(errors: np.ndarray, lengths: np.ndarray) -> float:
+    """Return errors by character."""
+    return float(errors.sum() / lengths.sum())
+
+
+def interval(errors: np.ndarray, lengths: np.ndarray) -> list[float]:
+    """Return the 95 % interval of the error rate over samples of as many pages."""
+    if len(errors) < 2:  # noqa: PLR2004
+        return [0.0, 1.0]
+    found = bootstrap(
+        (errors, lengths), error_rate, paired=True, vectorized=False, n_resamples=RESAMPLES, method="percentile", rng=0
+    ).confidence_interval
+    return [float(found.low), float(found.high)]

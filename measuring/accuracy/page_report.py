@@ -1,0 +1,106 @@
+"""The reader's results as files: figures as JSON, charts, and a page that shows both."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from rapidfuzz.distance import Levenshtein
+
+from handwriting.labels import merge_case
+from measuring.common.composed_pages import Page
+from training.plots import ACCENT, INK, draw
+
+SIZES_PX = (28, 38, 48, 58, 68, 80)
+SHOWN = 6  # pages of each kind
+INTRODUCTION = """# reader {version}: results
+
+Read over HTTP, from the archive, by `{command}`, which writes this page. The pages are composed from characters of
+the test sets ([measuring/common/composed_pages.py](../../../measuring/common/composed_pages.py), seed {seed}): one to four lines, capitals of 28 to
+80 px, several spacings, up to 2 degrees of slope, some characters touching, light from one side, grain. An error is a
+character, space or line end to be changed, added or taken away. The reader was built on pages of other seeds.
+
+| pages | n | lines | characters | error rate, case merged | 95 % interval | with look-alikes' case | without error |
+|---|---|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A page and the reader's answer."""
+
+    page: Page
+    answer: dict[str, Any]
+
+    @property
+    def errors(self) -> int:
+        """Characters, spaces and line ends to change, add or take away, with case merged as ByMerge does."""
+        return Levenshtein.distance(merged(self.answer["text"]), merged(self.page.text))
+
+    @property
+    def errors_with_case(self) -> int:
+        """The same, where look-alikes in the wrong case are errors."""
+        return Levenshtein.distance(self.answer["text"], self.page.text)
+
+
+def merged(text: str) -> str:
+    """Write letters whose cases ByMerge does not tell apart as capitals."""
+    return "".join(merge_case(character) if character.isalnum() else character for character in text)
+
+
+def write_report(folder: Path, results: Mapping[str, Any], readings: Mapping[str, list[Reading]]) -> None:
+    """Write results.json, README.md and charts; pages.png shows pictures of the test sets and stays out of git."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    draw_sizes(readings, folder / "sizes.png")
+    draw_pages([reading for each in readings.values() for reading in each[:SHOWN]], folder / "pages.png")
+    lines = [INTRODUCTION.format(**results)]
+    for row in results["sets"]:
+        low, high = row["error_rate_interval_95"]
+        counts = f"{row['pages']:,} | {row['lines']:,} | {row['characters']:,}"
+        rates = f"**{row['error_rate']:.2%}** | {low:.2%} to {high:.2%} | {row['error_rate_with_case']:.2%}"
+        lines.append(f"| {row['set']} | {counts} | {rates} | {row['pages_without_error']:,} |")
+    lines += ["", "![Error rate by size](sizes.png)", ""]
+    lines += [
+        "The command also draws pages with what was found on them, into `pages.png` here, which is not committed.",
+        "",
+    ]
+    (folder / "README.md").write_text("\n".join(lines))
+
+
+def draw_sizes(readings: Mapping[str, list[Reading]], path: Path) -> Path:
+    """Draw the error rate by the height of capitals."""
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (kind, each), colour in zip(readings.items(), (INK, ACCENT), strict=True):
+            sizes = np.digitize([reading.page.capital_px for reading in each], SIZES_PX)
+            rows = [[reading for reading, size in zip(each, sizes, strict=True) if size == i] for i in range(1, 6)]
+            rates = [sum(r.errors for r in row) / max(1, sum(len(r.page.text) for r in row)) for row in rows]
+            middles = [(low + high) / 2 for low, high in pairwise(SIZES_PX)]
+            axes.plot(middles, rates, "o-", color=colour, label=kind)
+        axes.set(title="Reading pages", xlabel="height of capitals, px", ylabel="character error rate", ylim=(0, None))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.legend(frameon=False)
+
+    return draw(path, (6.4, 4.0), paint)
+
+
+def draw_pages(readings: Sequence[Reading], path: Path) -> Path:
+    """Draw pages with the boxes that were found, and the text that was read below each."""
+
+    def paint(figure: Figure) -> None:
+        for axes, reading in zip(figure.subplots(-(-len(readings) // 3), 3).flat, readings, strict=False):
+            picture = cv2.cvtColor(reading.page.picture, cv2.COLOR_GRAY2RGB)
+            for line in reading.answer["lines"]:
+                for left, top, width, height in (character["box"] for character in line["characters"]):
+                    cv2.rectangle(picture, (left, top), (left + width, top + height), (38, 99, 235), 2)
+            axes.imshow(picture)
+            axes.set_title(reading.answer["text"], fontsize=8, family="monospace")
+            axes.axis("off")
+
+    return draw(path, (12, 2.6 * -(-len(readings) // 3)), paint)

@@ -1,0 +1,191 @@
+"""Pages composed from the characters of a test set, with the text that they show: `python -m measuring.common.composed_pages`.
+
+Sizes, spacing, slope and light differ from page to page; the same seed gives the same pages. Letters stand on the
+line as high as people write them, since a test set's frames have lost their size. Where ByMerge files both cases under
+one label, each is drawn half of the time if the two look alike, which is then known for sure, and else as a capital.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from handwriting.labels import CHARACTERS, DIGITS
+from training.data import Characters, load_characters
+
+X_HEIGHT = 0.62  # of a capital's
+LOOK_ALIKES = "COSUVWXZ"
+SMALL = "aenr" + LOOK_ALIKES.lower()
+HANGING = "gq"  # as high as a small letter and its descender
+DESCENT = 0.35  # of a capital's height, below the line
+TOUCHING_SHARE = 0.04  # of the neighbours in a word
+
+
+class Style(NamedTuple):
+    """How a page is written; lengths but the first are shares of a capital's height."""
+
+    capital_px: float
+    spacing: float
+    word_gap: float
+    leading: float
+    slope_deg: float
+    pen_grey: float
+    paper_grey: float
+    shade: float
+    grain: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page and what it says.
+
+    Attributes:
+        picture: (H, W) uint8, dark ink on light paper.
+        text: its lines, with single spaces between words.
+        capital_px: height of its capitals.
+    """
+
+    picture: np.ndarray
+    text: str
+    capital_px: float
+
+
+def pages(kind: str, count: int, seed: int) -> Iterator[Page]:
+    """Compose pages.
+
+    Args:
+        kind: "digits" from MNIST's test set, or "mixed" from EMNIST ByMerge's.
+        count: of pages.
+        seed: of everything random.
+
+    Raises:
+        DataError: the test set is missing.
+    """
+    characters, labels = {
+        "digits": lambda: (load_characters("mnist", "test"), DIGITS),
+        "mixed": lambda: (load_characters("emnist", "test"), CHARACTERS),
+    }[kind]()
+    generator = np.random.default_rng(seed)
+    for _ in range(count):
+        yield compose(characters, labels, generator)
+
+
+def compose(characters: Characters, labels: tuple[str, ...], generator: np.random.Generator) -> Page:
+    """Write one to four lines of two to four words of two to six characters on a page."""
+    style = draw_style(generator)
+    lines, texts = [], []
+    for _ in range(generator.integers(1, 5)):
+        words = []
+        for _ in range(generator.integers(2, 5)):
+            rows = generator.integers(0, len(characters), generator.integers(2, 7))
+            words.append([spell(labels[characters.labels[row]], characters.images[row], generator) for row in rows])
+        lines.append(write_line(words, style, generator))
+        texts.append(" ".join("".join(character for character, _ in word) for word in words))
+    picture = light(tilt(stack(lines, style), style.slope_deg), style, generator)
+    return Page(picture, "\n".join(texts), style.capital_px)
+
+
+def draw_style(generator: np.random.Generator) -> Style:
+    """Draw how a page is written."""
+    return Style(
+        capital_px=generator.uniform(28, 80),
+        spacing=generator.uniform(0.08, 0.3),
+        word_gap=generator.uniform(0.75, 1.2),
+        leading=generator.uniform(0.45, 1.0),
+        slope_deg=generator.uniform(-2, 2),
+        pen_grey=generator.uniform(0.05, 0.4),
+        paper_grey=generator.uniform(0.75, 1.0),
+        shade=generator.uniform(0, 0.35),
+        grain=generator.uniform(0, 0.02),
+    )
+
+
+def spell(label: str, image: np.ndarray, generator: np.random.Generator) -> tuple[str, np.ndarray]:
+    """Choose the case in which a character is drawn, and return it with its ink, cropped."""
+    if label in LOOK_ALIKES and generator.random() < 0.5:  # noqa: PLR2004
+        label = label.lower()
+    left, top, width, height = cv2.boundingRect((image > 0).astype(np.uint8))
+    return label, image[top : top + height, left : left + width]
+
+
+def height_of(character: str) -> tuple[float, float]:
+    """Return how high a character is, and how far it reaches below the line, in shares of a capital's height."""
+    if character in HANGING:
+        return X_HEIGHT + DESCENT, DESCENT
+    return (X_HEIGHT, 0.0) if character in SMALL else (1.0, 0.0)
+
+
+def write_line(words: list[list[tuple[str, np.ndarray]]], style: Style, generator: np.random.Generator) -> np.ndarray:
+    """Write words beside each other: (H, W) float32 ink in [0, 1], of which the lowest DESCENT is below the line."""
+    size = style.capital_px
+    line = np.zeros(
+        (round(size * (1.3 + DESCENT)), round(size * 1.6 * sum(len(word) + 2 for word in words))), np.float32
+    )
+    x = size / 2
+    for word in words:
+        for character, image in word:
+            share, descent = height_of(character)
+            # The frame's box is as long as the longer side; wide characters are no lower than the others are high
+            scale = share * size * generator.uniform(0.94, 1.06) / max(image.shape[0], 0.8 * image.shape[1])
+            glyph = cv2.resize(image.astype(np.float32) / 255, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+            bottom = round(size * (1.3 + descent + generator.uniform(-0.04, 0.04)))
+            top = max(0, min(bottom, line.shape[0]) - glyph.shape[0])
+            left = round(x)
+            place = line[top : top + glyph.shape[0], left : left + glyph.shape[1]]
+            np.maximum(place, glyph[: place.shape[0], : place.shape[1]], out=place)
+            touching = generator.random() < TOUCHING_SHARE
+            x = left + glyph.shape[1] + size * (-0.02 if touching else style.spacing * generator.uniform(0.6, 1.4))
+        x += size * style.word_gap * generator.uniform(0.9, 1.1)
+    return np.clip(line[:, : round(x)], 0, 1)
+
+
+def stack(lines: list[np.ndarray], style: Style) -> np.ndarray:
+    """Put lines below each other, with a margin around them: (H, W) float32 ink."""
+    margin = round(style.capital_px)
+    between = round(style.capital_px * max(0.0, style.leading - 0.3))  # a line brings some room above it
+    width = max(line.shape[1] for line in lines)
+    rows = []
+    for line in lines:
+        rows += [np.pad(line, ((0, between), (0, width - line.shape[1])))]
+    return np.pad(np.concatenate(rows), margin)
+
+
+def tilt(ink: np.ndarray, slope_deg: float) -> np.ndarray:
+    """Turn ink about its middle."""
+    height, width = ink.shape
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), slope_deg, 1.0)
+    return np.clip(cv2.warpAffine(ink, turn, (width, height), flags=cv2.INTER_LINEAR), 0, 1)
+
+
+def light(ink: np.ndarray, style: Style, generator: np.random.Generator) -> np.ndarray:
+    """Lay ink on paper that light falls on unevenly: (H, W) uint8."""
+    height, width = ink.shape
+    across = np.linspace(0, 1, width)[None] * np.cos(angle := generator.uniform(0, 2 * np.pi))
+    down = np.linspace(0, 1, height)[:, None] * np.sin(angle)
+    slope = across + down
+    paper = style.paper_grey * (1 - style.shade * (slope - slope.min()) / np.ptp(slope))
+    grey = paper * (1 - ink * (1 - style.pen_grey)) + generator.normal(0, style.grain, ink.shape)
+    return np.round(np.clip(grey, 0, 1) * 255).astype(np.uint8)
+
+
+def main() -> None:
+    """Write some pages as pictures with their texts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("digits", "mixed"))
+    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/pages"), help="folder (default: runs/pages)")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for number, page in enumerate(pages(options.kind, options.count, options.seed)):
+        Image.fromarray(page.picture).save(options.out / f"{options.kind}-{number}.png")
+        (options.out / f"{options.kind}-{number}.txt").write_text(page.text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The pictures that are sent, with what is on them."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from handwriting.preprocess import picture_frame
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples" / "digits"
+OK = 200
+
+
+class Picture(NamedTuple):
+    """An encoded picture of a digit, and the digit."""
+
+    name: str
+    content: bytes
+    label: str
+
+
+def drawings() -> Sequence[Picture]:
+    """Return our own drawings, whose names begin with their digit; `digits` reads them all."""
+    return [Picture(path.name, path.read_bytes(), path.name[0]) for path in sorted(FOLDER.glob("*.png"))]
+
+
+def frames() -> Sequence[Picture]:
+    """Return the same as finished 28 x 28 frames, which cost the server next to no preprocessing."""
+    return [Picture(each.name, frame(each.content), each.label) for each in drawings()]
+
+
+def frame(content: bytes) -> bytes:
+    """Bring a picture into MNIST's form, and write it as PNG."""
+    buffer = io.BytesIO()
+    pixels = np.round(picture_frame(content, "mnist") * 255).astype(np.uint8)
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+KINDS: Mapping[str, Callable[[], Sequence[Picture]]] = {"drawings": drawings, "frames": frames}
+
+
+def zipped(pictures: Sequence[Picture]) -> bytes:
+    """Pack pictures into a ZIP file, numbered, so that one may come more than once."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for number, picture in enumerate(pictures):
+            archive.writestr(f"{number:04}-{picture.name}", picture.content)
+    return buffer.getvalue()
+
+
+def fault(status: int, body: bytes | None, model: str, label: str) -> str:
+    """Say what is wrong with the answer to a picture of a digit, in words that are the same for faults of one type.
+
+    Returns:
+        "" for the right label from the right recogniser.
+    """
+    found = read(body)
+    if status != OK:
+        return f"status {status} {found.get('type', 'without a reason')}" if status else "no answer"
+    if found.get("model") != model or "label" not in found:
+        return "status 200 without a prediction"
+    return "" if found["label"] == label else f"wrong label: {found['label']} for a {label}"
+
+
+def read(body: bytes | None) -> Mapping:
+    """Read a JSON object; without one it is empty."""
+    try:
+        found = json.loads(body or b"")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

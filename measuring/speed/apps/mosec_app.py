@@ -1,0 +1,30 @@
+"""Behind mosec: `python -m measuring.speed.apps.mosec_app --port 9000`."""
+
+from mosec import Server, Worker
+
+from measuring.speed.apps.recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
+
+
+class Reader(Worker):
+    """Reads a batch; bytes in, bytes out."""
+
+    def __init__(self) -> None:
+        self.recogniser = Recogniser()
+
+    def deserialize(self, data: bytes) -> bytes:
+        """Leave the picture to the batch."""
+        return data
+
+    def serialize(self, data: bytes) -> bytes:
+        """Leave the answer as it is."""
+        return data
+
+    def forward(self, data: list[bytes]) -> list[bytes]:
+        """Read a batch."""
+        return self.recogniser.read(data)
+
+
+if __name__ == "__main__":
+    server = Server()
+    server.append_worker(Reader, num=WORKERS, max_batch_size=BATCH_SIZE, max_wait_time=DELAY_MS)
+    server.run()

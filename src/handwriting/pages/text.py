@@ -1,0 +1,117 @@
+"""From the network's probabilities to text: the likeliest groups of each line, words, kinds and cases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from handwriting.pages.case import choose_cases
+from handwriting.pages.kinds import favour_kinds
+from handwriting.pages.layout import Group, Layout
+
+CUT = 1.5  # nats that dividing a piece has to gain, as few are of several characters
+JOINED = 0.6  # nats that joining pieces has to gain
+WORD_GAP = 0.35  # of the size, more than the page's usual gap: the gap between words
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character that was read.
+
+    Attributes:
+        group: where it is.
+        label: the recogniser's, or in lower case.
+        probabilities: (labels,) float32, the recogniser's with what its word says.
+    """
+
+    group: Group
+    label: str
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Line:
+    """Words of characters."""
+
+    words: Sequence[Sequence[Character]]
+
+    @property
+    def text(self) -> str:
+        """The words with single spaces between them."""
+        return " ".join("".join(character.label for character in word) for word in self.words)
+
+
+def read_layout(layout: Layout, probabilities: np.ndarray, labels: Sequence[str]) -> list[Line]:
+    """Read a page.
+
+    Args:
+        layout: of the page.
+        probabilities: (groups, labels) float32.
+        labels: of the recogniser.
+    """
+    chosen, first = [], 0
+    for groups in layout.lines:
+        rows = probabilities[first : first + len(groups)]
+        first += len(groups)
+        chosen.append([(groups[i], rows[i]) for i in likeliest(groups, rows)])
+    gap = word_gap(chosen, layout.size)
+    lines = [split_words(line, gap) for line in chosen]
+    words = [word for line in lines for word in line]
+    weighed = iter(favour_kinds([np.stack([row for _, row in word]) for word in words], labels))
+    read = [
+        [
+            [Character(group, labels[row.argmax()], row) for (group, _), row in zip(word, next(weighed), strict=True)]
+            for word in line
+        ]
+        for line in lines
+    ]
+    cases = iter(choose_cases([[(c.group, c.label) for word in line for c in word] for line in read]))
+    return [Line([[replace(c, label=next(cases)) for c in word] for word in line]) for line in read]
+
+
+def likeliest(groups: Sequence[Group], probabilities: np.ndarray) -> list[int]:
+    """Choose the groups that together hold each atom of a line once and that the network is surest of.
+
+    An atom counts the logarithm of its group's largest probability, so that fewer characters are no advantage.
+
+    Returns:
+        indices of the groups, from left to right.
+    """
+    end = max(group.end for group in groups)
+    best: list[tuple[float, int]] = [(0.0, -1)] + [(-np.inf, -1)] * end
+    scores = np.log(np.maximum(probabilities.max(axis=1), np.finfo(np.float32).tiny))
+    for position in range(1, end + 1):
+        arriving = [(best[position - 1][0] - 20, -1)]  # past an atom that no group holds
+        for i, group in enumerate(groups):
+            if group.end == position:
+                arriving.append((best[group.first][0] + (group.end - group.first) * float(scores[i]) - cost(group), i))
+        best[position] = max(arriving)
+    path, position = [], end
+    while position > 0:
+        i = best[position][1]
+        if i >= 0:
+            path.append(i)
+        position = groups[i].first if i >= 0 else position - 1
+    return path[::-1]
+
+
+def cost(group: Group) -> float:
+    """Nats that a group has to be surer by than pieces as they are."""
+    return CUT * group.cuts / 2 + JOINED * (group.pieces - 1)
+
+
+def word_gap(lines: Sequence[Sequence[tuple[Group, np.ndarray]]], size: float) -> float:
+    """Return how wide a gap in px is one between words: clearly wider than most gaps of the page."""
+    gaps = [after.box.left - before.box.right for line in lines for (before, _), (after, _) in pairwise(line)]
+    return max(0.0, float(np.median(gaps)) if gaps else 0.0) + WORD_GAP * size
+
+
+def split_words(line: Sequence[tuple[Group, np.ndarray]], gap: float) -> list[list[tuple[Group, np.ndarray]]]:
+    """Divide a line at wide gaps."""
+    words = [[line[0]]]
+    for before, after in pairwise(line):
+        if after[0].box.left - before[0].box.right > gap:
+            words.append([])
+        words[-1].append(after)
+    return words

@@ -1,0 +1,49 @@
+"""The handler of recognisers that read pages: many characters a picture, all scored in the batch's one pass."""
+
+from typing import Any
+
+import numpy as np
+
+from handwriting.pages import Character, Layout, find_layout, read_layout
+from handwriting.preprocess import FORMS, Picture
+from handwriting.preprocess.ink import to_ink
+from handwriting.serving.batch import Prepared
+from handwriting.serving.handler import RecogniserHandler
+
+
+class PageHandler(RecogniserHandler):
+    """Finds lines and characters in a picture, and reads them as text."""
+
+    explains = False
+    max_side_px = 2048  # a page's characters are small
+    picture_s = 0.5  # a photographed page takes about half of that
+
+    def prepare(self, picture: Picture) -> Prepared:
+        """Find all that may be characters on a page.
+
+        Raises:
+            InvalidImage: there are none.
+        """
+        form = FORMS[self.network.config.normal_form]
+        return Prepared(*find_layout(to_ink(picture.grey), form, picture.reduction))
+
+    def answer(self, probabilities: np.ndarray, page: Prepared, top_k: int) -> dict[str, Any]:
+        """Describe a page's lines and characters; boxes are in px of the picture that was sent."""
+        layout: Layout = page.layout
+        lines = [
+            {
+                "text": line.text,
+                "characters": [self.describe(each, layout, top_k) for word in line.words for each in word],
+            }
+            for line in read_layout(layout, probabilities, self.network.config.labels)
+        ]
+        text = "\n".join(line["text"] for line in lines)
+        return {"text": text, "lines": lines, "model": self.model, "version": self.version}
+
+    def describe(self, character: Character, layout: Layout, top_k: int) -> dict[str, Any]:
+        """Describe a character of a page."""
+        ranking = self.ranking(character.probabilities, top_k)
+        ranking["label"] = ranking["top"][0]["label"] = character.label  # in the case that its place says
+        box = character.group.box
+        edges = [box.left, box.top, box.width, box.height]
+        return ranking | {"box": [round(edge * layout.reduction) for edge in edges]}

@@ -1,0 +1,56 @@
+"""What came of a batch, in a few lines."""
+
+from collections import Counter
+
+from inkserve.client import Prediction
+from inkserve.client.recogniser import Result
+
+FAILURES_SHOWN = 20
+
+
+class Summary:
+    """Counts results as they come; keeps none of them but the first failures.
+
+    Attributes:
+        asked: pictures with a result.
+        failed: those of them without a prediction.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.failed = 0
+        self._labels: Counter[str] = Counter()
+        self._confidence_sum = 0.0
+        self._failures: list[str] = []
+        self._recogniser = ""
+
+    def add(self, name: str, result: Result) -> None:
+        """Count the result of a picture."""
+        self.asked += 1
+        if isinstance(result, Prediction):
+            self._labels[result.label] += 1
+            self._confidence_sum += result.confidence
+            self._recogniser = f"{result.model} {result.version} "
+            return
+        self.failed += 1
+        if self.failed <= FAILURES_SHOWN:
+            self._failures.append(f"  {printable(name)}: {result.type}: {printable(result.message)}")
+
+    def lines(self) -> list[str]:
+        """Return the pictures read, how often each label, the mean confidence, and what failed."""
+        read = self.asked - self.failed
+        lines = [f"{self._recogniser}read {read:,} of {self.asked:,} pictures"]
+        if read:
+            lines += ["", "label  pictures"]
+            lines += [f"{label:<5}  {count:>8,}" for label, count in sorted(self._labels.items())]
+            lines += ["", f"mean confidence {self._confidence_sum / read:.4f} (n = {read:,})"]
+        if self.failed:
+            lines += ["", f"{self.failed:,} failed:", *self._failures]
+            if self.failed > FAILURES_SHOWN:
+                lines.append(f"  and {self.failed - FAILURES_SHOWN:,} more")
+        return lines
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would obey or could not show; names in a ZIP file come from strangers."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -1,0 +1,198 @@
+"""What the server answers, read: a prediction, or the error that it stands for."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import requests
+
+from inkserve.client.exceptions import Rejected, ServerDown, ServerError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the top-k labels with its probability in [0, 1]."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one picture.
+
+    Attributes:
+        label: the most probable one.
+        confidence: its probability in [0, 1].
+        top: ordered from the most probable label down.
+        model: name of the recogniser.
+        version: MAJOR.MINOR of the recogniser that answered.
+        round_trip_ms: from sending the picture to having the answer, the server's queue included.
+        stages_ms: what the worker took for the batch, where it was asked: `preprocessing`, `inference`, and `handler`,
+            which is all of it.
+    """
+
+    label: str
+    confidence: float
+    top: tuple[Candidate, ...]
+    model: str
+    version: str
+    round_trip_ms: float
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the network saw, and what of it spoke for the label.
+
+    Attributes:
+        label: the most probable one.
+        frame: (28, 28) uint8; 255 is ink.
+        heatmap: (28, 28) float32 in [0, 1]; 1 where most spoke for the label.
+    """
+
+    label: str
+    frame: np.ndarray
+    heatmap: np.ndarray
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character on a page.
+
+    Attributes:
+        label: as it is read where it stands.
+        confidence: its probability in [0, 1].
+        box: left, top, width and height in px of the picture.
+    """
+
+    label: str
+    confidence: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class PageReading:
+    """The answer for a page.
+
+    Attributes:
+        text: its lines.
+        characters: of all lines, in reading order.
+        model: name of the recogniser.
+        version: MAJOR.MINOR of the recogniser that answered.
+        round_trip_ms: from sending the picture to having the answer.
+        stages_ms: as a Prediction's.
+    """
+
+    text: str
+    characters: tuple[Character, ...]
+    model: str
+    version: str
+    round_trip_ms: float
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_prediction(response: requests.Response, round_trip_ms: float) -> Prediction:
+    """Read the answer for one picture.
+
+    Raises:
+        Rejected: a 4xx.
+        ServerDown: any other status that is not 200, or an answer that is no prediction.
+    """
+    return _read(response, lambda body: prediction(body, round_trip_ms, stages(response)), "a prediction")
+
+
+def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping[str, float]) -> Prediction:
+    """Read the part of an answer that tells of one picture.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is no prediction.
+    """
+    return Prediction(
+        label=str(body["label"]),
+        confidence=float(body["confidence"]),
+        top=tuple(Candidate(str(each["label"]), float(each["probability"])) for each in body["top"]),
+        model=str(body["model"]),
+        version=str(body["version"]),
+        round_trip_ms=round_trip_ms,
+        stages_ms=stages_ms,
+    )
+
+
+def read_explanation(response: requests.Response) -> Explanation:
+    """Read an explanation.
+
+    Raises:
+        Rejected: a 4xx.
+        ServerDown: any other status that is not 200, or an answer that is no explanation.
+    """
+
+    def read(body: Mapping[str, Any]) -> Explanation:
+        frame, heatmap = np.array(body["frame"], np.uint8), np.array(body["heatmap"], np.float32)
+        if frame.shape != heatmap.shape or frame.ndim != 2:  # noqa: PLR2004
+            raise ValueError(f"a frame of {frame.shape}, a heat map of {heatmap.shape}")
+        return Explanation(str(body["label"]), frame, heatmap)
+
+    return _read(response, read, "an explanation")
+
+
+def read_page(response: requests.Response, round_trip_ms: float) -> PageReading:
+    """Read the answer for a page.
+
+    Raises:
+        Rejected: a 4xx.
+        ServerDown: any other status that is not 200, or an answer that is no page.
+    """
+
+    def character(each: Mapping[str, Any]) -> Character:
+        left, top, width, height = map(float, each["box"])
+        return Character(str(each["label"]), float(each["confidence"]), (left, top, width, height))
+
+    def read(body: Mapping[str, Any]) -> PageReading:
+        return PageReading(
+            text=str(body["text"]),
+            characters=tuple(character(each) for line in body["lines"] for each in line["characters"]),
+            model=str(body["model"]),
+            version=str(body["version"]),
+            round_trip_ms=round_trip_ms,
+            stages_ms=stages(response),
+        )
+
+    return _read(response, read, "a page")
+
+
+def stages(response: requests.Response) -> dict[str, float]:
+    """Read what the worker says that it took, in ms; nothing, unless it was asked."""
+    found = re.findall(r"(\w+);dur=([0-9.]+)", response.headers.get("Server-Timing", ""))
+    return {name: float(duration) for name, duration in found}
+
+
+Read = TypeVar("Read")
+
+
+def _read(response: requests.Response, read: Callable[[Mapping[str, Any]], Read], what: str) -> Read:
+    if response.status_code != requests.codes.ok:
+        raise failure(response)
+    try:
+        return read(response.json())
+    except (ValueError, TypeError, KeyError) as err:
+        raise ServerDown(f"its answer is not {what}") from err
+
+
+def failure(response: requests.Response) -> ServerError:
+    """Return the error that a response without a prediction stands for."""
+    reason = _reason(response)
+    message = str(reason.get("message") or response.reason)
+    if requests.codes.bad_request <= response.status_code < requests.codes.server_error:
+        return Rejected(str(reason.get("type", response.status_code)), message)
+    return ServerDown(f"it answers {response.status_code}: {message}")
+
+
+def _reason(response: requests.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,203 @@
+"""Tokens, for a server that asks for them.
+
+TorchServe has one token for inference and one for management at a time. Each expires, an hour after it was made unless
+its settings say otherwise. Both stand in its key file, beside the key that new ones are asked for with. All programs
+that read the file share them: as soon as one has asked for a new token, the old one is worth nothing to the others.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import requests
+from requests.auth import AuthBase
+
+from inkserve.client.address import management_url
+
+KEY_FILE_VARIABLE = "INKSERVE_KEY_FILE"
+TOKEN_VARIABLE = "INKSERVE_TOKEN"  # nosec B105 # noqa: S105 - the name of a variable
+API = "API"  # the key file's name for the key that new tokens are asked for with
+REFUSAL = b"InvalidKeyException"  # the type in the body of the 400 that TorchServe answers, whatever is wrong
+TIMEOUT_S = (3.0, 5.0)  # connect, read
+WRITING_S = 1.0  # TorchServe empties its file before it writes it, so half of it is worth another look for so long
+LOOK_S = 0.02
+HEADER, SCHEME = "Authorization", "Bearer "
+
+Kind = Literal["inference", "management"]
+
+
+class KeyFileError(requests.RequestException):
+    """A key file cannot be read; the message names it, and nothing of what is in it."""
+
+
+class Token(AuthBase):
+    """A token that somebody has handed out, for `requests` and for what sends without it; nobody renews it."""
+
+    def __init__(self, token: str) -> None:
+        """Remember a token; "" is none, and then no header is sent."""
+        self._token = token
+
+    def current(self) -> str:
+        """Return the token to send, or "".
+
+        Raises:
+            KeyFileError: there is a key file that cannot be read.
+        """
+        return self._token
+
+    def instead_of(self, refused: str) -> str:  # noqa: ARG002 - for those that know of another
+        """Return another token than the one that was refused, or "" if there is none."""
+        return ""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request, which is sent a second time, with another one, if the server refuses it."""
+        if token := self.current():
+            request.headers.update(bearer(token))
+            request.register_hook("response", self._once_more)
+        return request
+
+    def _once_more(self, response: requests.Response, **options: Any) -> requests.Response:  # noqa: ANN401 - of `send`
+        # A redirect to another host has lost the header by now, and that host gets no other token
+        sent = response.request.headers.get(HEADER, "").removeprefix(SCHEME)
+        token = self.instead_of(sent) if sent and is_refusal(response.status_code, response.content) else ""
+        if not token:
+            return response
+        request = response.request.copy()
+        request.headers.update(bearer(token))
+        response.close()
+        began = time.perf_counter()
+        answer = response.connection.send(request, **options)
+        answer.elapsed = timedelta(seconds=time.perf_counter() - began)
+        answer.request = request
+        answer.history.append(response)
+        return answer
+
+
+class KeyFile(Token):
+    """The token in a server's key file, read when it is first wanted and when the server refuses the one that was read.
+
+    Where the file says itself that its token has expired, a new one is asked for: by one of all the threads and
+    processes that find so, while the others wait for it.
+    """
+
+    def __init__(self, path: Path | str, kind: Kind = "inference", management: str | None = None) -> None:
+        """Name a key file; nothing is read.
+
+        Args:
+            path: of the file. While there is none, no token is sent: the server wants none, or does not run.
+            kind: of token.
+            management: address that new tokens are asked for at; by default that of `management_url`.
+        """
+        super().__init__("")
+        self.path = Path(path)
+        self.kind = kind
+        self.management = management or management_url()
+        self._lock = threading.Lock()
+
+    def current(self) -> str:
+        """Return the token as it was last read, or "" while there is no file."""
+        self._token = self._token or self._read().get(self.kind, {}).get("key", "")
+        return self._token
+
+    def instead_of(self, refused: str) -> str:
+        """Return what the file has in place of a refused token, where need be after asking for a new one."""
+        with self._lock:
+            if self._token != refused:  # another thread has seen to it
+                return self._token
+            with self._alone():
+                keys = self._read()
+                mine = keys.get(self.kind, {})
+                if is_over(mine) and self._ask(keys):
+                    mine = self._read().get(self.kind, {})
+                self._token = mine.get("key", "")
+            return "" if self._token == refused else self._token
+
+    def _ask(self, keys: Mapping[str, Any]) -> bool:
+        """Have the server write a new token of this kind into the file; whether it has."""
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy of the environment would see the key
+            session.auth = Token(keys.get(API, {}).get("key", ""))
+            try:
+                return session.get(
+                    f"{self.management}/token", params={"type": self.kind}, timeout=TIMEOUT_S, allow_redirects=False
+                ).ok
+            except requests.RequestException:
+                return False
+
+    def _read(self) -> Mapping[str, Any]:
+        """Return the keys in the file, by kind; none if there is no file.
+
+        Raises:
+            KeyFileError: it cannot be read, or has no keys.
+        """
+        deadline = time.monotonic() + WRITING_S
+        while True:
+            try:
+                keys = json.loads(self.path.read_text())
+                if isinstance(keys, dict) and all(isinstance(key, dict) for key in keys.values()):
+                    return keys
+            except FileNotFoundError:
+                return {}
+            except OSError as err:
+                raise KeyFileError(f"the key file {self.path} cannot be read: {err.strerror}") from None
+            except ValueError:
+                pass  # half written, perhaps; the error would show what is there
+            if time.monotonic() > deadline:
+                raise KeyFileError(f"{self.path} is no key file; wanted the one that TorchServe writes")
+            time.sleep(LOOK_S)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from looking at the file at the same time."""
+        import fcntl  # noqa: PLC0415 - not on Windows, where a client may still use a Token
+
+        try:
+            file = self.path.open("rb")
+        except OSError:  # gone, or not readable: `_read` says so
+            yield
+            return
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def is_over(key: Mapping[str, Any]) -> bool:
+    """Tell whether a key's time is over; one without a time never is.
+
+    A token that is refused before its time is one for another server: a new one would be refused as well, and would
+    take the old one from those who use it rightly.
+    """
+    try:
+        return datetime.fromisoformat(str(key.get("expiration time"))) <= datetime.now(UTC)
+    except (ValueError, TypeError):  # no time, or none with a time zone
+        return False
+
+
+def is_refusal(status: int, body: bytes | None) -> bool:
+    """Tell whether an answer says that the token is missing, wrong or expired."""
+    return status == requests.codes.bad_request and REFUSAL in (body or b"")
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that carries a token; none for ""."""
+    return {HEADER: SCHEME + token} if token else {}
+
+
+def inference_token(environment: Mapping[str, str] = os.environ) -> Token:
+    """Return the token for predictions: that in INKSERVE_TOKEN, or in the file that INKSERVE_KEY_FILE names."""
+    if token := environment.get(TOKEN_VARIABLE):
+        return Token(token)
+    path = environment.get(KEY_FILE_VARIABLE)
+    return KeyFile(path) if path else Token("")
+
+
+def management_token(url: str, environment: Mapping[str, str] = os.environ) -> Token:
+    """Return the token for the management API at an address: that in the file that INKSERVE_KEY_FILE names."""
+    path = environment.get(KEY_FILE_VARIABLE)
+    return KeyFile(path, "management", url) if path else Token("")

@@ -1,0 +1,87 @@
+"""Quantiles from the buckets of a histogram, by PromQL's rule, and never without their count."""
+
+from dataclasses import dataclass
+from itertools import accumulate
+from math import isinf
+from typing import NamedTuple
+
+from inkserve.metrics.page import Values
+from inkserve.metrics.select import sum_by
+
+
+class Quantile(NamedTuple):
+    """An estimate, and how many observations it rests on.
+
+    Attributes:
+        value: in the histogram's unit; None without an observation, a finite bucket, or the bucket +Inf.
+        count: of observations.
+    """
+
+    value: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Observations in buckets.
+
+    Attributes:
+        bounds: upper ones, rising; the last is infinity on every page that is whole.
+        cumulative: how many observations are at most each bound; they never fall.
+    """
+
+    bounds: tuple[float, ...] = ()
+    cumulative: tuple[float, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of observations."""
+        return round(self.cumulative[-1]) if self.cumulative else 0
+
+    @property
+    def counts(self) -> list[float]:
+        """Number of observations in each bucket alone."""
+        return [after - before for before, after in zip((0.0, *self.cumulative), self.cumulative, strict=False)]
+
+    def quantile(self, q: float) -> Quantile:
+        """Estimate a quantile as PromQL's histogram_quantile does.
+
+        Observations are taken as evenly spread in their bucket, the first of which begins at 0. One that lies in the
+        last, which has no end, is told as the highest finite bound: it is at least that.
+
+        Args:
+            q: in (0, 1], 0.95 for p95.
+
+        Raises:
+            ValueError: q is outside.
+        """
+        if not 0 < q <= 1:
+            raise ValueError(f"the quantile asked for is {q}; wanted one in (0, 1]")
+        if not self.count or len(self.bounds) < 2 or not isinf(self.bounds[-1]):  # noqa: PLR2004 - one finite bound
+            return Quantile(None, self.count)
+        rank = q * self.cumulative[-1]
+        at = next(index for index, reached in enumerate(self.cumulative) if reached >= rank)
+        if isinf(self.bounds[at]):
+            return Quantile(self.bounds[-2], self.count)
+        if at == 0 and self.bounds[0] <= 0:
+            return Quantile(self.bounds[0], self.count)
+        start, below = (self.bounds[at - 1], self.cumulative[at - 1]) if at else (0.0, 0.0)
+        share = (rank - below) / (self.cumulative[at] - below)
+        return Quantile(start + (self.bounds[at] - start) * share, self.count)
+
+
+def histogram(grown: Values, name: str, **labels: str) -> Histogram:
+    """Add up the buckets of a histogram's label sets.
+
+    Args:
+        grown: increases between two pages; those of the buckets, `<name>_bucket`, are cumulative as on the page.
+        name: of the histogram.
+        labels: that the label sets have; whatever other labels they have.
+
+    Returns:
+        without a bound where there is no such histogram.
+    """
+    by_bound = {float(bound): count for bound, count in sum_by(grown, f"{name}_bucket", "le", **labels).items()}
+    bounds = tuple(sorted(by_bound))
+    # PromQL, too, evens out buckets that fall, which is what a restart between two pages can leave
+    return Histogram(bounds, tuple(accumulate((by_bound[bound] for bound in bounds), max)))

@@ -2,23 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Callable, Iterator, Sequence
 
-import requests
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from inkserve.client.tokens import management_token
+from inkserve.management import Management, ManagementError, ModelVersion
 
-TIMEOUT_S = 2
+TIMEOUT_S = (2.0, 2.0)  # connect, read
 FRESH_S = 2.0  # scrapes within it share an answer: the dashboard reads the page each second, Prometheus besides
-MAX_MODELS = 1000  # in one answer; TorchServe's default is 100
 VERSION = ("model", "version")
 WORKER = (*VERSION, "worker")
-
-Told = Mapping[str, Any]  # one version, as the management API describes it
 
 
 class WorkersOfTorchServe(Collector):
@@ -34,10 +28,7 @@ class WorkersOfTorchServe(Collector):
             url: such as `http://127.0.0.1:8081`.
             clock: tells s.
         """
-        self.url = url.rstrip("/")
-        self.session = requests.Session()
-        self.session.auth = management_token(self.url)
-        self.session.trust_env = False  # a proxy of the environment is no way to this machine
+        self._management = Management(url, timeout_s=TIMEOUT_S)
         self._clock = clock
         self._lock = threading.Lock()  # several scrapes may come at once
         self._found: list[Metric] | None = None
@@ -57,20 +48,13 @@ class WorkersOfTorchServe(Collector):
 
     def _read(self) -> list[Metric] | None:
         try:
-            listed = self._get(f"/models?limit={MAX_MODELS}")["models"]
-            names = [quote(each["modelName"], safe="") for each in listed]
-            return families([version for name in names for version in self._get(f"/models/{name}/all")])
-        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return families(self._management.versions())
+        except ManagementError:
             return None
 
-    def _get(self, path: str) -> Any:  # noqa: ANN401 - a JSON document
-        answer = self.session.get(self.url + path, timeout=TIMEOUT_S)
-        answer.raise_for_status()
-        return answer.json()
 
-
-def families(versions: Sequence[Told]) -> list[Metric]:
-    """Make the metrics of the versions that the management API describes."""
+def families(versions: Sequence[ModelVersion]) -> list[Metric]:
+    """Return the metrics of loaded versions."""
     wanted = GaugeMetricFamily("torchserve_workers_wanted", "Workers that there should be", labels=VERSION)
     ready = GaugeMetricFamily("torchserve_workers_ready", "Workers that take requests", labels=VERSION)
     queue = GaugeMetricFamily("torchserve_queue_requests", "Requests that wait for a worker", labels=VERSION)
@@ -80,15 +64,14 @@ def families(versions: Sequence[Told]) -> list[Metric]:
     memory = GaugeMetricFamily(
         "torchserve_worker_memory_bytes", "Resident, as TorchServe measures it once a minute", labels=WORKER
     )
-    for told in versions:
-        labels = [told["modelName"], told["modelVersion"]]
-        workers = told["workers"]
-        wanted.add_metric(labels, told.get("minWorkers") or 0)
-        ready.add_metric(labels, sum(worker["status"] == "READY" for worker in workers))
-        queue.add_metric(labels, told.get("jobQueueStatus", {}).get("pendingRequests", 0))
-        for worker in workers:
-            if worker.get("pid", 0) > 0:  # while a process starts there is none
-                process.add_metric([*labels, str(worker["id"])], worker["pid"])
-            if worker.get("memoryUsage", 0) > 0:  # nor is there a measurement in its first minute
-                memory.add_metric([*labels, str(worker["id"])], worker["memoryUsage"])
+    for version in versions:
+        labels = [version.model, version.version]
+        wanted.add_metric(labels, version.wanted_workers)
+        ready.add_metric(labels, version.ready_workers)
+        queue.add_metric(labels, version.waiting)
+        for worker in version.workers:
+            if worker.pid:  # while a process starts there is none
+                process.add_metric([*labels, worker.id], worker.pid)
+            if worker.memory_bytes:  # nor is there a measurement in its first minute
+                memory.add_metric([*labels, worker.id], worker.memory_bytes)
     return [wanted, ready, queue, process, memory]

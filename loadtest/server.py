@@ -10,7 +10,7 @@ import requests
 
 from deploy.local.machine import processor
 from inkserve.client import Recogniser, RecogniserError
-from inkserve.client.tokens import management_token
+from inkserve.management import Management, ManagementError
 from inkserve.metrics import PageError, increase, mean, read_page, total
 from loadtest.errors import LoadTestError
 from measuring.common.drawings import drawings
@@ -52,12 +52,11 @@ def describe(url: str | None, model: str, version: str) -> Settings | None:
     if url is None:
         return None
     try:
-        answer = requests.get(f"{url}/models/{model}/{version}", timeout=TIMEOUT_S, auth=management_token(url))
-        answer.raise_for_status()
-        [found] = answer.json()
-        return Settings(int(found["batchSize"]), int(found["maxBatchDelay"]), len(found["workers"]))
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        with Management(url) as management:
+            found = next(each for each in management.versions() if (each.model, each.version) == (model, version))
+    except (ManagementError, StopIteration):
         return None
+    return Settings(found.batch_size, found.batch_delay_ms, len(found.workers))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Self
 
 import psutil
 
-from dashboard.shared.management import Management
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
+from inkserve.management import Management
 from loadtest import running
 from loadtest.outcome import find_knee, read_failures, read_loads, read_rows
 from loadtest.shapes import RATE_PER_S
@@ -125,9 +125,10 @@ def soak(minutes: float) -> Soaked:
 
 def processes(stack: Stack) -> Mapping[str, psutil.Process]:
     """Return TorchServe's front end and its workers, by the version that each serves."""
-    fleet = Management(stack.settings.url("MANAGEMENT_PORT")).fleet()
+    with Management(stack.settings.url("MANAGEMENT_PORT")) as management:
+        versions = management.versions()
     workers = {
-        f"{each.name} worker {worker.id}": psutil.Process(worker.pid) for each in fleet for worker in each.workers
+        f"{each.name} worker {worker.id}": psutil.Process(worker.pid) for each in versions for worker in each.workers
     }
     return {FRONT_END: stack.record.find("torchserve")} | workers
 

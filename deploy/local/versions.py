@@ -4,15 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import requests
-from requests.auth import AuthBase
-
 from deploy.checksums import checked
 from deploy.default_versions import FILE, Defaults
 from deploy.local.errors import StackError
-from deploy.local.settings import NO_PROXY, Settings
+from deploy.local.settings import Settings
+from inkserve.management import Management, ManagementError
 
-TIMEOUT_S = 5
 STARTED = "started"  # file in temp_dir, which each start empties: the archives have all answered once
 
 
@@ -28,45 +25,24 @@ def versions(settings: Settings) -> list[str]:
 def loaded(settings: Settings) -> list[str]:
     """Return `<model>/<version>` of what the server has, since some may have been unloaded; none if it does not say."""
     try:
-        return [f"{each['modelName']}/{each['modelVersion']}" for each in described(settings)]
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        with management(settings) as api:
+            return [f"{each.model}/{each.version}" for each in api.versions()]
+    except ManagementError:
         return []
 
 
 def have_workers(settings: Settings) -> bool:
     """Tell whether each version has all its workers: it answers as soon as the first of them has started."""
     try:
-        return all(
-            len(each["workers"]) >= each["minWorkers"]
-            and all(worker["status"] == "READY" for worker in each["workers"])
-            for each in described(settings)
-        )
-    except (requests.RequestException, ValueError, KeyError, TypeError):
+        with management(settings) as api:
+            return all(each.ready_workers >= each.wanted_workers for each in api.versions())
+    except ManagementError:
         return False
 
 
-def described(settings: Settings) -> Sequence[Mapping]:
-    """Return what the server says of each version that it has.
-
-    Raises:
-        requests.RequestException: it does not answer.
-        ValueError, KeyError, TypeError: it is no TorchServe.
-    """
-    url = f"{settings.url('MANAGEMENT_PORT')}/models"
-    auth = settings.auth("management")
-    models = [each["modelName"] for each in get(f"{url}?limit=1000", auth)["models"]]
-    return [each for model in models for each in get(f"{url}/{model}/all", auth)]
-
-
-def get(url: str, auth: AuthBase) -> Mapping | Sequence:
-    """Return the JSON document at an address.
-
-    Raises:
-        requests.RequestException: it does not answer, or not with JSON.
-    """
-    answer = requests.get(url, timeout=TIMEOUT_S, proxies=NO_PROXY, auth=auth)
-    answer.raise_for_status()
-    return answer.json()
+def management(settings: Settings) -> Management:
+    """Return a client of the management API of a stack."""
+    return Management(settings.url("MANAGEMENT_PORT"), settings.auth("management"))
 
 
 def packed(settings: Settings) -> list[str]:
@@ -122,9 +98,8 @@ def set_defaults(settings: Settings, found: Sequence[str]) -> None:
     record = Defaults(settings.run_dir / FILE)
     for model, there in by_model.items():
         if len(there) > 1:
-            url = f"{settings.url('MANAGEMENT_PORT')}/models/{model}/{record.among(model, there)}/set-default"
             try:
-                auth = settings.auth("management")
-                requests.put(url, timeout=TIMEOUT_S, proxies=NO_PROXY, auth=auth).raise_for_status()
-            except requests.RequestException as err:
+                with management(settings) as api:
+                    api.set_default(model, record.among(model, there))
+            except ManagementError as err:
                 raise StackError(f"the default version of {model} cannot be set: {err}") from err

@@ -15,7 +15,6 @@ from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
-import requests
 from matplotlib.figure import Figure
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -24,9 +23,10 @@ from tqdm import tqdm
 from deploy.archive import pack
 from deploy.local.errors import StackError
 from deploy.local.machine import processor
-from deploy.local.settings import NO_PROXY, ROOT
+from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from inkserve.client.pictures import encode, from_array
+from inkserve.management import Management, ManagementError
 from measuring.common.temporary_server import running_stack
 from measuring.common.wrk import LoadError, run_wrk, write_bodies
 from measuring.speed.peers import MODEL
@@ -40,7 +40,6 @@ SIZES, DELAYS_MS = (1, 8, 32, 64, 128), (1, 2, 5, 10)
 WORKERS = 1  # the archive's config says one
 CONNECTIONS = 128
 PICTURES = 512
-TIMEOUT_S = 120
 WARM_UP_S = 3
 BATCHES = "handwriting_batch_requests_count"
 INTRODUCTION = """# Batch size and delay
@@ -73,12 +72,11 @@ def archive(size: int, delay_ms: int, folder: Path) -> Path:
 
 def measure(stack: Stack, packed: Path, bodies: Path, seconds: int) -> dict:
     """Register an archive in the model's place, and load it."""
-    manage = stack.settings.url("MANAGEMENT_PORT")
-    requests.delete(f"{manage}/models/{MODEL}/1.0", timeout=TIMEOUT_S, proxies=NO_PROXY).raise_for_status()
     name = f"{packed.parent.name}.mar"
     (stack.settings.model_store / name).write_bytes(packed.read_bytes())
-    query = {"url": name, "model_name": MODEL, "initial_workers": WORKERS, "synchronous": "true"}
-    requests.post(f"{manage}/models", params=query, timeout=TIMEOUT_S, proxies=NO_PROXY).raise_for_status()
+    with Management(stack.settings.url("MANAGEMENT_PORT")) as management:
+        management.unload(MODEL, "1.0")
+        management.load(name, WORKERS)
     url = f"{stack.settings.url('INFERENCE_PORT')}/predictions/{MODEL}"
     run_wrk(url, bodies, False, CONNECTIONS, WARM_UP_S)
     before = count_batches(stack.settings.metrics)
@@ -147,7 +145,7 @@ def main() -> int:
             for number, (size, delay) in tqdm(turns, unit="setting", disable=None):
                 found = measure(stack, packed[size, delay], bodies, options.seconds)
                 rows.append({"round": number, "batch_size": size, "delay_ms": delay} | found)
-    except (DataError, LoadError, StackError, requests.RequestException) as err:
+    except (DataError, LoadError, ManagementError, StackError) as err:
         print(f"batching: {err}", file=sys.stderr)
         return 1
     write_report(options, rows)

@@ -14,6 +14,7 @@ import requests
 
 from deploy.local import process
 from deploy.local.settings import HOST, NO_PROXY, ROOT, free_ports
+from inkserve.management import Management
 from measuring.common.temporary_server import running_stack
 from measuring.speed.apps.recogniser import RUNTIME, WEIGHTS, WORKERS
 
@@ -80,9 +81,8 @@ class Contestant:
 def serve_ours(runtime: str, folder: Path) -> Iterator[Running]:  # noqa: ARG001 - the archive says which runtime
     """TorchServe with our archive, scaled to as many workers as the peers have."""
     with running_stack(ROOT / "model_store" / f"{MODEL}-1.0.mar") as stack:
-        scale = f"{stack.settings.url('MANAGEMENT_PORT')}/models/{MODEL}"
-        query = {"min_worker": WORKERS, "max_worker": WORKERS, "synchronous": "true"}
-        requests.put(scale, params=query, timeout=START_TIMEOUT_S, proxies=NO_PROXY).raise_for_status()
+        with Management(stack.settings.url("MANAGEMENT_PORT")) as management:
+            management.scale(MODEL, "1.0", WORKERS)
         main = stack.record.find("torchserve")
         if main is None:
             raise process.StackError("TorchServe has ended")

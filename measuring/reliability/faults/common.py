@@ -9,10 +9,10 @@ from unittest import mock
 
 import psutil
 
-from dashboard.shared.management import Management
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from inkserve.client import Recogniser
+from inkserve.management import Management
 from measuring.common.drawings import drawings
 from measuring.common.temporary_server import running_stack
 from measuring.reliability.doctored import WAITING, doctor
@@ -65,7 +65,7 @@ def management(stack: Stack) -> Management:
 
 def worker_pids(stack: Stack) -> set[int]:
     """Return the processes of the workers of `digits` that take requests."""
-    fleet = management(stack).fleet()
+    fleet = management(stack).versions()
     return {each.pid for version in fleet if version.model == MODEL for each in version.workers if each.is_ready}
 
 

@@ -40,7 +40,7 @@ def queue_full(stack: Stack, _: float) -> Sequence[Row]:
     with patient, Load(with_client(patient, drawings()), threads=2) as retrying:
         with Load(plainly(url, drawings(), **{"X-Wait-S": str(WAIT_S)}), threads=4 * QUEUE) as load:
             time.sleep(2)
-            waiting = next(each.waiting for each in management(stack).fleet() if each.model == SLOW)
+            waiting = next(each.waiting for each in management(stack).versions() if each.model == SLOW)
         retrying.wait_for_answers(2)  # the crowd has gone
     refused = [each.took_s for each in load.sent if each.outcome != OK]
     return [

@@ -27,8 +27,26 @@ WORKER_DIED = error(500, "InternalServerException", "Worker died.")
 QUEUE_FULL = error(503, "ServiceUnavailableException", 'Model "digits" has no worker to serve inference request.')
 
 
+def described(model: str = "digits", version: str = "1.0", workers: int = 1, wanted: int = 1, waiting: int = 0) -> dict:
+    """What TorchServe's management API says of a version, whose worker processes are 11, 12, ..."""
+    return {
+        "modelName": model,
+        "modelVersion": version,
+        "minWorkers": wanted,
+        "batchSize": 32,
+        "maxBatchDelay": 1,
+        "workers": [
+            {"id": str(9000 + i), "status": "READY", "memoryUsage": 2**20, "pid": 11 + i} for i in range(workers)
+        ],
+        "jobQueueStatus": {"pendingRequests": waiting},
+    }
+
+
 class AnsweringServer(ThreadingHTTPServer):
-    """Answers each POST with what `answer` returns for its body, and keeps what it was asked."""
+    """Answers each POST with what `answer` returns for its body, and keeps what it was asked.
+
+    Any other method gets the JSON document or reply in `documents` for its path, or 404.
+    """
 
     daemon_threads = True
     request_queue_size = 128  # the default of 5 refuses some of many clients at once
@@ -40,7 +58,15 @@ class AnsweringServer(ThreadingHTTPServer):
         self.bodies: list[bytes] = []
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.documents: dict[str, object] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def models(self, **versions: list[dict]) -> None:
+        """Set the management API's answers: for each model what it says of its versions, the default first."""
+        self.documents["/models"] = {"models": [{"modelName": name} for name in versions]}
+        for name, found in versions.items():
+            self.documents[f"/models/{name}/all"] = found[::-1]
+            self.documents[f"/models/{name}"] = found[:1]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -58,6 +84,17 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.ended.wait(10)
             self.close_connection = True
             return
+        self.send(status, document)
+
+    def do_GET(self) -> None:
+        self.server.paths.append(f"{self.command} {self.path}")
+        self.server.headers.append(dict(self.headers))
+        document = self.server.documents.get(self.path.partition("?")[0], error(404, message="no such model"))
+        self.send(*(document if isinstance(document, tuple) else (200, document)))
+
+    do_PUT = do_DELETE = do_GET  # noqa: N815 - names that http.server wants
+
+    def send(self, status: int, document: object) -> None:
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))

@@ -7,32 +7,27 @@ from unittest import mock
 
 import pytest
 import requests
-
-from dashboard.finetune import service
 from dashboard.finetune.service import Stage
-from dashboard.models.comparison import compare
 from dashboard.shared.catalogue import Served
 from dashboard.shared.fleet import Version, Worker
-from dashboard.shared.management import (
-    DEFAULTS_VARIABLE,
-    Management,
-    ManagementError,
-    ModelApiOffError,
-    describe,
-    summary,
-)
+from dashboard.shared.management import DEFAULTS_VARIABLE, describe, summary
+
+from dashboard.finetune import service
+from dashboard.models.comparison import compare
 from deploy.archive import pack
 from deploy.default_versions import FILE, Defaults
 from deploy.local.settings import ROOT
 from deploy.local.versions import versions
 from inkserve.client import ServerDown
+from inkserve.management import Management, ManagementError, ModelApiOffError
 from measuring.common.temporary_server import running_stack
 from tests.answering import closed_port
 from tests.conftest import drawings
 from tests.lesson import lesson
 
-DIGITS, TINY = Served("digits", "1.0"), Served("digits-tiny", "1.0")
-ARCHIVES = [ROOT / "model_store" / f"{each.model}-1.0.mar" for each in (DIGITS, TINY)]
+DIGITS, TINY = ("digits", "1.0"), ("digits-tiny", "1.0")
+NAMES = ["digits 1.0", "digits-tiny 1.0"]
+ARCHIVES = [ROOT / "model_store" / f"{model}-{version}.mar" for model, version in (DIGITS, TINY)]
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +44,15 @@ def management(server) -> Management:
 
 @pytest.mark.server
 def test_all_versions_are_listed_with_their_workers(management):
-    states = management.fleet()
-    assert [each.served for each in states] == [DIGITS, TINY]
-    assert [(each.ready, each.wanted, each.waiting) for each in states] == [(2, 2, 0), (1, 1, 0)]
-    assert (states[0].batch_size, states[0].delay_ms) == (32, 1)
+    found = management.versions()
+    assert [each.name for each in found] == NAMES
+    assert [(each.ready_workers, each.wanted_workers, each.waiting) for each in found] == [(2, 2, 0), (1, 1, 0)]
+    assert (found[0].batch_size, found[0].batch_delay_ms) == (32, 1)
 
 
 @pytest.mark.server
 def test_a_card_is_what_the_archive_has(management):
-    card = management.card(DIGITS)
+    card = management.card("digits", "1.0")
     assert card["parameters"] == 426746
     assert "426,746 parameters" in summary(card)
     assert "% on MNIST test (n = 10,000)" in summary(card)
@@ -66,27 +61,30 @@ def test_a_card_is_what_the_archive_has(management):
 @pytest.mark.server
 def test_workers_are_scaled_up_and_down(management):
     for count in (2, 1):
-        management.scale(TINY, count)
-        state = next(each for each in management.fleet() if each.served == TINY)
-        assert (state.ready, state.wanted) == (count, count)
+        management.scale(*TINY, count)
+        found = next(each for each in management.versions() if each.model == "digits-tiny")
+        assert (found.ready_workers, found.wanted_workers) == (count, count)
 
 
 @pytest.mark.server
 def test_the_only_version_can_be_made_the_default_again(management):
-    management.make_default(TINY)
-    assert management.fleet()[1].served.default
+    management.set_default(*TINY)
+    assert management.versions()[1].is_default
 
 
 @pytest.mark.server
 def test_a_version_is_unloaded_and_loaded_again(server, management):
-    management.unload(TINY)
-    assert [each.served for each in management.fleet()] == [DIGITS]
+    management.unload(*TINY)
+    assert [each.name for each in management.versions()] == NAMES[:1]
     assert versions(server.settings) == ["digits/1.0"]  # `make up` and `make status` don't wait for what was unloaded
     management.load("digits-tiny-1.0.mar")
     assert versions(server.settings) == ["digits/1.0", "digits-tiny/1.0"]
-    state = management.fleet()[1]
-    assert state.ready == 1
-    assert (state.batch_size, state.delay_ms) == (32, 1)  # what config/digits-tiny.yaml says, not the API's 1 and 100
+    found = management.versions()[1]
+    assert found.ready_workers == 1
+    assert (found.batch_size, found.batch_delay_ms) == (
+        32,
+        1,
+    )  # as in config/digits-tiny.yaml, not the API's 1 and 100
 
 
 @pytest.mark.server
@@ -94,7 +92,7 @@ def test_what_is_not_there_is_named(management):
     with pytest.raises(ManagementError, match=r"(?i)nothing-1\.0\.mar"):
         management.load("nothing-1.0.mar")
     with pytest.raises(ManagementError, match=r"9\.9"):
-        management.make_default(Served("digits", "9.9"))
+        management.set_default("digits", "9.9")
 
 
 @pytest.mark.server
@@ -107,7 +105,7 @@ def test_an_archive_from_elsewhere_is_refused(server, management, tmp_path, url)
     shutil.copy(ROOT / "model_store" / "lenet5-1.0.mar", server.settings.run_dir)  # beside the model store
     with pytest.raises(ManagementError, match=r"does not match any allowed URL|Relative path|not found"):
         management.load(url.format("lenet5-1.0.mar", tmp_path, server.settings.model_store))
-    assert [each.served for each in management.fleet()] == [DIGITS, TINY]
+    assert [each.name for each in management.versions()] == NAMES
 
 
 def answering(server) -> str:
@@ -122,16 +120,16 @@ def test_a_taught_version_is_loaded_promoted_and_rolled_back(server, management,
     found, archives = lesson(tmp_path / "taught"), server.settings.model_store
     for _ in range(2):  # again, as a second click or a second visitor would
         service.load(found, management, archives)
-        assert service.stage_of(found, management.fleet()) is Stage.BESIDE
+        assert service.stage_of(found, management.versions()) is Stage.BESIDE
     assert answering(server) == "1.0"
     for _ in range(2):
         service.promote(found, management)
-        assert service.stage_of(found, management.fleet()) is Stage.DEFAULT
+        assert service.stage_of(found, management.versions()) is Stage.DEFAULT
     assert answering(server) == "1.1"
     assert Defaults(tmp_path / FILE).read() == {"digits-tiny": "1.1"}
     for _ in range(2):
         service.roll_back(found, management, archives, delete=True)
-        assert service.stage_of(found, management.fleet()) is Stage.MADE
+        assert service.stage_of(found, management.versions()) is Stage.MADE
     assert answering(server) == "1.0"
     assert Defaults(tmp_path / FILE).read() == {"digits-tiny": "1.0"}
     assert not (archives / "digits-tiny-1.1.mar").exists()
@@ -157,7 +155,7 @@ def test_two_recognisers_are_compared_picture_by_picture(server, monkeypatch):
 def test_a_server_that_is_down_is_told(monkeypatch):
     url = closed_port()
     with pytest.raises(ManagementError, match=url):
-        Management(url).fleet()
+        Management(url).versions()
     monkeypatch.setenv("INKSERVE_URL", url)
     with pytest.raises(ServerDown):
         compare(DIGITS, TINY, {"7.png": drawings()[0].read_bytes()})
@@ -196,12 +194,12 @@ def test_after_a_restart_the_same_versions_are_the_default(server, management, t
     server.stop("torchserve")
     monkeypatch.delenv("TS_ENABLE_MODEL_API")
     server.start("torchserve")
-    defaults = [str(each.served) for each in management.fleet() if each.is_default]
+    defaults = [each.name for each in management.versions() if each.is_default]
     assert defaults == ["digits 1.0", "digits-tiny 1.1"]
-    for refused in (lambda: management.load("digits-1.0.mar"), lambda: management.unload(Served("digits", "1.1"))):
+    for refused in (lambda: management.load("digits-1.0.mar"), lambda: management.unload("digits", "1.1")):
         with pytest.raises(ModelApiOffError, match="TS_ENABLE_MODEL_API=true make up"):
             refused()
-    assert len(management.fleet()) == 4
+    assert len(management.versions()) == 4
 
     archives = server.settings.model_store
     later = lesson(tmp_path / "taught", "1.2")

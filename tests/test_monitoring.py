@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,8 @@ from deploy.local.settings import ROOT, read_settings
 from deploy.local.stack import Stack
 from deploy.worker_gauges import FRESH_S, WorkersOfTorchServe, families
 from handwriting.errors import InvalidImage, RequestError
-from handwriting.serving.worker_metrics import KINDS, Measures, Times
+from handwriting.serving.worker_metrics import KINDS, Times, WorkerMetrics
+from inkserve.management import Management, ModelVersion, Worker
 from tests.answering import closed_port
 from tests.conftest import port_variables, run_stack
 from tests.prometheus import needs_prometheus, rules
@@ -88,10 +90,9 @@ def test_the_grafana_dashboard_can_be_imported():
 # What the page tells of workers
 
 
-def told(status: str = "READY", pid: int = 7, memory: int = 0) -> dict:
-    worker = {"id": "9000", "status": status, "pid": pid, "memoryUsage": memory}
-    queue = {"pendingRequests": 3}
-    return {"modelName": MODEL, "modelVersion": "1.0", "minWorkers": 2, "workers": [worker], "jobQueueStatus": queue}
+def loaded(is_ready: bool = True, pid: int = 7, memory: int = 0) -> ModelVersion:
+    worker = Worker("9000", pid, is_ready, memory)
+    return ModelVersion(MODEL, "1.0", is_default=True, workers=(worker,), wanted_workers=2, waiting=3)
 
 
 def values(found: list[Metric]) -> dict[str, float]:
@@ -99,7 +100,7 @@ def values(found: list[Metric]) -> dict[str, float]:
 
 
 def test_workers_are_counted_by_their_state():
-    assert values(families([told(memory=4096)])) == {
+    assert values(families([loaded(memory=4096)])) == {
         "workers_wanted": 2,
         "workers_ready": 1,
         "queue_requests": 3,
@@ -109,7 +110,7 @@ def test_workers_are_counted_by_their_state():
 
 
 def test_a_worker_without_a_process_has_no_process_id():
-    assert values(families([told("UNLOADING", pid=-1)])) == {
+    assert values(families([loaded(is_ready=False, pid=0)])) == {
         "workers_wanted": 2,
         "workers_ready": 0,
         "queue_requests": 3,
@@ -117,7 +118,7 @@ def test_a_worker_without_a_process_has_no_process_id():
 
 
 def test_a_version_scaled_to_nothing_still_has_a_count():
-    assert values(families([told() | {"workers": []}]))["workers_ready"] == 0
+    assert values(families([replace(loaded(), workers=())]))["workers_ready"] == 0
 
 
 def test_without_a_management_api_the_page_says_so_and_tells_no_old_numbers():
@@ -126,16 +127,15 @@ def test_without_a_management_api_the_page_says_so_and_tells_no_old_numbers():
 
 
 def test_scrapes_within_seconds_share_an_answer(monkeypatch):
-    now_s, asked = [100.0], []
-    answers = {"/models?limit=1000": {"models": [{"modelName": MODEL}]}, f"/models/{MODEL}/all": [told()]}
+    now_s, answers = [100.0], []
     collector = WorkersOfTorchServe("http://nowhere", clock=lambda: now_s[0])
-    monkeypatch.setattr(collector, "_get", lambda path: asked.append(path) or answers[path])
+    monkeypatch.setattr(Management, "versions", lambda _: answers.append((loaded(),)) or answers[-1])
     for _ in range(3):
         assert values(list(collector.collect()))["workers_ready"] == 1
-    assert asked == list(answers)
+    assert len(answers) == 1
     now_s[0] += FRESH_S + 0.1
     list(collector.collect())
-    assert len(asked) == 2 * len(answers)
+    assert len(answers) == 2
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_scrapes_within_seconds_share_an_answer(monkeypatch):
 )
 def test_what_no_management_api_says_counts_as_down(monkeypatch, answer):
     collector = WorkersOfTorchServe("http://nowhere")
-    monkeypatch.setattr(collector, "_get", lambda _: answer)
+    monkeypatch.setattr(Management, "_get", lambda *_: answer)
     assert values(list(collector.collect())) == {"management_up": 0}
 
 
@@ -169,7 +169,7 @@ def counted(version: str, outcome: str) -> float | None:
 def test_counting_can_be_turned_off(monkeypatch, switch, counts):
     monkeypatch.setenv("HANDWRITING_METRICS", switch)
     version = f"test-{switch}"
-    measures = Measures(MODEL, version)
+    measures = WorkerMetrics(MODEL, version)
     assert counted(version, "InvalidImage") == 0  # there before the first, so that rate() sees it
     measures.record([InvalidImage("blank")], Times(1.0, 1.1, 1.2, 1.3))
     assert counted(version, "InvalidImage") == counts

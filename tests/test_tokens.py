@@ -18,7 +18,6 @@ import pytest
 import requests
 
 from dashboard.live.sampler import Sampler
-from dashboard.shared.management import Management, ManagementError
 from deploy.checksums import copy_archive
 from deploy.local import torchserve
 from deploy.local.errors import StackError
@@ -27,6 +26,7 @@ from deploy.local.versions import versions
 from inkserve.client import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from inkserve.client.bulk import BulkRecogniser
 from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_over, management_token
+from inkserve.management import Management, ManagementError
 from tests.answering import SEVEN, answering
 from tests.conftest import RunningStack, drawings, environment, port_variables, run_stack
 
@@ -316,14 +316,14 @@ def test_without_a_token_a_client_says_what_the_server_says(guarded, seven):
         digits.predict(seven)
     assert caught.value.type == "InvalidKeyException"
     with pytest.raises(ManagementError):
-        Management(guarded.management_url).fleet()
+        Management(guarded.management_url).versions()
 
 
 @pytest.mark.server
 def test_the_dashboard_and_the_metrics_page_see_the_workers(guarded, key_file):
-    [version] = Management(guarded.management_url).fleet()
-    assert (version.name, version.ready) == ("digits 1.0", 2)
-    Management(guarded.management_url).make_default(version.served)
+    [version] = Management(guarded.management_url).versions()
+    assert (version.name, version.ready_workers) == ("digits 1.0", 2)
+    Management(guarded.management_url).set_default(version.model, version.version)
     sampler = Sampler(environment(INKSERVE_METRICS_URL=f"{guarded.metrics_url}/metrics"))
     sampler.tick()
     sampler.stop()
@@ -399,7 +399,7 @@ def test_a_token_that_expires_under_load_fails_no_request(guarded, key_file, mon
     digits.close()
     load(guarded, tmp_path)
     assert guarded.keys["inference"] not in tokens
-    assert Management(guarded.management_url).fleet()
+    assert Management(guarded.management_url).versions()
     assert guarded.metric("torchserve_management_up") == 1
     assert "Others can reach 0.0.0.0:" in run_stack("status", guarded.variables).stdout
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from dashboard.finetune.store import Store
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
 from deploy.local.stack import Stack
 from examples.browser import canvas, draw, launch
 from examples.digits import DIGIT_STROKES
+from training.drawing_store import Store
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1100, "height": 860}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import requests
 
-from deploy.local.machine import processor
 from inkserve.client import Recogniser, RecogniserError
 from inkserve.management import Management, ManagementError
 from inkserve.metrics import PageError, increase, mean, read_page, total
 from loadtest.errors import LoadTestError
 from measuring.common.drawings import drawings
+from training.provenance import processor
 
 TIMEOUT_S = 10
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboard.finetune.store import Store
+from training.drawing_store import Store
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 

@@ -7,16 +7,17 @@ import zipfile
 import pytest
 
 from dashboard.finetune.backup import ROWS, BackupError, restore, save
-from dashboard.finetune.store import Reading, Store
 from deploy.local.settings import ROOT
+from inkserve.client import Prediction
 from tests.conftest import drawings, environment
+from training.drawing_store import Store
 
 
 @pytest.fixture
 def saved(store, tmp_path):
     """The path of a backup of all our drawings."""
     for path in drawings():
-        store.keep(path.read_bytes(), path.name[0], Reading("1", 0.55, "digits", "1.0"))
+        store.keep(path.read_bytes(), path.name[0], Prediction("1", 0.55, (), "digits", "1.0", 3.0))
     assert save(store, tmp_path / "backup.zip") == len(drawings())
     return tmp_path / "backup.zip"
 
@@ -30,7 +31,7 @@ def contents(store: Store) -> list[tuple]:
 def test_what_was_lost_comes_back_as_it_was(store, saved):
     before = contents(store)
     for each in store.latest(1000):
-        store.drop(each.id)
+        store.delete(each.id)
     assert restore(store, saved) == (len(before), 0)
     assert contents(store) == before
 
@@ -93,6 +94,6 @@ def test_one_command_each(file_store, seven, tmp_path):
     assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
     file_store.keep(seven, "7")
     assert run("save").stdout.startswith("saved 1 drawings")
-    file_store.drop(file_store.latest(1)[0].id)
+    file_store.delete(file_store.latest(1)[0].id)
     assert run("restore").stdout.startswith("restored 1 drawings")
     assert file_store.counts() == {"7": 1}

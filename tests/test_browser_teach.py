@@ -8,13 +8,13 @@ import pytest
 import requests
 from playwright.sync_api import Page, TimeoutError, expect
 
-from dashboard.finetune.store import Store
 from deploy.checksums import copy_archive
 from deploy.local.settings import ROOT, read_settings
 from examples.browser import draw
 from examples.digits import DIGIT_STROKES
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 from tests.conftest import RunningStack, drawings, port_variables
+from training.drawing_store import Store
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_learned_from_is_told_in_words(school, teach):
         timeout=TEACHING_MS
     )
     expect(page.get_by_role("button", name="Teach", exact=True)).to_be_enabled()
-    store.drop(kept.id)
+    store.delete(kept.id)
     store.engine.dispose()
 
 

@@ -18,11 +18,11 @@ from training.export.eager import read_with
 from training.export.errors import DamagedError, ParityError
 from training.export.formats import FORMATS, Format, missing_of
 from training.export.frames import check_frames, example_frames
-from training.export.machine import processor
 from training.export.parity import check_probabilities, compare
 from training.export.source import Source, find_weights, load_source
 from training.export.sparsity import count_zeros, hold_zeros, prune
 from training.export.store import card_path, open_export
+from training.provenance import processor
 from training.trainer import Trainer
 
 WEIGHTS = ROOT / "weights"

@@ -14,6 +14,7 @@ from handwriting.labels import CHARACTERS, DIGITS
 from tests.conftest import drawings, environment
 from tests.pictures import encode
 from training.data import Characters
+from training.drawing_store import StoreError
 from training.drawings import load_drawings
 from training.finetune import finetune, mix, parse, split
 from training.idx import DataError
@@ -82,7 +83,7 @@ def test_a_blank_drawing_is_named(own_drawings):
 
 
 def test_a_missing_database_is_not_made(tmp_path):
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(StoreError, match="no such file"):
         load_drawings(f"sqlite:///{tmp_path / 'none.db'}", DIGITS, "mnist")
     assert not list(tmp_path.iterdir())
 

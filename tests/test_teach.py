@@ -11,22 +11,23 @@ import zipfile
 from unittest import mock
 
 import pytest
+from dashboard.finetune.service import Stage
+from dashboard.finetune.tuning import Tuning
+from dashboard.shared.fleet import Version
+from dashboard.shared.management import ManagementError
 from sqlalchemy import text
 
 from dashboard.finetune import lessons, service, words
-from dashboard.finetune.service import Stage
-from dashboard.finetune.store import Drawing, Reading, Store, StoreError, ending, folder_name
 from dashboard.finetune.task import Task
-from dashboard.finetune.tuning import Tuning
 from dashboard.finetune.verdict import Apart, Verdict
-from dashboard.shared.fleet import Version
-from dashboard.shared.management import ManagementError
 from handwriting.labels import DIGITS
+from inkserve.client import Prediction
 from tests.conftest import drawings
 from tests.lesson import lesson
+from training.drawing_store import Drawing, Store, StoreError, ending, folder_name
 from training.drawings import load_drawings
 
-READING = Reading("1", 0.55, "digits", "1.0")
+PREDICTION = Prediction("1", 0.55, (), "digits", "1.0", 3.0)
 
 
 def keep_all(store: Store) -> None:
@@ -35,7 +36,7 @@ def keep_all(store: Store) -> None:
 
 
 def test_a_drawing_is_kept_with_what_was_read(store, seven):
-    assert store.keep(seven, "7", READING)
+    assert store.keep(seven, "7", PREDICTION)
     [kept] = store.latest(5)
     assert (kept.picture, kept.label, kept.read_as, kept.confidence) == (seven, "7", "1", 0.55)
     assert (kept.model, kept.version) == ("digits", "1.0")
@@ -87,8 +88,8 @@ def test_many_at_once_open_an_empty_database(url):
 def test_a_drawing_is_deleted(store, seven):
     store.keep(seven, "7")
     [kept] = store.latest(1)
-    store.drop(kept.id)
-    store.drop(kept.id)
+    store.delete(kept.id)
+    store.delete(kept.id)
     assert store.counts() == {}
 
 
@@ -146,7 +147,7 @@ def test_a_database_that_breaks_says_so(store, seven):
 # Keeps drawings and says so after each, until it is killed
 WRITER = """
 import sys
-from dashboard.finetune.store import Store
+from training.drawing_store import Store
 store = Store(sys.argv[1])
 for number in range(100_000):
     store.keep(b"picture %d" % number, "7")

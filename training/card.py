@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from handwriting.networks import Network, count_parameters
+from training.provenance import command
 
 
 def write_card(
@@ -54,20 +52,3 @@ def read_card(weights: Path) -> dict[str, object]:
 def read_history(weights: Path) -> list[dict[str, float]]:
     """Read the figures of each epoch from the card beside weights."""
     return json.loads(weights.with_suffix(".json").read_text())["history"]
-
-
-def command() -> str:
-    """Return the command that runs now, as one would type it."""
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    program = ["-m", module.name] if module else [sys.argv[0]]
-    return shlex.join(["python", *program, *sys.argv[1:]])
-
-
-def commit() -> str:
-    """Return the commit of the code that trains, marked where the working tree differs from it."""
-    try:
-        describe = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-        done = subprocess.run(describe, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "unknown: git is not installed"
-    return done.stdout.strip() or "unknown: not a git checkout"

@@ -9,9 +9,9 @@ from pathlib import Path
 from sklearn.model_selection import StratifiedKFold
 
 from handwriting.labels import NORMAL_FORMS
-from training.card import command, commit
 from training.data import TITLES, load_characters
 from training.fit import config_of, describe, fit, score
+from training.provenance import command, commit
 from training.tracking import Tracker
 from training.trainer import Trainer, setup
 

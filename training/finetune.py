@@ -19,15 +19,16 @@ from sklearn.model_selection import train_test_split
 
 from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from handwriting.networks import Network
+from inkserve.command import CommandError
 from inkserve.versions import WEIGHTS, next_version
-from training.card import commit, read_card, write_card
+from training.card import read_card, write_card
 from training.data import TITLES, Characters, load_characters
-from training.database import VARIABLE
+from training.drawing_store import VARIABLE
 from training.drawings import load_drawings
 from training.fit import fit, score
-from training.idx import DataError
 from training.options import positive
 from training.progress import ProgressFile
+from training.provenance import commit
 from training.recipes import RECIPES
 from training.tracking import Tracker
 from training.trainer import Trainer
@@ -152,7 +153,7 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     try:
         weights = finetune(options)
-    except (DataError, CheckpointError) as err:
+    except (CommandError, CheckpointError) as err:
         print(f"finetune: {err}", file=sys.stderr)
         return 1
     print(f"wrote {weights}; `make up` serves it beside the older versions")

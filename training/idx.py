@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from inkserve.command import CommandError
+
 IDX_MAGIC = {1: 0x0801, 3: 0x0803}  # 0x08 is uint8, then the number of dimensions
 
 
-class DataError(Exception):
+class DataError(CommandError):
     """A data file is missing or is not what it should be."""
 
 

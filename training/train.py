@@ -16,7 +16,6 @@ import torch
 from handwriting.checkpoint import CheckpointError, load_checkpoint
 from handwriting.labels import LABELS, NORMAL_FORMS
 from handwriting.networks import Network
-from training.card import commit
 from training.crossval import cross_validate
 from training.data import Characters, hold_out, load_characters
 from training.finish import finish, run_folder
@@ -24,6 +23,7 @@ from training.fit import config_of, fit
 from training.fonts.render import draw_characters
 from training.idx import DataError
 from training.options import parse
+from training.provenance import commit
 from training.tracking import tracked
 from training.trainer import Trainer, setup
 

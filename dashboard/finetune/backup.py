@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard.finetune.store import Drawing, Store, StoreError, database_url
+from training.drawing_store import Drawing, Store, StoreError, database_url
 
 ROWS = "drawings.json"
 FIELDS = ("sha256", "label", "read_as", "confidence", "model", "version", "kept_at")

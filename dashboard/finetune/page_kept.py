@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.finetune.store import Store
 from dashboard.shared.preview import data_url, preview
+from training.drawing_store import Store
 
 SHOWN = 60
 THUMBNAIL_PX = 56
@@ -39,7 +39,7 @@ def show_kept(store: Store, counts: Mapping[str, int]) -> None:
                 if st.button(
                     drawing.label, key=f"drop-{drawing.id}", icon=":material/delete:", help=f"{alt}: delete it"
                 ):
-                    store.drop(drawing.id)
+                    store.delete(drawing.id)
                     st.rerun()
     if total > SHOWN:
         st.caption(f"The last {SHOWN} are shown.")

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.finetune.lessons import Lesson
-from dashboard.finetune.store import Drawing
 from dashboard.models.comparison import compare
 from handwriting.labels import LABELS, merge_case
+from training.drawing_store import Drawing
 
 
 @dataclass(frozen=True)

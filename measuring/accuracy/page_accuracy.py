@@ -19,7 +19,7 @@ from inkserve.client.tokens import inference_token
 from measuring.accuracy.page_report import Reading, write_report
 from measuring.common.composed_pages import LOOK_ALIKES, Page, pages
 from measuring.common.temporary_server import serving
-from training.card import commit
+from training.provenance import commit
 
 READER = "reader"
 KINDS = {"digits": "lines of MNIST test digits", "mixed": "lines of EMNIST ByMerge test characters"}

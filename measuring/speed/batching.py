@@ -22,7 +22,6 @@ from tqdm import tqdm
 
 from deploy.archive import pack
 from deploy.local.errors import StackError
-from deploy.local.machine import processor
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from inkserve.client.pictures import encode, from_array
@@ -31,10 +30,10 @@ from measuring.common.temporary_server import running_stack
 from measuring.common.wrk import LoadError, run_wrk, write_bodies
 from measuring.speed.peers import MODEL
 from measuring.speed.speed_report import spread, text
-from training.card import commit
 from training.data import load_characters
 from training.idx import DataError
 from training.plots import draw
+from training.provenance import commit, processor
 
 SIZES, DELAYS_MS = (1, 8, 32, 64, 128), (1, 2, 5, 10)
 WORKERS = 1  # the archive's config says one

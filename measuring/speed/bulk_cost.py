@@ -20,7 +20,6 @@ import torch
 from tqdm import tqdm
 
 from deploy.local.errors import StackError
-from deploy.local.machine import processor
 from deploy.local.settings import NO_PROXY, ROOT
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame, unit_frames
@@ -29,9 +28,9 @@ from inkserve.client.pictures import encode, from_array
 from measuring.common.temporary_server import serving
 from measuring.speed.peers import MODEL
 from measuring.speed.speed_report import spread, text
-from training.card import commit
 from training.data import load_characters
 from training.idx import DataError
+from training.provenance import commit, processor
 
 PICTURES = 256
 TIMEOUT_S = 30

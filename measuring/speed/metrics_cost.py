@@ -20,7 +20,6 @@ import psutil
 from tqdm import tqdm
 
 from deploy.local.errors import StackError
-from deploy.local.machine import processor
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from handwriting.serving.worker_metrics import OFF, SWITCH
@@ -29,9 +28,9 @@ from measuring.common.temporary_server import running_stack
 from measuring.common.wrk import LoadError, run_wrk, write_bodies
 from measuring.speed.peers import MODEL
 from measuring.speed.speed_report import spread, text
-from training.card import commit
 from training.data import load_characters
 from training.idx import DataError
+from training.provenance import commit, processor
 
 ON = "on"
 CONNECTIONS = 64

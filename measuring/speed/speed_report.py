@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from deploy.local.machine import processor
 from measuring.speed.apps.recogniser import BATCH_SIZE, DELAY_MS, WORKERS
 from measuring.speed.peers import MODEL, Contestant
-from training.card import commit
+from training.provenance import commit, processor
 
 Row = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ import torch
 
 from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from handwriting.networks import Network, count_parameters
-from training.card import commit, read_card, write_card
+from training.card import read_card, write_card
 from training.data import TITLES, hold_out, load_characters
 from training.export.errors import ExportError
 from training.export.size import file_sizes
@@ -24,6 +24,7 @@ from training.fit import fit, score
 from training.idx import DataError
 from training.loss import TEACHER_SHARE
 from training.options import positive
+from training.provenance import commit
 from training.recipes import RECIPES
 from training.tracking import Tracker
 from training.trainer import Trainer

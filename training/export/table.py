@@ -17,14 +17,12 @@ from tqdm import tqdm
 
 from handwriting.checkpoint import CheckpointError
 from handwriting.preprocess import unit_frames
-from training.card import command, commit
 from training.data import TITLES, Characters, load_characters
 from training.export import eager
 from training.export.clock import PICTURES, summarise, time_in_turn
 from training.export.errors import AbsentError, DamagedError, ExportError
 from training.export.formats import FORMATS
 from training.export.frames import is_there
-from training.export.machine import describe_machine
 from training.export.page import render
 from training.export.prune import PRUNED
 from training.export.reader import BATCH, Reader
@@ -33,8 +31,10 @@ from training.export.source import Source, find_weights, load_source
 from training.export.store import check_pruned, open_export
 from training.idx import DataError
 from training.options import positive
+from training.provenance import command, commit, machine
 
 TORCH = "torch"
+PACKAGES = ("torch", "onnx", "onnxruntime", "executorch", "ai-edge-litert")
 
 
 def measure(source: Source, options: argparse.Namespace) -> dict[str, object]:
@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"table: {err}", file=sys.stderr)
         return 1
     timing = {"rounds": options.rounds, "calls": options.calls, "batches": options.batches, "pictures": PICTURES}
-    results = {"command": command(), "commit": commit(), **describe_machine(), **timing, "models": models}
+    results = {"command": command(), "commit": commit(), **machine(PACKAGES), **timing, "models": models}
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "exports.json").write_text(json.dumps(results, indent=2) + "\n")
     page = options.out / "exports.md"

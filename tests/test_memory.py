@@ -1,4 +1,4 @@
-"""A worker's memory after large requests."""
+"""A worker returns memory to the system after large requests."""
 
 import gc
 import time
@@ -6,16 +6,16 @@ import time
 import pytest
 
 from handwriting.serving import memory as module
-from handwriting.serving.memory import SPARE_BYTES, Memory, resident_bytes
+from handwriting.serving.memory import SPARE_BYTES, MemoryTrimmer, resident_bytes
 
 MIB = 2**20
-LIMIT_S = 20
+LIMIT_S = 90
 
 
 @pytest.fixture
 def memory(monkeypatch):
     monkeypatch.setattr(module, "PAUSE_S", 0.01)
-    yield Memory()
+    yield MemoryTrimmer()
     gc.unfreeze()
 
 
@@ -30,7 +30,7 @@ def test_what_large_requests_have_left_is_given_back_without_another_request(mem
     last = pieces[-1]  # lies at the heap's end, so that nothing before it goes back by itself
     del pieces
     kept = resident_bytes() - before
-    memory.note()
+    memory.after_batch()
     deadline = time.monotonic() + LIMIT_S
     while resident_bytes() > before + SPARE_BYTES and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -40,8 +40,8 @@ def test_what_large_requests_have_left_is_given_back_without_another_request(mem
 
 def test_small_requests_leave_memory_as_it_is(memory, monkeypatch):
     given_back = []
-    monkeypatch.setattr(module, "give_back", given_back.append)
-    memory.note()
+    monkeypatch.setattr(module, "release", given_back.append)
+    memory.after_batch()
     time.sleep(0.1)
     assert given_back == []
 
@@ -49,5 +49,5 @@ def test_small_requests_leave_memory_as_it_is(memory, monkeypatch):
 def test_a_worker_without_glibc_gives_nothing_back(monkeypatch):
     monkeypatch.setattr(module.ctypes, "CDLL", lambda _: object())
     monkeypatch.setattr(module, "STATM", module.Path("/nothing"))  # nor is there such a file on other systems
-    Memory().note()
+    MemoryTrimmer().after_batch()
     gc.unfreeze()

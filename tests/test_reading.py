@@ -12,12 +12,10 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InvalidImage
 from handwriting.labels import CHARACTERS, DIGITS
 from handwriting.pages import find_layout, layout, read_layout
-from handwriting.pages.case import choose_cases
-from handwriting.pages.kinds import favour_kinds
+from handwriting.pages.context import choose_cases, weigh_by_word_kind
 from handwriting.pages.layout import Group
-from handwriting.pages.lines import find_lines
-from handwriting.pages.pieces import Box, find_pieces
-from handwriting.pages.text import likeliest
+from handwriting.pages.pieces import Box, find_lines, find_pieces
+from handwriting.pages.text import most_likely
 from handwriting.preprocess import FORMS, read_picture
 from handwriting.preprocess.ink import to_ink
 from measuring.accuracy.page_report import merged
@@ -144,14 +142,14 @@ def test_a_page_without_characters_or_with_too_many_is_refused(monkeypatch):
 def test_the_groups_that_the_network_is_surest_of_are_chosen():
     groups = [group(0, 1), group(1, 2), group(0, 2), group(2, 3)]
     sure = np.array([[0.6, 0.4], [0.6, 0.4], [0.99, 0.01], [0.9, 0.1]], np.float32)
-    assert likeliest(groups, sure) == [2, 3]
-    assert likeliest(groups, sure[[3, 3, 0, 3]]) == [0, 1, 3]
+    assert most_likely(groups, sure) == [2, 3]
+    assert most_likely(groups, sure[[3, 3, 0, 3]]) == [0, 1, 3]
 
 
 def test_a_cut_has_to_be_worth_it():
     groups = [group(0, 1, cuts=1), group(1, 2, cuts=1), group(0, 2)]
-    assert likeliest(groups, np.array([[0.9], [0.9], [0.8]], np.float32)) == [2]
-    assert likeliest(groups, np.array([[0.9], [0.9], [0.1]], np.float32)) == [0, 1]
+    assert most_likely(groups, np.array([[0.9], [0.9], [0.8]], np.float32)) == [2]
+    assert most_likely(groups, np.array([[0.9], [0.9], [0.1]], np.float32)) == [0, 1]
 
 
 def rows(*pairs: tuple[str, str]) -> np.ndarray:
@@ -165,25 +163,25 @@ def rows(*pairs: tuple[str, str]) -> np.ndarray:
 
 def test_a_word_of_digits_makes_its_doubtful_characters_digits():
     word = rows(("1", "1"), ("2", "2"), ("O", "0"), ("7", "7"), ("5", "5"))
-    [weighed] = favour_kinds([word], CHARACTERS)
+    [weighed] = weigh_by_word_kind([word], CHARACTERS)
     assert CHARACTERS[weighed[2].argmax()] == "0"
     assert weighed.sum(axis=1) == pytest.approx(1)
 
 
 def test_a_word_of_letters_makes_its_doubtful_characters_letters():
-    [weighed] = favour_kinds([rows(("R", "R"), ("0", "O"), ("A", "A"), ("d", "d"))], CHARACTERS)
+    [weighed] = weigh_by_word_kind([rows(("R", "R"), ("0", "O"), ("A", "A"), ("d", "d"))], CHARACTERS)
     assert CHARACTERS[weighed[1].argmax()] == "O"
 
 
 def test_what_is_sure_stays():
-    [weighed] = favour_kinds([rows(("1", "1"), ("2", "2"), ("A", "A"), ("7", "7"))], CHARACTERS)
+    [weighed] = weigh_by_word_kind([rows(("1", "1"), ("2", "2"), ("A", "A"), ("7", "7"))], CHARACTERS)
     assert CHARACTERS[weighed[2].argmax()] == "A"
 
 
 def test_the_other_words_of_a_page_tell_what_a_short_one_is():
     short = rows(("O", "0"))
-    [alone] = favour_kinds([short], CHARACTERS)
-    [beside, *_] = favour_kinds([short, *[rows(*[(d, d) for d in DIGITS[1:6]])] * 8], CHARACTERS)
+    [alone] = weigh_by_word_kind([short], CHARACTERS)
+    [beside, *_] = weigh_by_word_kind([short, *[rows(*[(d, d) for d in DIGITS[1:6]])] * 8], CHARACTERS)
     assert alone[0, CHARACTERS.index("0")] < beside[0, CHARACTERS.index("0")]
     assert CHARACTERS[beside[0].argmax()] == "0"
 

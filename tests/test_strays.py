@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from handwriting.preprocess.strays import drop_strays
+from handwriting.preprocess.strays import remove_strays
 
 SIDE = 100
 
@@ -26,13 +26,13 @@ MARK_BELOW = (52, 92, 56, 92)
 @pytest.mark.parametrize("stray", [RULED_LINE, PIECE_OF_A_NEIGHBOUR, MARK_BELOW])
 def test_a_stray_is_left_out(stray):
     character = drawn(L_SHAPE)
-    assert np.array_equal(drop_strays(np.maximum(character, drawn(stray, width=3))), character)
+    assert np.array_equal(remove_strays(np.maximum(character, drawn(stray, width=3))), character)
 
 
 def test_the_faint_edge_of_a_stray_goes_with_it():
     character, line = drawn(L_SHAPE), drawn(RULED_LINE, width=3)
     soft = np.maximum(line, 0.15 * drawn((0, 92, 99, 92), width=7))
-    assert np.array_equal(drop_strays(np.maximum(character, soft)), character)
+    assert np.array_equal(remove_strays(np.maximum(character, soft)), character)
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_the_faint_edge_of_a_stray_goes_with_it():
 )
 def test_a_character_in_two_pieces_stays_whole(lines):
     character = drawn(*lines)
-    assert np.array_equal(drop_strays(character), character)
+    assert np.array_equal(remove_strays(character), character)
 
 
 def test_a_character_that_runs_off_the_picture_stays():
     character = drawn((50, 0, 50, 80, 90, 80))
-    assert np.array_equal(drop_strays(character), character)
+    assert np.array_equal(remove_strays(character), character)
 
 
 def test_a_picture_without_ink_has_no_strays():
     paper = np.zeros((30, 40), np.float32)
-    assert np.array_equal(drop_strays(paper), paper)
+    assert np.array_equal(remove_strays(paper), paper)

@@ -12,11 +12,11 @@ from ts.service import Service
 
 from handwriting.serving.worker import (
     buffer_socket,
-    is_news,
+    is_informative,
     keep_repeated_parts,
     number_repeats,
-    quieten,
-    take_apart,
+    retrieve_data,
+    silence_batch_logs,
 )
 
 
@@ -30,7 +30,7 @@ def test_parts_of_one_name_are_all_kept():
     try:
         headers, inputs, _ = Service.retrieve_data_for_inference([request])
     finally:
-        Service.retrieve_data_for_inference = staticmethod(take_apart)
+        Service.retrieve_data_for_inference = staticmethod(retrieve_data)
     assert list(inputs[0].values()) == [1, 2, 3, 4, 5]
     assert all(headers[0].get_request_property(name)["content-type"] == "image/png" for name in inputs[0])
 
@@ -95,9 +95,9 @@ def test_torchserve_alone_gives_the_same(monkeypatch):
 def quiet():
     """A context as a worker has it, quietened for one test."""
     context = Context("digits", ".", {}, 1, None, "0.12.0")
-    quieten(context)
+    silence_batch_logs(context)
     yield context
-    logging.getLogger().removeFilter(is_news)
+    logging.getLogger().removeFilter(is_informative)
 
 
 def test_a_batch_leaves_no_line_in_the_log_but_trouble_does(quiet, caplog):

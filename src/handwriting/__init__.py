@@ -1,4 +1,4 @@
-"""Inkserve's shared package: labels, preprocessing, networks and the TorchServe handler base.
+"""What each archive carries: labels, preprocessing, networks, request parsing and the base of the handlers.
 
-All of it travels inside every archive, so importing the package itself costs nothing.
+This file imports nothing, so that a module costs only what it needs itself.
 """

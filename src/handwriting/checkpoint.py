@@ -11,7 +11,7 @@ from handwriting.networks import ModelConfig, Network, build_network
 
 
 class CheckpointError(Exception):
-    """A weights file is missing, damaged or not one of ours."""
+    """A weights file is missing, damaged or of another kind."""
 
 
 def save_checkpoint(network: Network, path: Path) -> None:
@@ -23,7 +23,7 @@ def save_checkpoint(network: Network, path: Path) -> None:
 def load_checkpoint(path: Path) -> Network:
     """Rebuild a network from its checkpoint, in evaluation mode on the CPU.
 
-    Nothing is unpickled: safetensors holds plain arrays and text.
+    Nothing is unpickled: safetensors holds arrays and text only.
 
     Raises:
         CheckpointError: the file is missing, damaged, or its tensors do not fit its config.
@@ -32,7 +32,7 @@ def load_checkpoint(path: Path) -> Network:
         with safe_open(path, framework="pt") as file:
             fields = json.loads((file.metadata() or {})["config"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        fields |= {name: tuple(fields.get(name, ())) for name in ("labels", "turns_deg")}  # JSON has lists only
+        fields |= {name: tuple(fields.get(name, ())) for name in ("labels", "turns_deg")}  # JSON has no tuples
         network = build_network(ModelConfig(**fields))
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as err:

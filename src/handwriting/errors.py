@@ -1,28 +1,28 @@
-"""What can be wrong with a request, and the HTTP status that says so.
+"""Errors of a request, each with its HTTP status.
 
-RequestError                one request fails, and no other of its batch
-├── InvalidImage       400  not a picture, truncated, blank, a speck, or all ink
+RequestError                one request of a batch fails, the others do not
+├── InvalidImage       400  not a picture, truncated, blank, a speck, or filled with ink
 ├── InvalidRequest     400  a body or parameter of the wrong shape
-├── ImageTooLarge      413  over the pixel or byte limit, decided before decoding
-├── UnsupportedMedia   415  a body of a kind that no recogniser takes
-├── InternalError      500  our fault: logged with its traceback
-└── Overloaded         503  the requests before it in its batch took too long; TorchServe's own type for a full queue
+├── ImageTooLarge      413  over the pixel or byte limit; checked before decoding
+├── UnsupportedMedia   415  a content type that no recogniser reads
+├── InternalError      500  a bug; logged with its traceback
+└── Overloaded         503  the requests before it in its batch took too long; same type as for TorchServe's full queue
 """
 
 
 class RequestError(ValueError):
-    """A request that cannot be answered with a prediction; the message says what was found and what was wanted."""
+    """A request without a prediction; the message says what was found and what was wanted."""
 
     status = 400
 
     @property
     def kind(self) -> str:
-        """Name of the error in the answer's `type`."""
+        """The answer's `type`."""
         return type(self).__name__
 
 
 class InvalidImage(RequestError):  # noqa: N818 - the names are those of the API
-    """The bytes are no picture, or the picture shows no character."""
+    """The bytes are not a picture, or the picture shows no character."""
 
 
 class InvalidRequest(RequestError):  # noqa: N818
@@ -36,23 +36,23 @@ class ImageTooLarge(RequestError):  # noqa: N818
 
 
 class UnsupportedMedia(RequestError):  # noqa: N818
-    """The body is of a kind that no recogniser takes."""
+    """No recogniser reads this content type."""
 
     status = 415
 
 
 class InternalError(RequestError):
-    """Our own code failed on this request."""
+    """A bug of the handler."""
 
     status = 500
 
 
 class Overloaded(RequestError):  # noqa: N818
-    """The worker has no time for this request now; it may be sent again."""
+    """The worker has no time for this request now; the client may send it again."""
 
     status = 503
 
     @property
     def kind(self) -> str:
-        """The type that TorchServe answers when its queue is full: to a client both are the same."""
+        """TorchServe's type for a full queue, so that clients handle both alike."""
         return "ServiceUnavailableException"

@@ -1,9 +1,11 @@
-"""Class lists by recogniser, in the order of the network's outputs, and normal forms."""
+"""Labels of each recogniser, in the order of the network's outputs, and its normal form."""
 
 import string
 
 DIGITS = tuple("0123456789")
-CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt")  # EMNIST ByMerge; c i j k l ... read as capitals
+CHARACTERS = tuple(
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
+)  # EMNIST ByMerge: c, i, j, k, l, ... have the label of their capital
 
 LABELS = {
     "digits": DIGITS,
@@ -13,7 +15,7 @@ LABELS = {
     "characters-edge": CHARACTERS,
 }
 
-# What a recogniser's characters look like: the data set it learns from, and the normal form of its pictures
+# The normal form of each recogniser's frames, by the data set it is trained on
 NORMAL_FORMS = {
     "digits": "mnist",
     "digits-tiny": "mnist",
@@ -24,10 +26,10 @@ NORMAL_FORMS = {
 
 
 def spellings(label: str) -> int:
-    """Count the letters and digits that share a label of CHARACTERS: 2 where it stands for both cases."""
+    """Count the characters with a label of CHARACTERS: 2 if it stands for upper and lower case, else 1."""
     return sum(merge_case(character) == label for character in string.digits + string.ascii_letters)
 
 
 def merge_case(character: str) -> str:
-    """Return the label under which ByMerge files a letter or digit: c, i, j, k, ... share their capital's."""
+    """Return the ByMerge label of a letter or digit; c, i, j, k, ... have the label of their capital."""
     return character if character in CHARACTERS else character.upper()

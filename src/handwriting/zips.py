@@ -1,4 +1,4 @@
-"""ZIP files from strangers: which files in them count, and how to unpack one within limits."""
+"""Reads untrusted ZIP files: skips hidden files, and unpacks within limits."""
 
 import struct
 import zipfile
@@ -7,27 +7,27 @@ from pathlib import PurePosixPath
 from handwriting.errors import ImageTooLarge, InvalidRequest
 from handwriting.preprocess import MAX_BYTES
 
-SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python inflates the others without a limit
-# What Python raises on damaged ZIP files; IndexError where an encrypted one has no name
+SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others without a limit
+# Raised by Python for damaged ZIP files; IndexError for an encrypted file without a name
 BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, IndexError)
 
 
 def is_folder(info: zipfile.ZipInfo) -> bool:
-    """Tell whether an entry is a folder; Python's own `is_dir` fails on an empty name."""
+    """Tell whether an entry is a folder; Python's `is_dir` fails for an empty name."""
     return info.filename.endswith("/")
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file or a folder around it is hidden, or the Mac's `__MACOSX`."""
+    """Tell whether a file lies in a hidden folder or macOS's `__MACOSX`, or is hidden itself."""
     return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in PurePosixPath(name).parts)
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Unpack a file, up to the size that it says.
+    """Unpack a file, up to its declared size.
 
     Raises:
-        InvalidRequest: packed with a method that cannot be stopped at a limit.
-        ImageTooLarge: it says that it is over MAX_BYTES.
+        InvalidRequest: compressed with a method that Python cannot stop at a limit.
+        ImageTooLarge: the declared size is over MAX_BYTES.
         zipfile.BadZipFile: damaged.
         RuntimeError: encrypted.
     """
@@ -36,4 +36,4 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     if info.file_size > MAX_BYTES:
         raise ImageTooLarge(f"it has {info.file_size:,} bytes unpacked; at most {MAX_BYTES:,}")
     with archive.open(info) as file:
-        return file.read(info.file_size + 1)  # and no more is unpacked, whatever the file holds
+        return file.read(info.file_size + 1)  # one byte more, so that a false size is an error

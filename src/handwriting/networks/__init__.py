@@ -17,15 +17,15 @@ ARCHITECTURES: dict[str, type[Network]] = {
 
 
 def build_network(config: ModelConfig) -> Network:
-    """Make the network that a config describes, with random weights.
+    """Build the network of a config, with random weights.
 
     Raises:
-        KeyError: there is no such architecture.
-        TypeError: the architecture has no such size.
+        KeyError: unknown architecture.
+        TypeError: the architecture has no such keyword argument.
     """
     return ARCHITECTURES[config.architecture](config, **config.sizes)
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -1,4 +1,4 @@
-"""What all networks share: a config to rebuild them by, blocks to build them from, and a last layer by name."""
+"""The base class, config and building blocks of all networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from handwriting.networks.tta import sample, turned_grids
+from handwriting.networks.tta import rotation_grids, sample
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class ModelConfig:
         model: name of the recogniser, as in `/predictions/<model>`.
         architecture: name of the network's class in `handwriting.networks`.
         labels: one label for each output, in order.
-        normal_form: which normal form of `handwriting.preprocess` the network was trained on.
-        sizes: keyword arguments of the architecture; it has its own defaults for those not given.
-        turns_deg: a trained network also looks at the frame turned by these angles; logits are the mean of all looks.
-        temperature: by what the trained logits were divided to calibrate the probabilities; the weights include it.
-        balance: by which power of the classes' excess in the training data over an even mixture of characters the
-            probabilities were divided; the weights include it.
+        normal_form: name of the normal form in `handwriting.preprocess` that the network was trained on.
+        sizes: keyword arguments of the architecture, where they differ from its defaults.
+        turns_deg: angles of test-time augmentation: logits are the mean over the frame and its rotations.
+        temperature: divisor of the trained logits that calibrates the probabilities; the weights include it.
+        balance: exponent of the correction for unequal class frequencies in the training data: probabilities were
+            divided by (frequency / even frequency) ** balance; the weights include it.
     """
 
     model: str
@@ -37,48 +37,50 @@ class ModelConfig:
 
 
 class Network(nn.Module):
-    """Turns (N, 1, 28, 28) float32 frames in [0, 1], 1 is ink, into (N, labels) float32 logits.
+    """Maps (N, 1, 28, 28) float32 frames in [0, 1], 1 is ink, to (N, labels) float32 logits.
 
-    An architecture says in `score` how it does so at one look.
+    A subclass implements `score`; `forward` adds test-time augmentation.
 
     Attributes:
-        config: what it was made from.
-        output: its last layer, one output for each label.
+        config: that it was built from.
+        output: last layer, with one output for each label.
     """
 
     output: nn.Linear | nn.Conv2d
+    grids: torch.Tensor | None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("grids", turned_grids(config.turns_deg) if config.turns_deg else None, persistent=False)
+        self.register_buffer("grids", rotation_grids(config.turns_deg) if config.turns_deg else None, persistent=False)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """Score frames: as they are in training, and else from all sides."""
+        """Score frames; in evaluation mode with test-time augmentation."""
         if self.training or self.grids is None:
             return self.score(frames)
-        turned = [sample(frames, grid) for grid in self.grids.unbind()]
-        logits = self.score(torch.cat([frames, *turned]))  # all looks at once: one pass costs less than several
-        return logits.unflatten(0, (1 + len(turned), -1)).mean(dim=0)
+        rotated = [sample(frames, grid) for grid in torch.unbind(self.grids)]
+        logits = self.score(torch.cat([frames, *rotated]))  # one pass costs less than several
+        return torch.unflatten(logits, 0, (1 + len(rotated), -1)).mean(dim=0)
 
     def score(self, frames: torch.Tensor) -> torch.Tensor:
-        """Turn (N, 1, 28, 28) frames into (N, labels) logits at one look."""
+        """Map (N, 1, 28, 28) frames to (N, labels) logits, without augmentation."""
         raise NotImplementedError
 
     def last_maps(self) -> nn.Module:
-        """Return the layer whose output is the last that still has a height and width of some pixels."""
+        """Return the last layer whose output has a height and width, for Grad-CAM."""
         raise NotImplementedError
 
     @torch.no_grad()
     def rescale_logits(self, factor: float, offsets: torch.Tensor) -> None:
-        """Change the last layer so that logits become `factor * logits + offsets`.
+        """Change the last layer so that it returns `factor * logits + offsets`.
 
         Args:
-            factor: any number.
+            factor: of all logits.
             offsets: (labels,) float32.
         """
         self.output.weight.mul_(factor)
-        self.output.bias.mul_(factor).add_(offsets)
+        if self.output.bias is not None:  # each of our networks has one
+            self.output.bias.mul_(factor).add_(offsets)
 
 
 def conv_bn(channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:

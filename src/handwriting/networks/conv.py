@@ -13,7 +13,7 @@ class ConvNet(Network):
     """`digits`: convolution blocks that halve height and width, then fully connected layers.
 
     Args:
-        config: what the network is for.
+        config: of the network.
         channels: of the 3 x 3 convolutions, for each block.
         hidden: widths of the fully connected layers before the output.
         dropout: probability of dropping a unit of the fully connected layers in training.
@@ -44,7 +44,8 @@ class ConvNet(Network):
     def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.blocks(frames)  # (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 128, 3, 3)
-        return self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> 128 -> labels
+        logits: torch.Tensor = self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> 128 -> labels
+        return logits
 
     def last_maps(self) -> nn.Module:
         """Return the last convolution block before its pooling, (N, 128, 7, 7); see Network."""

@@ -7,10 +7,10 @@ from handwriting.networks.base import ModelConfig, Network
 
 
 class LeNet5(Network):
-    """`lenet5`: LeCun's network with ReLU, max pooling, BatchNorm and dropout for what 1998 had.
+    """`lenet5`: LeCun's network, with today's ReLU, max pooling, BatchNorm and dropout.
 
     Args:
-        config: what the network is for.
+        config: of the network.
         dropout: probability of dropping an input of the fully connected layers in training.
 
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition", II.B; its 32 x 32 input is
@@ -31,7 +31,8 @@ class LeNet5(Network):
     def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.features(frames)  # (N, 6, 14, 14) -> (N, 16, 5, 5)
-        return self.output(self.classifier(features.flatten(1)))  # (N, 400) -> 120 -> 84 -> labels
+        logits: torch.Tensor = self.output(self.classifier(features.flatten(1)))  # (N, 400) -> 120 -> 84 -> labels
+        return logits
 
     def last_maps(self) -> nn.Module:
         """Return the second convolution before its pooling, (N, 16, 10, 10); see Network."""

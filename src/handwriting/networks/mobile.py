@@ -1,4 +1,4 @@
-"""MobileNet: depthwise-separable convolutions, for devices that count every kilobyte."""
+"""MobileNet: depthwise-separable convolutions, for small devices."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -42,7 +42,7 @@ class MobileNet(Network):
     """`characters-edge`: a stem and separable blocks, averaged over the picture.
 
     Args:
-        config: what the network is for.
+        config: of the network.
         stem: channels of the first convolution.
         stages: of the separable blocks: channels, depthwise kernel, stride.
         dropout: probability of dropping an input of the output layer in training.
@@ -70,7 +70,8 @@ class MobileNet(Network):
     def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.features(frames)  # (N, 16, 28, 28) -> (N, 32, 14, 14) -> (N, 64, 7, 7)
-        return self.output(self.dropout(functional.adaptive_avg_pool2d(features, 1).flatten(1)))
+        logits: torch.Tensor = self.output(self.dropout(functional.adaptive_avg_pool2d(features, 1).flatten(1)))
+        return logits
 
     def last_maps(self) -> nn.Module:
         """Return all blocks, (N, 64, 7, 7); see Network."""

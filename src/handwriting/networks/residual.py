@@ -1,4 +1,4 @@
-"""ResidualNet: the largest network, for many classes and for teaching smaller ones."""
+"""ResidualNet: the largest network, for many classes, and the teacher in distillation."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ class ResidualNet(Network):
     """`characters`: a stage for each resolution, with residual blocks below the first, then fully connected layers.
 
     Args:
-        config: what the network is for.
+        config: of the network.
         channels: of each stage; between stages height and width are halved.
         blocks: residual blocks in each stage.
         hidden: width of the fully connected layer before the output.
@@ -57,7 +57,8 @@ class ResidualNet(Network):
     def score(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; see Network."""
         features = self.stages(frames)  # (N, 32, 14, 14) -> (N, 64, 7, 7) -> (N, 128, 3, 3)
-        return self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> labels
+        logits: torch.Tensor = self.output(self.classifier(features.flatten(1)))  # (N, 1152) -> 256 -> labels
+        return logits
 
     def last_maps(self) -> nn.Module:
         """Return the last block before its pooling, (N, 128, 7, 7); see Network."""

@@ -14,7 +14,7 @@ class TinyNet(Network):
     """`digits-tiny`: fully convolutional, so a larger frame would give a map of logits, here averaged to one.
 
     Args:
-        config: what the network is for.
+        config: of the network.
         channels: of the 3 x 3 convolutions, for each of the stages between which height and width are halved.
     """
 

@@ -1,4 +1,4 @@
-"""Turned frames: a network that reads a frame from several sides and takes the mean is right more often."""
+"""Test-time augmentation: rotated copies of a frame, whose logits are averaged."""
 
 import math
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from torch.nn import functional
 from handwriting.preprocess import FRAME_PX
 
 
-def turned_grids(angles_deg: Sequence[float]) -> torch.Tensor:
-    """Make the grids that turn a frame about its middle by each angle, (angles, 28, 28, 2) float32."""
-    turns = [
+def rotation_grids(angles_deg: Sequence[float]) -> torch.Tensor:
+    """Return the sampling grids that rotate a frame about its middle by each angle, (angles, 28, 28, 2) float32."""
+    rotations = [
         [[math.cos(angle), -math.sin(angle), 0.0], [math.sin(angle), math.cos(angle), 0.0]]
         for angle in map(math.radians, angles_deg)
     ]
-    return functional.affine_grid(torch.tensor(turns), [len(turns), 1, FRAME_PX, FRAME_PX], align_corners=False)
+    return functional.affine_grid(torch.tensor(rotations), [len(rotations), 1, FRAME_PX, FRAME_PX], align_corners=False)
 
 
 def sample(frames: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
-    """Resample each frame at the points of one grid; beyond the frame is paper.
+    """Resample each frame at the points of a grid; outside the frame is paper.
 
     Args:
         frames: (N, 1, 28, 28) float32.

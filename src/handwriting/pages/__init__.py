@@ -1,6 +1,6 @@
-"""From a page to its text: pieces of ink -> lines -> ways to group pieces into characters -> the likeliest -> text.
+"""Reads a page: pieces of ink -> lines -> groups of pieces that may be characters -> the most likely groups -> text.
 
-`find_layout` and `read_layout` are the two halves; between them the network scores all groups at once.
+`find_layout` finds the groups, the network scores all of them at once, and `read_layout` makes the text.
 """
 
 from handwriting.pages.layout import Layout, find_layout

@@ -1,4 +1,4 @@
-"""The ways to group the ink of a page into characters, each with the frame that the network has to score."""
+"""Finds all groups of ink on a page that may be one character, each with its frame for the network."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,26 +8,25 @@ import cv2
 import numpy as np
 
 from handwriting.errors import InvalidImage
-from handwriting.pages.lines import find_lines
-from handwriting.pages.pieces import Box, Piece, find_pieces
+from handwriting.pages.pieces import Box, Piece, find_lines, find_pieces
 from handwriting.preprocess.frame import Form, to_frame
 
-WIDE = 0.85  # of the size: wider pieces may be several characters that touch
-CUTS = 2  # of a piece at most
-EDGE = 0.2  # of the size: so much is left on each side of a cut
-THIN = 0.6  # of a piece's mean ink by column: where there is more, no characters touch
-JOINT = 0.12  # of the size: pieces farther apart are no broken character
-JOINT_WIDTH = 1.1  # of the size: nor wider ones together
-MAX_ATOMS = 3  # of a character
-MAX_CHARACTERS = 2000  # of a page, so that a page of dirt does not keep the worker busy
+WIDE = 0.85  # of the size: wider pieces may be several touching characters
+CUTS = 2  # at most, in one piece
+EDGE = 0.2  # of the size: smallest width of a part after a cut
+THIN = 0.6  # of a piece's mean ink by column: columns with more ink are not cut
+JOINT = 0.12  # of the size: largest gap inside a broken character
+JOINT_WIDTH = 1.1  # of the size: largest width of a broken character
+MAX_ATOMS = 3  # in a character
+MAX_CHARACTERS = 2000  # on a page; limits the time that a page of dirt takes
 
 
 @dataclass(frozen=True)
 class Atom:
-    """Ink that is not divided: a piece, or a part of one between two cuts.
+    """Ink that is not divided further: a piece, or a part of it between two cuts.
 
     Attributes:
-        piece: that it is, or is of.
+        piece: that it is a part of.
         left: first column in px.
         right: column after the last.
     """
@@ -39,15 +38,15 @@ class Atom:
 
 @dataclass(frozen=True)
 class Group:
-    """Atoms beside each other that may be one character.
+    """Neighbouring atoms that may be one character.
 
     Attributes:
-        first: index of the first in its line.
-        end: index after the last.
+        first: index of its first atom in the line.
+        end: index after its last atom.
         box: around its ink.
         dotted: whether it has a mark above it.
-        pieces: of which its ink is, whole or in part.
-        cuts: at its left and right that go through a piece.
+        pieces: number of pieces that it has ink of.
+        cuts: number of its sides, left and right, at which a piece is cut.
     """
 
     first: int
@@ -63,9 +62,9 @@ class Layout:
     """A page's lines.
 
     Attributes:
-        lines: the groups of each, whose order over all lines is that of the frames.
-        size: of the writing, about a capital's height, in px of the picture that was read.
-        reduction: by what that picture's sides were divided after it was sent.
+        lines: the groups of each line, in the order of the frames.
+        size: of the writing, about a capital's height, in px of the reduced picture.
+        reduction: factor by which the sides of the picture were reduced.
     """
 
     lines: Sequence[Sequence[Group]]
@@ -79,13 +78,13 @@ def find_layout(ink: np.ndarray, form: Form, reduction: float) -> tuple[np.ndarr
     Args:
         ink: (H, W) float32 in [0, 1]; 1 is ink.
         form: of the frames.
-        reduction: by what the sides of the picture were divided after it was sent.
+        reduction: factor by which the sides of the picture were reduced.
 
     Returns:
-        (groups, 28, 28) float32 frames in [0, 1]; where they are.
+        (groups, 28, 28) float32 frames in [0, 1]; the layout.
 
     Raises:
-        InvalidImage: there is no character, or too many.
+        InvalidImage: no characters, or too many.
     """
     numbers, pieces, size = find_pieces(ink)
     if len(pieces) > MAX_CHARACTERS:
@@ -95,7 +94,7 @@ def find_layout(ink: np.ndarray, form: Form, reduction: float) -> tuple[np.ndarr
         atoms = [atom for piece in line for atom in cut(piece, ink, numbers, size)]
         groups = []
         for first, end in spans(atoms, size):
-            glyph, box = lift(atoms[first:end], ink, numbers)
+            glyph, box = extract_ink(atoms[first:end], ink, numbers)
             try:
                 frames.append(to_frame(glyph, form))
             except InvalidImage:  # a speck between two cuts
@@ -117,11 +116,11 @@ def group_of(atoms: Sequence[Atom], first: int, end: int, box: Box) -> Group:
 
 
 def cut(piece: Piece, ink: np.ndarray, numbers: np.ndarray, size: float) -> list[Atom]:
-    """Divide a wide piece where its ink is thinnest from top to bottom; the network will tell whether to."""
+    """Divide a wide piece at the columns with the least ink; the network's scores decide whether the cut is right."""
     left, right = piece.box.left, piece.box.right
     edges = [left, right]
     if right - left > WIDE * size:
-        glyph, _ = lift([Atom(piece, left, right)], ink, numbers)
+        glyph, _ = extract_ink([Atom(piece, left, right)], ink, numbers)
         profile = cv2.blur(glyph.sum(axis=0)[None], (max(1, round(size / 20)) | 1, 1))[0]
         margin = max(1, round(EDGE * size))
         for _ in range(CUTS):
@@ -138,7 +137,7 @@ def cut(piece: Piece, ink: np.ndarray, numbers: np.ndarray, size: float) -> list
 
 
 def spans(atoms: Sequence[Atom], size: float) -> Iterator[tuple[int, int]]:
-    """Yield first and end of each run of atoms that may be one character: of one piece, or close and narrow."""
+    """Yield first and end of each run of atoms that may be one character: parts of one piece, or close and narrow."""
     for first in range(len(atoms)):
         yield first, first + 1
         for end in range(first + 2, min(first + MAX_ATOMS, len(atoms)) + 1):
@@ -151,15 +150,15 @@ def spans(atoms: Sequence[Atom], size: float) -> Iterator[tuple[int, int]]:
             yield first, end
 
 
-def lift(atoms: Sequence[Atom], ink: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, Box]:
-    """Take the ink of atoms off the page, without that of others, and the box around it."""
+def extract_ink(atoms: Sequence[Atom], ink: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, Box]:
+    """Return the ink of some atoms, without that of others, and the box around it."""
     box = atoms[0].piece.box
     for atom in atoms[1:]:
         box = box.joined(atom.piece.box)
     left, right = atoms[0].left, atoms[-1].right
     rows, columns = slice(box.top, box.bottom), slice(left, right)
     own = [number for atom in atoms for number in atom.piece.numbers]
-    # The soft edge of a stroke is no component's: it goes with the ink beside it
+    # The soft edge of a stroke is not part of a component, so the mask is widened
     mask = cv2.dilate(np.isin(numbers[rows, columns], own).astype(np.uint8), np.ones((3, 3), np.uint8))
     glyph = np.where(mask, ink[rows, columns], 0).astype(np.float32)
     _, top, _, height = cv2.boundingRect(mask)

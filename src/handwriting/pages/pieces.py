@@ -1,4 +1,4 @@
-"""Connected pieces of ink, with dots and broken strokes joined to what they belong to."""
+"""Finds connected pieces of ink, joins dots and broken strokes to their character, and sorts pieces into lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ import numpy as np
 
 from handwriting.errors import InvalidImage
 
-INKED = 0.3  # of full ink: fainter pixels are the soft edge of a stroke
-BODY = 0.4  # of the writing's size: pieces at least so high stand for themselves, others are marks
-FLAT = 0.2  # of the size: marks at least so high that belong to no body are bodies, such as a flat m
-SPECK = 0.003  # of the size squared: pieces of less area are dirt
-BESIDE = 0.15  # of the size: a mark at most so far to the side of a body may be its own
-ABOVE = 0.6  # of the size: so far above a body its dot may be
-NEAR = 0.2  # of the size: so far below or within, a stroke may be broken off
-MAX_PAIRS = 1_000_000  # of a body and a mark, each of which is looked at; a dense page has 100,000
-SAME_COLUMN = 0.6  # of the narrower of two bodies of a line that lies above the other: they are one
+INKED = 0.3  # fainter pixels are the soft edge of a stroke
+BODY = 0.4  # of the writing's size: pieces of at least this height are bodies, others are marks
+FLAT = 0.2  # of the size: marks of at least this height without a body are bodies, such as a flat m
+SPECK = 0.003  # of the size squared: smaller pieces are dirt
+BESIDE = 0.15  # of the size: largest horizontal distance between a mark and its body
+ABOVE = 0.6  # of the size: largest distance of a dot above its body
+NEAR = 0.2  # of the size: largest distance of a broken stroke below its body
+MAX_PAIRS = 1_000_000  # of a body and a mark, all of which are compared; a dense page has 100,000
+SAME_COLUMN = 0.6  # of the narrower body's width: two bodies of a line that overlap by more are one
+REACH = 0.55  # of the size: largest vertical distance between the middle of a piece and of its line
+RECENT = 4  # pieces that tell where a line is; more would not follow its slope
 
 
 class Box(NamedTuple):
@@ -40,7 +42,7 @@ class Box(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Height of the box's middle in px from the top of the page."""
+        """Distance of the box's middle from the top of the page in px."""
         return (self.top + self.bottom) / 2
 
     def joined(self, other: "Box") -> "Box":
@@ -59,7 +61,7 @@ class Piece:
 
     Attributes:
         numbers: of its connected components in the page's map.
-        box: around it.
+        box: around its ink.
         dotted: whether it has a mark above it.
     """
 
@@ -73,17 +75,17 @@ class Piece:
 
 
 def find_pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece], float]:
-    """Find the bodies on a page, each with its marks.
+    """Find the pieces of a page: bodies with their marks.
 
     Args:
         ink: (H, W) float32 in [0, 1]; 1 is ink.
 
     Returns:
-        (H, W) int32 map of connected components, 0 is paper; the pieces; the writing's size, about a capital's height,
-        in px, 0 without pieces.
+        (H, W) int32 map of connected components, 0 is paper; the pieces; the size of the writing in px, which is about
+        the height of a capital, 0 without pieces.
 
     Raises:
-        InvalidImage: there are too many marks.
+        InvalidImage: too many marks.
     """
     count, numbers, statistics, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
     if count == 1:
@@ -102,14 +104,14 @@ def find_pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece], float]:
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    """Return the value that half of the weight is below."""
+    """Return the value below which half of the weight lies."""
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def join_marks(bodies: Sequence[Piece], marks: Sequence[Piece], size: float) -> list[Piece]:
-    """Join each mark to the body nearest to it; dots and dashes far from all bodies are left out."""
+    """Join each mark to the nearest body; drop small marks that are far from all bodies."""
     joined, alone = list(bodies), []
     for mark in marks:
         distances = [distance(mark.box, body.box, size) for body in bodies]
@@ -123,7 +125,7 @@ def join_marks(bodies: Sequence[Piece], marks: Sequence[Piece], size: float) -> 
 
 
 def distance(mark: Box, body: Box, size: float) -> float:
-    """Return how far a mark is from a body in px, infinite where it cannot belong to it."""
+    """Return the distance of a mark from a body in px, infinite if it is too far away to belong to it."""
     aside = max(0, body.left - mark.right, mark.left - body.right)
     above, below = max(0, body.top - mark.bottom), max(0, mark.top - body.bottom)
     if aside > BESIDE * size or above > ABOVE * size or below > NEAR * size:
@@ -132,7 +134,7 @@ def distance(mark: Box, body: Box, size: float) -> float:
 
 
 def join_columns(line: Sequence[Piece]) -> list[Piece]:
-    """Join the bodies of a line, sorted from left to right, of which one lies above the other."""
+    """Join bodies of a line that lie above each other; the line is sorted from left to right."""
     joined: list[Piece] = []
     for piece in line:
         before = joined[-1] if joined else None
@@ -143,3 +145,32 @@ def join_columns(line: Sequence[Piece]) -> list[Piece]:
         else:
             joined.append(piece)
     return joined
+
+
+def find_lines(pieces: Sequence[Piece], size: float) -> list[list[Piece]]:
+    """Sort pieces into lines, from top to bottom, and each line from left to right.
+
+    Lines are followed from left to right, so they may slope.
+
+    Args:
+        pieces: of a page.
+        size: of the writing in px.
+    """
+    lines: list[list[Piece]] = []
+    middles: list[float] = []  # of the right end of each line
+    for piece in sorted(pieces, key=lambda piece: piece.box.left):
+        distances = [abs(piece.box.middle - middle) for middle in middles]
+        nearest = min(range(len(lines)), key=distances.__getitem__, default=-1)
+        if nearest >= 0 and distances[nearest] <= REACH * size:
+            lines[nearest].append(piece)
+            middles[nearest] = middle_of(lines[nearest])
+        else:
+            lines.append([piece])
+            middles.append(piece.box.middle)
+    lines.sort(key=lambda line: float(np.mean([piece.box.middle for piece in line])))
+    return [join_columns(line) for line in lines]
+
+
+def middle_of(line: Sequence[Piece]) -> float:
+    """Return the vertical middle of a line's right end in px."""
+    return float(np.mean([piece.box.middle for piece in line[-RECENT:]]))

@@ -1,4 +1,4 @@
-"""From the network's probabilities to text: the likeliest groups of each line, words, kinds and cases."""
+"""Makes text from the network's probabilities: the most likely groups of each line, then words and context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,23 +6,22 @@ from itertools import pairwise
 
 import numpy as np
 
-from handwriting.pages.case import choose_cases
-from handwriting.pages.kinds import favour_kinds
+from handwriting.pages.context import choose_cases, weigh_by_word_kind
 from handwriting.pages.layout import Group, Layout
 
-CUT = 1.5  # nats that dividing a piece has to gain, as few are of several characters
-JOINED = 0.6  # nats that joining pieces has to gain
-WORD_GAP = 0.35  # of the size, more than the page's usual gap: the gap between words
+CUT = 1.5  # nats that a cut has to gain, as few pieces are several characters
+JOINED = 0.6  # nats that joining two pieces has to gain
+WORD_GAP = 0.35  # of the size: a gap wider than the page's median gap by this is between words
 
 
 @dataclass(frozen=True)
 class Character:
-    """A character that was read.
+    """A character of the text.
 
     Attributes:
-        group: where it is.
-        label: the recogniser's, or in lower case.
-        probabilities: (labels,) float32, the recogniser's with what its word says.
+        group: its place.
+        label: of the recogniser, or the same in lower case.
+        probabilities: (labels,) float32, weighed by its word.
     """
 
     group: Group
@@ -54,11 +53,11 @@ def read_layout(layout: Layout, probabilities: np.ndarray, labels: Sequence[str]
     for groups in layout.lines:
         rows = probabilities[first : first + len(groups)]
         first += len(groups)
-        chosen.append([(groups[i], rows[i]) for i in likeliest(groups, rows)])
+        chosen.append([(groups[i], rows[i]) for i in most_likely(groups, rows)])
     gap = word_gap(chosen, layout.size)
     lines = [split_words(line, gap) for line in chosen]
     words = [word for line in lines for word in line]
-    weighed = iter(favour_kinds([np.stack([row for _, row in word]) for word in words], labels))
+    weighed = iter(weigh_by_word_kind([np.stack([row for _, row in word]) for word in words], labels))
     read = [
         [
             [Character(group, labels[row.argmax()], row) for (group, _), row in zip(word, next(weighed), strict=True)]
@@ -70,10 +69,10 @@ def read_layout(layout: Layout, probabilities: np.ndarray, labels: Sequence[str]
     return [Line([[replace(c, label=next(cases)) for c in word] for word in line]) for line in read]
 
 
-def likeliest(groups: Sequence[Group], probabilities: np.ndarray) -> list[int]:
-    """Choose the groups that together hold each atom of a line once and that the network is surest of.
+def most_likely(groups: Sequence[Group], probabilities: np.ndarray) -> list[int]:
+    """Choose the most probable groups that together hold each atom of a line once.
 
-    An atom counts the logarithm of its group's largest probability, so that fewer characters are no advantage.
+    Each atom counts the logarithm of its group's largest probability, so fewer characters are not an advantage.
 
     Returns:
         indices of the groups, from left to right.
@@ -82,7 +81,7 @@ def likeliest(groups: Sequence[Group], probabilities: np.ndarray) -> list[int]:
     best: list[tuple[float, int]] = [(0.0, -1)] + [(-np.inf, -1)] * end
     scores = np.log(np.maximum(probabilities.max(axis=1), np.finfo(np.float32).tiny))
     for position in range(1, end + 1):
-        arriving = [(best[position - 1][0] - 20, -1)]  # past an atom that no group holds
+        arriving = [(best[position - 1][0] - 20, -1)]  # skips an atom that is in no group
         for i, group in enumerate(groups):
             if group.end == position:
                 arriving.append((best[group.first][0] + (group.end - group.first) * float(scores[i]) - cost(group), i))
@@ -97,18 +96,18 @@ def likeliest(groups: Sequence[Group], probabilities: np.ndarray) -> list[int]:
 
 
 def cost(group: Group) -> float:
-    """Nats that a group has to be surer by than pieces as they are."""
+    """Return by how many nats a group has to be more probable than its pieces as they are."""
     return CUT * group.cuts / 2 + JOINED * (group.pieces - 1)
 
 
 def word_gap(lines: Sequence[Sequence[tuple[Group, np.ndarray]]], size: float) -> float:
-    """Return how wide a gap in px is one between words: clearly wider than most gaps of the page."""
+    """Return the width in px above which a gap is between words."""
     gaps = [after.box.left - before.box.right for line in lines for (before, _), (after, _) in pairwise(line)]
     return max(0.0, float(np.median(gaps)) if gaps else 0.0) + WORD_GAP * size
 
 
 def split_words(line: Sequence[tuple[Group, np.ndarray]], gap: float) -> list[list[tuple[Group, np.ndarray]]]:
-    """Divide a line at wide gaps."""
+    """Divide a line into words at wide gaps."""
     words = [[line[0]]]
     for before, after in pairwise(line):
         if after[0].box.left - before[0].box.right > gap:

@@ -1,6 +1,6 @@
-"""One HTTP request as TorchServe hands it to a handler: which pictures, and how many labels are asked for."""
+"""Parses one HTTP request as TorchServe passes it to a handler: its pictures and parameters."""
 
 from handwriting.parsing.parts import Part, read_part
-from handwriting.parsing.request import Query, read_query
+from handwriting.parsing.request import ParsedRequest, parse_request
 
-__all__ = ["Part", "Query", "read_part", "read_query"]
+__all__ = ["ParsedRequest", "Part", "parse_request", "read_part"]

@@ -1,4 +1,4 @@
-"""Files that hold many pictures: ZIP files of encoded ones, and NumPy's npy files of finished frames."""
+"""Files that hold many pictures: ZIP files of encoded pictures, and npy files of 28 x 28 frames."""
 
 import io
 import tokenize
@@ -12,36 +12,36 @@ from handwriting.parsing.parts import Part
 from handwriting.preprocess import FRAME_PX
 from handwriting.zips import BAD_ZIP, is_folder, is_hidden, read_member
 
-MAX_PICTURES = 1024  # a request; more would keep the worker from the requests of others for seconds
-MAX_UNPACKED_BYTES = 64 * 2**20  # of all pictures in a ZIP file together
-MAX_ENTRIES = 16 * MAX_PICTURES  # of a ZIP file with its folders and hidden files; each takes time to read
-MAX_NAME = 1000  # characters of a file in a ZIP file; the answer repeats it
-ENTRY = b"PK\x01\x02"  # begins each entry of a ZIP file's directory
+MAX_PICTURES = 1024  # in a request; more would block a worker for seconds
+MAX_UNPACKED_BYTES = 64 * 2**20  # all pictures of a ZIP file together
+MAX_ENTRIES = 16 * MAX_PICTURES  # of a ZIP file, including folders and hidden files
+MAX_NAME = 1000  # characters of a file name in a ZIP file; the answer repeats it
+ENTRY = b"PK\x01\x02"  # start of each entry in a ZIP file's directory
 ZIP_MAGIC = b"PK\x03\x04"
 NPY_MAGIC = b"\x93NUMPY"
 FRAMES = f"uint8 of shape (N, {FRAME_PX}, {FRAME_PX}), in C order"
-MAX_HEADER_BYTES = 1000  # of an npy file; that of an array takes 128
+MAX_HEADER_BYTES = 1000  # of an npy file; usually 128
 
 
 def check_count(count: int) -> None:
-    """Check how many pictures a request has.
+    """Check the number of pictures in a request.
 
     Raises:
-        InvalidRequest: none, or over MAX_PICTURES.
+        InvalidRequest: it is 0, or over MAX_PICTURES.
     """
     if not 1 <= count <= MAX_PICTURES:
         raise InvalidRequest(f"the request has {count:,} pictures; wanted 1 to {MAX_PICTURES:,}")
 
 
 def read_zip(content: bytes) -> tuple[list[str], list[Part]]:
-    """Unpack a ZIP file of pictures, in the order of its directory, hidden files left out.
+    """Unpack the pictures of a ZIP file in the order of its directory, without hidden files.
 
     Returns:
-        names and pictures; a file that cannot be unpacked is an error in its place.
+        names and pictures; an error in place of each file that cannot be unpacked.
 
     Raises:
-        InvalidRequest: it is no ZIP file, has no or too many files, or one of too long a name.
-        ImageTooLarge: its files say that they unpack to more than MAX_UNPACKED_BYTES together.
+        InvalidRequest: not a ZIP file, too few or many files, or a name that is too long.
+        ImageTooLarge: the declared sizes add up to more than MAX_UNPACKED_BYTES.
     """
     if content.count(ENTRY) > MAX_ENTRIES:
         raise InvalidRequest(f"the ZIP file has over {MAX_ENTRIES:,} entries; wanted 1 to {MAX_PICTURES:,} pictures")
@@ -62,7 +62,7 @@ def read_zip(content: bytes) -> tuple[list[str], list[Part]]:
 
 
 def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Part:
-    """Unpack one file, or say why it cannot be."""
+    """Unpack one file, or return the error."""
     try:
         return read_member(archive, info)
     except RequestError as err:
@@ -72,10 +72,10 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Part:
 
 
 def read_npy(content: bytes) -> list[Part]:
-    """Read an npy file of finished frames. Nothing is unpickled, and no more is allocated than the body holds.
+    """Read an npy file of 28 x 28 frames. Nothing is unpickled, and no more memory is allocated than the body has.
 
     Raises:
-        InvalidRequest: it is no npy file, has another dtype, shape or length, or too many frames.
+        InvalidRequest: not an npy file, another dtype, shape or length, or too many frames.
 
     Source: NumPy Enhancement Proposal 1, "A simple file format for NumPy arrays".
     """

@@ -1,4 +1,4 @@
-"""The pictures of a request, apart from each other but not yet decoded: each is read, or refused, by itself."""
+"""The pictures of a request, not yet decoded. Each is decoded on its own, so that one error affects one picture."""
 
 import base64
 import binascii
@@ -10,20 +10,20 @@ import numpy as np
 from handwriting.errors import InvalidRequest, RequestError
 from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array, read_picture
 
-ONE = '{"data": [[...]]}, numbers from 0 to 255'
-MAX_KEY = 40  # characters that an error repeats of a key
-MANY = '{"instances": [{"b64": "..."} or {"data": [[...]]}, ...]}'
+JSON_SINGLE = '{"data": [[...]]}, numbers from 0 to 255'
+MAX_KEY = 40  # characters of a key that an error quotes
+JSON_LIST = '{"instances": [{"b64": "..."} or {"data": [[...]]}, ...]}'
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """A picture as the nested lists of a JSON document, whatever they hold."""
+class NestedLists:
+    """A picture as the nested lists of a JSON document, not yet checked."""
 
     values: object
 
 
-# An encoded picture, a (28, 28) uint8 frame, nested lists, or what is wrong with a picture that is none of these
-Part = bytes | np.ndarray | Numbers | RequestError
+# An encoded picture, a (28, 28) uint8 frame, nested lists, or the error of an invalid picture
+Part = bytes | np.ndarray | NestedLists | RequestError
 
 
 def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
@@ -31,35 +31,35 @@ def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
 
     Args:
         part: of a request.
-        max_side_px: a picture with a longer side is reduced to this.
+        max_side_px: a larger picture is reduced to this longest side.
 
     Raises:
-        RequestError: what is wrong with it, for the client to read.
+        RequestError: the picture is invalid; the message is for the client.
     """
     if isinstance(part, RequestError):
         raise part
-    if isinstance(part, Numbers):
+    if isinstance(part, NestedLists):
         return read_array(part.values, max_side_px)
     if isinstance(part, np.ndarray):
         return Picture(part.astype(np.float32) / 255, channels=1)
     return read_picture(part, max_side_px)
 
 
-def part_of(instance: object) -> Part:
-    """Find the picture in one of a JSON document's instances: {"b64": ...} or {"data": ...}."""
-    keys = set(instance) if isinstance(instance, Mapping) else set()
-    if keys == {"data"}:
-        return Numbers(instance["data"])
-    if keys != {"b64"} or not isinstance(instance["b64"], str):
-        return InvalidRequest(f"the instance has {describe(instance)}; wanted a picture as in {MANY}")
+def read_instance(instance: object) -> Part:
+    """Return the picture of one of a JSON document's instances: {"b64": ...} or {"data": ...}."""
+    fields = instance if isinstance(instance, Mapping) else {}
+    if set(fields) == {"data"}:
+        return NestedLists(fields["data"])
+    if set(fields) != {"b64"} or not isinstance(fields["b64"], str):
+        return InvalidRequest(f"the instance has {describe(instance)}; wanted a picture as in {JSON_LIST}")
     try:
-        return base64.b64decode(instance["b64"], validate=True)
+        return base64.b64decode(fields["b64"], validate=True)
     except (binascii.Error, ValueError) as err:
         return InvalidRequest(f'"b64" is not base64: {err}')
 
 
 def describe(document: object) -> str:
-    """Say what a parsed JSON document is, in a few words."""
+    """Describe a parsed JSON document in a few words."""
     if isinstance(document, Mapping):
         return f"keys {[key[:MAX_KEY] for key in sorted(map(str, document))[:5]]}"
     return type(document).__name__

@@ -1,4 +1,4 @@
-"""The forms that a request takes: a body, a form's parts, JSON, a ZIP file or an npy file, and its parameters."""
+"""Parses requests of all forms: a picture as the body, form parts, JSON, a ZIP file or an npy file."""
 
 import gc
 from collections.abc import Mapping, Sequence
@@ -8,51 +8,54 @@ import orjson
 
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.parsing.containers import NPY_MAGIC, ZIP_MAGIC, check_count, read_npy, read_zip
-from handwriting.parsing.parts import MANY, ONE, Numbers, Part, describe, part_of
+from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, NestedLists, Part, describe, read_instance
 
 DEFAULT_TOP_K = 3
-TOP_K_DIGITS = 9  # a longer number is not worth parsing
+TOP_K_DIGITS = 9  # longer numbers are rejected without parsing them
 TOP_K_HEADER = "x-top-k"  # TorchServe 0.12 drops the query string of /predictions, so no ?top_k= there
 TIMING_HEADER = "x-timing"
-ADDRESS = {"model_name", "model_version"}  # what /invocations, which does keep its query string, hands on as inputs
+ADDRESS = {"model_name", "model_version"}  # /invocations passes these query parameters on as inputs
 FORM = "application/x-www-form-urlencoded"
-BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # what the body is, it says itself
-MAX_LISTS = 1_000_000  # and objects of a JSON body, each of which takes time and memory; an RGB pixel is a list
-MAX_TEXTS = 50_000  # of a JSON body, keys among them
+BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # content types that say nothing about the body
+MAX_LISTS = 1_000_000  # lists and objects in a JSON body; an RGB pixel is a list
+MAX_TEXTS = 50_000  # strings in a JSON body, including keys
 KINDS = {"application/zip": ZIP_MAGIC, "application/x-zip-compressed": ZIP_MAGIC, "application/x-npy": NPY_MAGIC}
-WANTED = f"a picture as the body, one or more as parts of a form, JSON {ONE}, or {MANY}, a ZIP file of pictures, or npy"
+WANTED = (
+    f"a picture as the body, one or more as parts of a form, JSON {JSON_SINGLE}, or {JSON_LIST}, a ZIP file of "
+    "pictures, or npy"
+)
 
 
 @dataclass(frozen=True)
-class Query:
-    """What a client asks of a recogniser.
+class ParsedRequest:
+    """The pictures and parameters of a request.
 
     Attributes:
         parts: the pictures, not yet decoded, in the order of the answers.
-        names: of the pictures, in a ZIP file.
-        many: whether the client sent a list of pictures, and so gets one of answers, even if it is of one.
+        names: of the pictures in a ZIP file; otherwise None.
+        is_list: whether the client sent a list of pictures, even of one, and so gets a list of answers.
         top_k: how many of the most probable labels each answer lists.
-        timing: whether the client wants to know what its batch took.
+        timing: whether the client wants the times of its batch.
     """
 
     parts: Sequence[Part]
     names: Sequence[str] | None
-    many: bool
+    is_list: bool
     top_k: int
     timing: bool = False
 
 
-def read_query(inputs: Mapping[str, object], headers: Mapping[str, object], labels: int) -> Query:
-    """Read a request.
+def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], labels: int) -> ParsedRequest:
+    """Parse a request.
 
     Args:
-        inputs: its body and query parameters by name. A body that is not multipart is named `body`; JSON comes
-            as bytes, or parsed where the server decodes it.
-        headers: its headers; under an input's name, that input's own, with `content-type`.
-        labels: how many labels the recogniser knows.
+        inputs: its body and query parameters by name. A body that is not multipart is named `body`. JSON comes
+            as bytes, or parsed if the server decodes it.
+        headers: its headers. Under the name of a form part, the headers of that part.
+        labels: number of labels of the recogniser.
 
     Raises:
-        RequestError: what is wrong with the request as a whole, for the client to read.
+        RequestError: the request as a whole is invalid; the message is for the client.
     """
     bodies = {name: value for name, value in inputs.items() if name not in ADDRESS}
     request_headers = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
@@ -66,24 +69,24 @@ def read_query(inputs: Mapping[str, object], headers: Mapping[str, object], labe
     check_count(len(bodies))
     kinds = {name: content_type(headers.get(name)) for name in bodies}
     if len(bodies) > 1:
-        query = Query([read_one(body, kinds[name]) for name, body in bodies.items()], None, True, top_k)
+        parsed = ParsedRequest([read_one(body, kinds[name]) for name, body in bodies.items()], None, True, top_k)
     else:
         name, body = bodies.popitem()
-        query = read_body(body, kinds[name], top_k)
-    return replace(query, timing=True) if TIMING_HEADER in request_headers else query
+        parsed = read_body(body, kinds[name], top_k)
+    return replace(parsed, timing=True) if TIMING_HEADER in request_headers else parsed
 
 
 def content_type(headers: object) -> str:
-    """Return the content type among an input's headers, without its parameters, or ""."""
+    """Return the content type of a part without its parameters; "" if it has none."""
     text = headers.get("content-type", "") if isinstance(headers, Mapping) else ""
     return text.partition(";")[0].strip().lower()
 
 
 def read_top_k(value: object, labels: int) -> int:
-    """Read how many labels to list, a number from 1 to the number of labels; without one it is DEFAULT_TOP_K.
+    """Return how many labels to list: 1 to the number of labels, DEFAULT_TOP_K without a value.
 
     Raises:
-        InvalidRequest: it is something else.
+        InvalidRequest: the value is no such number.
     """
     if value is None:
         return DEFAULT_TOP_K
@@ -93,11 +96,11 @@ def read_top_k(value: object, labels: int) -> int:
     return int(text)
 
 
-def read_body(body: object, kind: str, top_k: int) -> Query:
-    """Read a request whose pictures are all in one body.
+def read_body(body: object, kind: str, top_k: int) -> ParsedRequest:
+    """Parse a request with a single body, which holds all pictures.
 
     Raises:
-        RequestError: it holds no pictures.
+        RequestError: the body holds no pictures.
     """
     if kind == "application/json" or not isinstance(body, bytes | bytearray):
         return read_document(parse_json(body), top_k)
@@ -105,17 +108,17 @@ def read_body(body: object, kind: str, top_k: int) -> Query:
     magic = KINDS.get(kind) if kind not in BYTES else next((m for m in KINDS.values() if content.startswith(m)), None)
     if magic == ZIP_MAGIC:
         names, parts = read_zip(content)
-        return Query(parts, names, True, top_k)
+        return ParsedRequest(parts, names, True, top_k)
     if magic == NPY_MAGIC:
-        return Query(read_npy(content), None, True, top_k)
+        return ParsedRequest(read_npy(content), None, True, top_k)
     part = read_one(content, kind)
     if isinstance(part, RequestError):
         raise part
-    return Query([part], None, False, top_k)
+    return ParsedRequest([part], None, False, top_k)
 
 
 def read_one(body: object, kind: str) -> Part:
-    """Take the body of one part of a form for a picture, or say why it is none."""
+    """Return the picture in a body, or the error if it cannot be one."""
     if kind not in BYTES and not kind.startswith("image/"):
         return UnsupportedMedia(f"the body is {kind[:80]}; wanted {WANTED}")
     if not isinstance(body, bytes | bytearray):
@@ -124,10 +127,10 @@ def read_one(body: object, kind: str) -> Part:
 
 
 def parse_json(body: object) -> object:
-    """Parse a JSON body, unless the server has.
+    """Parse a JSON body, unless the server already did.
 
     Raises:
-        InvalidRequest: it is not JSON, or has more parts than its pictures can need.
+        InvalidRequest: the body is not JSON, or has too many lists or strings.
     """
     if not isinstance(body, bytes | bytearray):
         return body
@@ -135,7 +138,7 @@ def parse_json(body: object) -> object:
         raise InvalidRequest(f"the JSON body has over {MAX_LISTS:,} lists and objects; wanted fewer")
     if body.count(b'"') > 2 * MAX_TEXTS:
         raise InvalidRequest(f"the JSON body has over {MAX_TEXTS:,} texts; wanted fewer")
-    gc.disable()  # it would go through millions of lists again and again while they come
+    gc.disable()  # it would scan millions of new lists again and again
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as err:
@@ -144,19 +147,20 @@ def parse_json(body: object) -> object:
         gc.enable()
 
 
-def read_document(document: object, top_k: int) -> Query:
-    """Read the pictures in a parsed JSON document.
+def read_document(document: object, top_k: int) -> ParsedRequest:
+    """Return the pictures in a parsed JSON document.
 
     Raises:
-        InvalidRequest: it has neither `data` nor `instances`, or both, or no or too many instances.
+        InvalidRequest: the document has neither or both of `data` and `instances`, or too few or many instances.
     """
-    keys = {"data", "instances"} & set(document if isinstance(document, Mapping) else ())
+    fields = document if isinstance(document, Mapping) else {}
+    keys = {"data", "instances"} & set(fields)
     if keys == {"data"}:
-        return Query([Numbers(document["data"])], None, False, top_k)
+        return ParsedRequest([NestedLists(fields["data"])], None, False, top_k)
     if keys != {"instances"}:
-        raise InvalidRequest(f"the JSON body has {describe(document)}; wanted {ONE}, or {MANY}")
-    instances = document["instances"]
+        raise InvalidRequest(f"the JSON body has {describe(document)}; wanted {JSON_SINGLE}, or {JSON_LIST}")
+    instances = fields["instances"]
     if not isinstance(instances, list):
-        raise InvalidRequest(f'"instances" is {describe(instances)}; wanted {MANY}')
+        raise InvalidRequest(f'"instances" is {describe(instances)}; wanted {JSON_LIST}')
     check_count(len(instances))
-    return Query([part_of(instance) for instance in instances], None, True, top_k)
+    return ParsedRequest([read_instance(instance) for instance in instances], None, True, top_k)

@@ -1,4 +1,4 @@
-"""Bytes to grey values: any picture that people send, upright and without transparency."""
+"""Decodes pictures of many formats to grey values, upright and without transparency."""
 
 import io
 import struct
@@ -11,22 +11,22 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
-from handwriting.preprocess.decode_limits import check_effort
-from handwriting.preprocess.fast_png import read_finished_png
+from handwriting.preprocess.decode_limits import check_decode_limits
+from handwriting.preprocess.fast_png import read_frame_png
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
 MAX_MEGAPIXELS = 25
-LONGEST_PX = 65_535  # of a picture; rows cost time each, however short, and JPEG and WebP have no longer ones
-MAX_SIDE_PX = 1024  # no character needs more, and photographs have four times that
-DEEPEST = 65535  # largest value of a 16-bit picture
+LONGEST_PX = 65_535  # longest side; each row costs time, and JPEG and WebP have no longer sides
+MAX_SIDE_PX = 1024  # larger pictures are reduced to this; a character needs no more
+MAX_16_BIT = 65535  # largest value of a 16-bit picture
 MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
-MAX_RUNS_BYTES = 2**20  # of a BMP packed as runs, which Pillow unpacks in Python
-ROWS_AT_ONCE = 1_000_000  # pixels about, of a clear picture that is laid on paper
+MAX_RUNS_BYTES = 2**20  # of a run-length encoded BMP, which Pillow decodes in slow Python
+PIXELS_AT_ONCE = 1_000_000  # of a transparent picture that is composited
 
 NO_RECTANGLE = '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
 
-# What Pillow's decoders raise on damaged files, found by feeding them such files
+# Raised by Pillow's decoders for damaged files, as found by fuzzing
 DECODE_ERRORS = (
     UnidentifiedImageError,
     OSError,
@@ -44,8 +44,8 @@ class Picture(NamedTuple):
 
     Attributes:
         grey: (H, W) float32 in [0, 1]; 0 is black, 1 is white.
-        channels: how many the sender used; a finished frame has one.
-        reduction: by what the sides were divided after it was sent.
+        channels: of the picture as sent; an MNIST frame has one.
+        reduction: factor by which the sides were reduced.
     """
 
     grey: np.ndarray
@@ -54,19 +54,17 @@ class Picture(NamedTuple):
 
 
 def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
-    """Decode a picture's first frame to grey values, turned upright as its EXIF data say.
-
-    Transparent pixels become paper.
+    """Decode a picture's first frame to grey values, rotated as its EXIF data say. Transparent pixels become paper.
 
     Args:
         picture: an encoded picture, one of FORMATS.
-        max_side_px: a picture with a longer side is reduced to this.
+        max_side_px: a larger picture is reduced to this longest side.
 
     Raises:
         InvalidImage: the bytes are empty, not such a picture, or damaged.
         ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
     """
-    frame = read_finished_png(picture)
+    frame = read_frame_png(picture)
     if frame is not None:
         return Picture(frame.astype(np.float32) / 255, channels=1)
     with opened(picture) as image:
@@ -79,7 +77,7 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
 
 @contextmanager
 def opened(picture: bytes) -> Iterator[Image.Image]:
-    """Open a picture whose header is within the limits; what goes wrong while it is decoded inside is named, too.
+    """Open a picture after checking its header against the limits. Errors while it is decoded become ours, too.
 
     Raises:
         InvalidImage: the bytes are empty, not one of FORMATS, or damaged.
@@ -89,7 +87,7 @@ def opened(picture: bytes) -> Iterator[Image.Image]:
         raise InvalidImage("the picture is empty: 0 bytes")
     if len(picture) > MAX_BYTES:
         raise ImageTooLarge(f"the picture has {len(picture):,} bytes; at most {MAX_BYTES:,}")
-    check_effort(picture)
+    check_decode_limits(picture)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are checked here
@@ -109,7 +107,7 @@ def opened(picture: bytes) -> Iterator[Image.Image]:
 
 
 def check_size(width: int, height: int) -> None:
-    """Check a picture's size before any pixel of it is decoded.
+    """Check a picture's size before its pixels are decoded.
 
     Raises:
         ImageTooLarge: over MAX_MEGAPIXELS, or with a side over LONGEST_PX.
@@ -121,10 +119,10 @@ def check_size(width: int, height: int) -> None:
 
 
 def check_runs(image: Image.Image, size_bytes: int) -> None:
-    """Check that an opened BMP has not too many runs to unpack.
+    """Check the size of a run-length encoded BMP.
 
     Raises:
-        InvalidImage: it is packed so, and its file is over MAX_RUNS_BYTES.
+        InvalidImage: it is over MAX_RUNS_BYTES.
     """
     if size_bytes > MAX_RUNS_BYTES and any(tile.codec_name == "bmp_rle" for tile in getattr(image, "tile", ())):
         raise InvalidImage(f"the BMP has {size_bytes:,} bytes of runs; at most {MAX_RUNS_BYTES:,}")
@@ -132,35 +130,37 @@ def check_runs(image: Image.Image, size_bytes: int) -> None:
 
 def grey_values(image: Image.Image) -> np.ndarray:
     """Turn an opened picture of any mode into (H, W) float32 grey values in [0, 1]."""
-    if image.mode.startswith("I;16"):  # Pillow's own conversion would clip deep pixels, not scale them
-        return np.asarray(image, dtype=np.float32) / DEEPEST
+    if image.mode.startswith("I;16"):  # Pillow's own conversion clips 16-bit pixels instead of scaling them
+        return np.asarray(image, dtype=np.float32) / MAX_16_BIT
     if image.mode in {"I", "F"}:
         return scaled_values(np.asarray(image, dtype=np.float32))
     if image.has_transparency_data:
         return composite(np.asarray(image.convert("LA")))
-    return np.divide(np.asarray(image.convert("L")), 255, dtype=np.float32)
+    grey: np.ndarray = np.divide(np.asarray(image.convert("L")), 255, dtype=np.float32)
+    return grey
 
 
 def scaled_values(values: np.ndarray) -> np.ndarray:
-    """Scale numbers to [0, 1] by the range that pictures with such values use: 1, 255 or 65535.
+    """Scale values to [0, 1] by the smallest range of 1, 255 and 65535 that holds them.
 
     Raises:
         InvalidImage: a value is negative, infinite, not a number, or over 65535.
     """
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > DEEPEST:
-        raise InvalidImage(f"the picture's values are not all numbers from 0 to {DEEPEST}")
-    top = next(top for top in (1, 255, DEEPEST) if values.max() <= top)
-    return values / np.float32(top)
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > MAX_16_BIT:
+        raise InvalidImage(f"the picture's values are not all numbers from 0 to {MAX_16_BIT}")
+    top = next(top for top in (1, 255, MAX_16_BIT) if values.max() <= top)
+    scaled: np.ndarray = values / np.float32(top)
+    return scaled
 
 
 def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Picture:
     """Shrink (H, W) float32 grey values so that no side is over max_side_px.
 
     Args:
-        grey: to shrink.
-        channels: that the sender used.
-        sent: longest side of the picture that was sent, in px.
-        max_side_px: that is left of it.
+        grey: values to shrink.
+        channels: of the picture as sent.
+        sent: longest side of the picture as sent, in px.
+        max_side_px: longest side of the result.
     """
     if max(grey.shape) > max_side_px:
         image = Image.fromarray(grey)
@@ -170,7 +170,7 @@ def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Pic
 
 
 def composite(grey_alpha: np.ndarray) -> np.ndarray:
-    """Lay grey and alpha on paper that the ink stands out from: white, or black under light ink.
+    """Composite grey and alpha over paper that contrasts with the ink: white, or black under light ink.
 
     Args:
         grey_alpha: (H, W, 2) uint8.
@@ -179,14 +179,14 @@ def composite(grey_alpha: np.ndarray) -> np.ndarray:
         (H, W) float32 in [0, 1].
     """
     height, width, _ = grey_alpha.shape
-    step = max(1, ROWS_AT_ONCE // width)  # all at once, 25 megapixels would take a gigabyte, and three times as long
+    step = max(1, PIXELS_AT_ONCE // width)  # 25 megapixels at once would take a gigabyte and three times as long
     bands = [slice(top, top + step) for top in range(0, height, step)]
     inked = np.empty((height, width), np.float32)
     for band in bands:
         grey, alpha = (np.divide(grey_alpha[band, :, i], 255, dtype=np.float32) for i in (0, 1))
         np.multiply(grey, alpha, out=inked[band])
     cover = float(grey_alpha[..., 1].mean()) / 255
-    if 0 < cover < 0.5 < float(inked.mean()) / cover:  # noqa: PLR2004 - mostly clear, and light where not
+    if 0 < cover < 0.5 < float(inked.mean()) / cover:  # noqa: PLR2004 - mostly transparent, and light where it is not
         return inked
     for band in bands:
         inked[band] += 1 - np.divide(grey_alpha[band, :, 1], 255, dtype=np.float32)
@@ -194,23 +194,23 @@ def composite(grey_alpha: np.ndarray) -> np.ndarray:
 
 
 def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
-    """Read a picture given as nested lists of numbers.
+    """Read a picture from nested lists of numbers.
 
     Args:
         values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white.
-        max_side_px: a picture with a longer side is reduced to this.
+        max_side_px: a larger picture is reduced to this longest side.
 
     Raises:
-        InvalidRequest: another shape, or something that is no number from 0 to 255.
+        InvalidRequest: another shape, or something else than numbers from 0 to 255.
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
-    if isinstance(values, list) and len(values) > LONGEST_PX:  # NumPy takes a microsecond for each
+    if isinstance(values, list) and len(values) > LONGEST_PX:  # NumPy takes a microsecond for each row
         raise InvalidRequest(f'"data" has {len(values):,} rows; at most {LONGEST_PX:,}')
     try:
         array = np.asarray(values)
     except (ValueError, OverflowError) as err:
         raise InvalidRequest(NO_RECTANGLE) from err
-    if array.dtype.kind not in "iuf":  # text, booleans, nothing, numbers beyond 64 bits
+    if array.dtype.kind not in "iuf":  # strings, booleans, null, numbers beyond 64 bits
         raise InvalidRequest(NO_RECTANGLE)
     if array.ndim == 2:  # noqa: PLR2004
         array = array[..., None]

@@ -1,6 +1,6 @@
-"""Files that are small and yet keep a decoder busy for minutes, told by their structure before it starts.
+"""Limits on a file's structure, checked before decoding: a small file can keep a decoder busy for minutes.
 
-The limits are far above what cameras and programs write; at each of them a picture takes some tenths of a second.
+The limits are far above what cameras and programs write. A file at a limit takes some tenths of a second to decode.
 """
 
 import re
@@ -10,26 +10,26 @@ from PIL import PngImagePlugin
 
 from handwriting.errors import InvalidImage
 
-MAX_SCANS = 50  # of a JPEG, each of which may pass over all of its pixels; progressive ones have about 10
+MAX_SCANS = 50  # of a JPEG; each may cover all pixels; progressive files have about 10
 MAX_SEGMENTS = 2_000  # of a JPEG before its first scan
-MAX_CHUNKS = 20_000  # of a PNG; 16 MiB in usual chunks of 8 KiB are 2,000
-MAX_BLOCKS = 100_000  # of 255 bytes at most, that a GIF has before its first frame
-MAX_STRIPS = 65_536  # or tiles, of a TIFF
-MAX_TAGS = 2_000  # of a TIFF's page
-MAX_TEXT_BYTES = 4 * 2**20  # that a PNG's texts unpack to together
+MAX_CHUNKS = 20_000  # of a PNG; 16 MiB in the usual chunks of 8 KiB are 2,000
+MAX_BLOCKS = 100_000  # before a GIF's first frame, of at most 255 bytes each
+MAX_STRIPS = 65_536  # strips or tiles of a TIFF
+MAX_TAGS = 2_000  # of a page of a TIFF
+MAX_TEXT_BYTES = 4 * 2**20  # of a PNG's texts together, unpacked
 SCAN = b"\xff\xda"
-EXTENSION, FRAME = b"!,"  # what begins a part of a GIF
-MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a JPEG's packed pixels 0 follows each 255
-OFFSETS = {273, 324}  # TIFF's tags of where strips and tiles are
-PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES  # Pillow's own is 64 MiB
+EXTENSION, FRAME = b"!,"  # start of an extension and of a frame of a GIF
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a JPEG's pixel data, 0 follows each 255
+OFFSETS = {273, 324}  # TIFF tags with the offsets of strips and tiles
+PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES  # Pillow's default is 64 MiB
 TIFF_HEADS = {b"II*\x00": ("<", False), b"MM\x00*": (">", False), b"II+\x00": ("<", True), b"MM\x00+": (">", True)}
 
 
-def check_effort(content: bytes) -> None:
-    """Check that a picture's file is not made of more parts than it needs.
+def check_decode_limits(content: bytes) -> None:
+    """Check the number of parts in a picture file.
 
     Raises:
-        InvalidImage: it is.
+        InvalidImage: it is over a limit.
     """
     if content.startswith(b"\xff\xd8"):
         check_jpeg(content)
@@ -44,27 +44,27 @@ def check_effort(content: bytes) -> None:
 
 
 def check_parts(kind: str, parts: str, count: int, limit: int) -> None:
-    """Refuse a file with too many parts.
+    """Check a number of parts.
 
     Raises:
-        InvalidImage: it has more than the limit.
+        InvalidImage: it is over the limit.
     """
     if count > limit:
         raise InvalidImage(f"the {kind} has over {limit:,} {parts}; wanted fewer")
 
 
 def check_jpeg(content: bytes) -> None:
-    """Count a JPEG's segments, and its scans where the bytes that begin one are so frequent that there may be many.
+    """Check the number of segments of a JPEG, and of scans if their marker is frequent.
 
     Raises:
-        InvalidImage: there are too many.
+        InvalidImage: a number is over its limit.
     """
     may_have_many = content.count(SCAN) > MAX_SCANS
     position, segments, scans = 2, 0, 0
     while (found := MARKER.search(content, position)) is not None:
         start, kind = found.start(), found[0]
         if kind == b"\xff\xd9":
-            return  # the end; after it come other pictures, or a film
+            return  # end of the picture; a preview or a video may follow
         if kind == SCAN:
             scans += 1
             if not may_have_many:
@@ -77,19 +77,19 @@ def check_jpeg(content: bytes) -> None:
 
 
 def count_chunks(content: bytes) -> int:
-    """Count a PNG's chunks, up to its end or to one over MAX_CHUNKS."""
+    """Count a PNG's chunks; stops one over MAX_CHUNKS."""
     position, count = 8, 0
     while position + 8 <= len(content) and count <= MAX_CHUNKS:
         if content[position + 4 : position + 8] == b"IEND":
-            break  # what follows is not looked at
+            break  # decoders ignore what follows
         position += 12 + int.from_bytes(content[position : position + 4])
         count += 1
     return count
 
 
 def count_blocks(content: bytes) -> int:
-    """Count the blocks of a GIF's extensions before its first frame, up to one over MAX_BLOCKS."""
-    flags = content[10] if len(content) > 10 else 0  # noqa: PLR2004 - where the size of the palette is
+    """Count the extension blocks before a GIF's first frame; stops one over MAX_BLOCKS."""
+    flags = content[10] if len(content) > 10 else 0  # noqa: PLR2004 - offset of the palette's size
     position, count = 13 + (3 << 1 + (flags & 7) if flags & 0x80 else 0), 0
     while position < len(content) and content[position] != FRAME and count <= MAX_BLOCKS:
         if content[position] == EXTENSION:
@@ -103,7 +103,7 @@ def count_blocks(content: bytes) -> int:
 
 
 def count_tags_and_strips(content: bytes) -> tuple[int, int]:
-    """Return how many tags, and strips or tiles, the first page of a TIFF has; 0 where it does not say."""
+    """Return the number of tags and of strips or tiles on the first page of a TIFF; 0 if unknown."""
     order, big = TIFF_HEADS[content[:4]]
     offset, count, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
     try:
@@ -116,4 +116,4 @@ def count_tags_and_strips(content: bytes) -> tuple[int, int]:
         tags = [struct.unpack_from(order + entry, content, start + i * size) for i in range(entries)]
         return entries, max((values for tag, _, values, _ in tags if tag in OFFSETS), default=0)
     except struct.error:
-        return 0, 0  # cut short: Pillow says so
+        return 0, 0  # truncated; Pillow reports it

@@ -10,22 +10,22 @@ from handwriting.errors import InvalidImage
 FRAME_PX = 28  # side of MNIST's pictures
 MASS_CENTRE = 14.0  # index of MNIST's centre of mass: measured; 13.5, the middle, costs 1 to 2 points on drawings
 BOX_CENTRE = 13.5  # index of the middle of EMNIST's glyph boxes
-INK_THRESHOLD = 0.3  # fainter pixels are the soft edge of a stroke and do not widen the ink box
-SPECK_PX = 4  # no smaller ink box is a character, nor one under
-SPECK_SHARE = 0.08  # of the picture's shorter side; a dot of the dashboard's pen is 0.06
-WORKING_PX = 80  # a larger ink box is first reduced to this, 4 px for each px of the frame
+INK_THRESHOLD = 0.3  # fainter pixels are the soft edge of a stroke and do not count for the ink box
+SPECK_PX = 4  # a smaller ink box is a speck
+SPECK_SHARE = 0.08  # of the picture's shorter side: a smaller ink box is a speck; a dot of the dashboard's pen has 0.06
+WORKING_PX = 80  # a larger ink box is reduced to this first; 4 px for each px of the frame
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in px; right and bottom are exclusive
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a data set lays a character out in its frame.
+    """How a data set places a character in its frame.
 
     Attributes:
         box_px: longest side of the ink box.
-        by_mass: whether the centre of mass is centred, or else the middle of the ink box.
-        pen_px: finer strokes are thickened to this width; most of the data set's are wider.
+        by_mass: whether the centre of mass is centred; otherwise the middle of the ink box.
+        pen_px: finer strokes are thickened to this width; most strokes of the data set are wider.
     """
 
     box_px: float
@@ -34,8 +34,7 @@ class Form:
 
 
 MNIST = Form(box_px=20, by_mass=True, pen_px=2.0)
-# The pen is what `characters` reads best of the photographs in development; EMNIST's soft strokes are not copied, as
-# photographs are soft enough
+# The pen width is the one with which `characters` reads most photographs of the development set
 EMNIST = Form(box_px=24, by_mass=False, pen_px=2.6)
 
 
@@ -56,22 +55,22 @@ def to_frame(ink: np.ndarray, form: Form) -> np.ndarray:
 
     Args:
         ink: (H, W) float32 in [0, 1]; 1 is ink, 0 is paper.
-        form: of the data set whose frames it shall look like.
+        form: of the data set to imitate.
 
     Returns:
         (28, 28) float32 in [0, 1].
 
     Raises:
-        InvalidImage: there is no ink, or but a speck of it.
+        InvalidImage: there is no ink, or only a speck.
 
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition", III.A; Cohen et al. 2017,
-    "EMNIST: an extension of MNIST to handwritten letters", fig. 1. Their pens were
-    thick; thickening a fine one is ours.
+    "EMNIST: an extension of MNIST to handwritten letters", fig. 1. Thickening fine
+    strokes is our addition.
     """
     left, top, right, bottom = ink_box(ink)
     edge = 2  # keeps the soft edge of the strokes outside the box
     glyph = ink[max(0, top - edge) : bottom + edge, max(0, left - edge) : right + edge]
-    side = max(right - left, bottom - top)
+    side: float = max(right - left, bottom - top)
     if side > WORKING_PX:
         glyph, side = resize(glyph, WORKING_PX / side), WORKING_PX
     glyph, side = thicken(glyph, side, form.pen_px / form.box_px)
@@ -85,7 +84,7 @@ def ink_box(ink: np.ndarray) -> Box:
         ink: (H, W) float32 in [0, 1].
 
     Raises:
-        InvalidImage: there is no ink, or but a speck of it.
+        InvalidImage: there is no ink, or only a speck.
     """
     inked = ink > INK_THRESHOLD
     if not inked.any():
@@ -100,22 +99,23 @@ def ink_box(ink: np.ndarray) -> Box:
 
 
 def resize(ink: np.ndarray, factor: float) -> np.ndarray:
-    """Scale (H, W) float32 ink by a factor below 1, by area; strokes finer than a pixel stay as dark as they were."""
+    """Scale (H, W) float32 ink by a factor below 1, by area; strokes finer than a pixel keep their darkness."""
     height, width = (max(1, round(size * factor)) for size in ink.shape)
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
-    return small * (ink.max() / small.max())
+    rescaled: np.ndarray = small * (ink.max() / small.max())
+    return rescaled
 
 
 def thicken(glyph: np.ndarray, side: float, pen_share: float) -> tuple[np.ndarray, float]:
-    """Widen strokes that are finer than a share of the ink box.
+    """Widen strokes that are finer than a share of the ink box's side.
 
     Args:
         glyph: (H, W) float32 ink in [0, 1].
         side: longest side of its ink box in px.
-        pen_share: of that side.
+        pen_share: smallest width of a stroke, as a share of that side.
 
     Returns:
-        the glyph, with a wider margin where its strokes grew, and the longest side of its ink box.
+        the glyph, padded if its strokes grew; the longest side of its ink box.
     """
     missing = pen_share * side - pen_width(glyph)
     grow = round(missing / 2)
@@ -127,40 +127,42 @@ def thicken(glyph: np.ndarray, side: float, pen_share: float) -> tuple[np.ndarra
 
 def pen_width(glyph: np.ndarray) -> float:
     """Estimate the mean width of strokes in px: twice the area of the ink over the length of its outline."""
-    inked = np.pad(glyph > 0.5, 1)  # noqa: PLR2004 - half covered
+    inked = np.pad(glyph > 0.5, 1)  # noqa: PLR2004 - half covered by ink
     steps = np.count_nonzero(inked[1:] != inked[:-1]) + np.count_nonzero(inked[:, 1:] != inked[:, :-1])
-    outline = max(1.0, steps * np.pi / 4)  # a staircase is longer than the line it follows, by 4 / pi on average
+    outline = max(1.0, steps * np.pi / 4)  # a staircase is longer than its line by 4 / pi on average
     return 2 * float(glyph.sum()) / outline
 
 
 def place(glyph: np.ndarray, px_per_frame_px: float, by_mass: bool) -> np.ndarray:
-    """Resample a glyph once, scaled and shifted by fractions of a pixel, and centre it.
+    """Scale and centre a glyph with subpixel precision, in one resampling.
 
     Args:
         glyph: (H, W) float32 ink in [0, 1].
-        px_per_frame_px: how many of its pixels make one of the frame.
-        by_mass: whether its centre of mass comes to index (14.0, 14.0), or the middle of its ink box to (13.5, 13.5).
+        px_per_frame_px: pixels of the glyph for one of the frame.
+        by_mass: whether the centre of mass goes to index (14.0, 14.0); otherwise the middle of the ink box goes to
+            (13.5, 13.5).
 
     Returns:
         (28, 28) float32 in [0, 1].
     """
     reach = FRAME_PX * px_per_frame_px
-    margin = int(np.ceil(reach)) + 1  # so that the region read lies inside, wherever the mass is
+    margin = int(np.ceil(reach)) + 1  # so that the region lies inside, wherever the centre of mass is
     left, top = (margin + frame_start(glyph, axis, px_per_frame_px, by_mass) for axis in (0, 1))
     padded = Image.fromarray(np.pad(glyph, margin))
     region = (left, top, left + reach, top + reach)
     frame = padded.resize((FRAME_PX, FRAME_PX), Image.Resampling.BILINEAR, box=region)
-    return np.clip(np.asarray(frame), 0, 1)
+    clipped: np.ndarray = np.clip(np.asarray(frame), 0, 1)
+    return clipped
 
 
 def frame_start(glyph: np.ndarray, axis: int, px_per_frame_px: float, by_mass: bool) -> float:
-    """Find where the frame begins in px of the glyph: its centre is centred, unless that would cut some of the ink.
+    """Return where the frame begins in px of the glyph, so that its centre is centred and no ink is cut off.
 
     Args:
         glyph: (H, W) float32 ink in [0, 1].
         axis: 0 for the frame's left edge, 1 for its top.
-        px_per_frame_px: how many of the glyph's pixels make one of the frame.
-        by_mass: which centre.
+        px_per_frame_px: pixels of the glyph for one of the frame.
+        by_mass: whether the centre is the centre of mass; otherwise the middle of the ink box.
     """
     first, end = extent(glyph > INK_THRESHOLD, axis)
     if not by_mass:

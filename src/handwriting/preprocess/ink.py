@@ -1,19 +1,19 @@
-"""Grey values to ink: which side of the paper's grey the pen is on, and how much of it each pixel holds."""
+"""Grey values to ink: decides the polarity (dark or light ink), and measures the ink at each pixel."""
 
 import numpy as np
 
 from handwriting.errors import InvalidImage
 from handwriting.preprocess.paper import DARKEST, MIN_RANGE, border_plane, find_paper, shrink
 
-MIN_CONTRAST = 0.12  # ink that takes away less of the paper's light is not seen
-GRAIN_FACTOR = 4.0  # so many standard deviations of the paper's own grain are taken off as no ink
-SEEN_FACTOR = 6.0  # and a picture without a pixel over so many shows no ink at all: one in a billion is, by chance
-LIGHT_INK_FACTOR = 1.5  # how much more than the darkest spot light ink differs from the paper
-MAX_INK_SHARE = 0.8  # more than this is a filled picture, not writing
+MIN_CONTRAST = 0.12  # fainter ink, as a share of the paper's light, is ignored
+GRAIN_FACTOR = 4.0  # standard deviations of the paper's grain that are subtracted from the ink
+SEEN_FACTOR = 6.0  # a picture without a pixel over this many standard deviations is blank: a chance of one in a billion
+LIGHT_INK_FACTOR = 1.5  # light ink differs from the paper by this many times more than the darkest spot
+MAX_INK_SHARE = 0.8  # a picture with more ink is filled, not written on
 
 
 def to_ink(grey: np.ndarray) -> np.ndarray:
-    """Measure how much ink covers each pixel, whatever the colours and the light.
+    """Measure the ink at each pixel, for any colours and lighting.
 
     Args:
         grey: (H, W) float32 in [0, 1]; 0 is black, 1 is white.
@@ -22,7 +22,7 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
         (H, W) float32 in [0, 1]; 1 is ink, 0 is paper.
 
     Raises:
-        InvalidImage: the picture is blank, or nearly all of it is ink.
+        InvalidImage: blank, or filled with ink.
     """
     if np.ptp(grey) < MIN_RANGE:
         raise InvalidImage("the picture is blank: it is the same grey everywhere")
@@ -40,10 +40,10 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
 
 
 def ink_is_dark(grey: np.ndarray) -> bool:
-    """Tell the polarity: the border is paper, more or less evenly lit, and ink is what differs from it most.
+    """Decide the polarity: the border is paper, and the largest difference from it is ink.
 
-    Light ink has to stand out clearly more than the darkest spot, since nearly all paper is light.
+    Light ink has to differ clearly more than the darkest spot, since most paper is light.
     """
     small = shrink(grey)
     difference = small - border_plane(small)
-    return -LIGHT_INK_FACTOR * difference.min() >= difference.max()
+    return bool(-LIGHT_INK_FACTOR * difference.min() >= difference.max())

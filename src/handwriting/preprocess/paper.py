@@ -1,17 +1,17 @@
-"""The paper in a picture: how light it is at each place, also under the ink."""
+"""Estimates the paper of a picture: its grey at each pixel, also under the ink, and its grain."""
 
 from statistics import NormalDist
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-EVEN_PAPER = 0.02  # spread of the border's grey up to which paper is drawn or scanned, not photographed
-DARKEST = 0.02  # paper is at least this light, so that dividing by it is safe
-MIN_RANGE = 0.03  # of grey, below which a picture shows nothing
+EVEN_PAPER = 0.02  # largest spread of the border's grey on paper that is drawn or scanned, not photographed
+DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
+MIN_RANGE = 0.03  # range of grey; a picture with less is blank
 NEAR = (0.3, 5.2)  # 5.2 times the 30th percentile of distances: two standard deviations of normal noise
-FIT_PASSES = 5  # of fitting the paper's light and leaving out the ink
-MAP_PX = 64  # polarity and light are measured on a copy of this longest side
-LIGHT_SIDE = (0.85, 0.95)  # quantiles of grey that belong to paper, however tight the crop and bold the pen
+FIT_PASSES = 5  # of fitting the paper's grey, each without the ink that the last one found
+MAP_PX = 64  # longest side of the copy on which polarity and lighting are measured
+LIGHT_SIDE = (0.85, 0.95)  # quantiles of grey that are paper even in tight crops with a bold pen
 
 
 def border_of(grey: np.ndarray) -> np.ndarray:
@@ -20,27 +20,27 @@ def border_of(grey: np.ndarray) -> np.ndarray:
 
 
 def find_paper(grey: np.ndarray) -> tuple[np.ndarray | float, float]:
-    """Estimate how light the paper is, and its grain.
+    """Estimate the paper's grey and grain.
 
     Args:
         grey: (H, W) float32 in [0, 1], ink darker than paper.
 
     Returns:
-        the paper's grey, one value or (H, W); the standard deviation of clean paper around it, 0 where it is even.
+        the paper's grey, one value or (H, W); its grain as a standard deviation, 0 for even paper.
     """
     border = border_of(grey)
     low, high = np.percentile(border, (10, 90))
     if high - low <= EVEN_PAPER:
         return float(np.median(border)), 0.0
     envelope = lighting(grey)
-    paper, grain = light_side(grey / envelope)  # a closing follows the lightest grains; paper is a little darker
+    paper, grain = light_side(grey / envelope)  # the closing follows the lightest grains, paper is a little darker
     return envelope * max(paper, DARKEST), grain / max(paper, DARKEST)
 
 
 def light_side(values: np.ndarray) -> tuple[float, float]:
-    """Estimate mean and standard deviation of paper from the light side of a histogram, where no ink is.
+    """Estimate mean and standard deviation of paper from the light side of the histogram, which is free of ink.
 
-    Exact for normal grain on a picture without ink, and ink on most of the picture changes nothing.
+    Exact for normally distributed grain.
     """
     light, lighter = np.quantile(values, LIGHT_SIDE)
     normal_light, normal_lighter = (NormalDist().inv_cdf(quantile) for quantile in LIGHT_SIDE)
@@ -49,19 +49,20 @@ def light_side(values: np.ndarray) -> tuple[float, float]:
 
 
 def lighting(grey: np.ndarray) -> np.ndarray:
-    """Estimate (H, W) paper grey, also under the ink: a slow change of light across the page, then shadows.
+    """Estimate (H, W) paper grey, also under the ink: a gradient of light across the page, then shadows.
 
-    A closing fills what is narrower than its window, so it erases strokes and keeps shadows. At the picture's edge
-    it would take a slope for ink, hence the slope is taken out first.
+    A morphological closing fills what is narrower than its window: it removes strokes and keeps shadows. A gradient at
+    the picture's edge would look like ink to it, so the gradient is divided out first.
     """
     height, width = grey.shape
     small = shrink(grey)
     slope = fit_slope(small)
     level = Image.fromarray(small / slope).filter(ImageFilter.MedianFilter(3))
-    window = max(3, min(small.shape) // 3) | 1  # the filters want an odd size
+    window = max(3, min(small.shape) // 3) | 1  # the filters need an odd size
     shadows = level.filter(ImageFilter.MaxFilter(window)).filter(ImageFilter.MinFilter(window))
     paper = Image.fromarray(np.asarray(shadows) * slope).resize((width, height), Image.Resampling.BICUBIC)
-    return np.maximum(np.asarray(paper), DARKEST)
+    lightened: np.ndarray = np.maximum(np.asarray(paper), DARKEST)
+    return lightened
 
 
 def shrink(grey: np.ndarray) -> np.ndarray:
@@ -72,18 +73,20 @@ def shrink(grey: np.ndarray) -> np.ndarray:
 
 
 def border_plane(grey: np.ndarray) -> np.ndarray:
-    """Fit a plane to the border of (h, w) grey values, and return it for all of them."""
+    """Fit a plane to the border of (h, w) grey values, and return its value at each pixel."""
     terms = surface_terms(grey.shape)[:, :3]
     border = border_of(np.arange(grey.size).reshape(grey.shape))
     values = grey.ravel()[border]
-    return (terms @ fit_robustly(terms[border], values, start=np.median(values))).reshape(grey.shape)
+    plane: np.ndarray = terms @ fit_robustly(terms[border], values, start=float(np.median(values)))
+    return plane.reshape(grey.shape)
 
 
 def fit_slope(grey: np.ndarray) -> np.ndarray:
     """Fit a quadratic surface to the paper of (h, w) grey values."""
     terms = surface_terms(grey.shape)
-    weights = fit_robustly(terms, grey.ravel(), start=np.quantile(grey, LIGHT_SIDE[0]))
-    return np.maximum((terms @ weights).reshape(grey.shape), DARKEST).astype(np.float32)
+    weights = fit_robustly(terms, grey.ravel(), start=float(np.quantile(grey, LIGHT_SIDE[0])))
+    surface: np.ndarray = np.maximum(terms @ weights, DARKEST)
+    return surface.reshape(grey.shape).astype(np.float32)
 
 
 def surface_terms(shape: tuple[int, int]) -> np.ndarray:
@@ -94,12 +97,12 @@ def surface_terms(shape: tuple[int, int]) -> np.ndarray:
 
 
 def fit_robustly(terms: np.ndarray, values: np.ndarray, start: float) -> np.ndarray:
-    """Fit values by least squares, leaving out what lies far off: ink.
+    """Fit values by least squares, without outliers, which are ink.
 
     Args:
         terms: (n, k) float32; the first is 1.
         values: (n,) float32 grey.
-        start: a grey of paper.
+        start: grey of the paper, a first guess.
 
     Returns:
         (k,) float32 weights of the terms.

@@ -1,21 +1,21 @@
-"""Ink that belongs to no character: ruled lines, pieces of neighbours at the picture's edge, small marks below."""
+"""Removes ink that is not part of the character: cut-off neighbours, lines at the edge, small marks below."""
 
 import cv2
 import numpy as np
 
 from handwriting.preprocess.paper import border_of
 
-FAINT = 0.2  # ink from here on connects; low, so that a faint bridge keeps a character whole
-EDGE_SHARE = 0.5  # of the ink away from the edge: where the edge cuts off more, it cuts the character itself
-MARK_SHARE = 0.2  # of the largest piece's ink: no letter or digit has so small a part below the rest
-MARK_GAP = 0.08  # of the largest piece's height, which lies between it and a mark below it
-LINE_SHARE = 0.12  # of the picture's height or width: a piece no thicker that runs across it is a line
-LINE_INK = 0.1  # of a line's ink: with less away from the edge, the line is the character, such as a cropped T's bar
+FAINT = 0.2  # more ink than this connects pixels; low, so that a faint stroke keeps a character in one piece
+EDGE_SHARE = 0.5  # of the ink away from the edge; if more ink touches the edge, the character itself is cut off
+MARK_SHARE = 0.2  # of the largest piece's ink; no character has such a small part below the rest
+MARK_GAP = 0.08  # of the largest piece's height; smallest gap between it and a mark below
+LINE_SHARE = 0.12  # of the picture's height or width; a piece across the picture that is no thicker is a line
+LINE_INK = 0.1  # of a line's ink; with less ink elsewhere, the line is the character, such as a cropped T's bar
 TOP, WIDTH, HEIGHT = cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT
 
 
-def drop_strays(ink: np.ndarray) -> np.ndarray:
-    """Take away the ink that is no part of the character.
+def remove_strays(ink: np.ndarray) -> np.ndarray:
+    """Remove the ink that is not part of the character.
 
     Args:
         ink: (H, W) float32 in [0, 1]; 1 is ink.
@@ -31,13 +31,13 @@ def drop_strays(ink: np.ndarray) -> np.ndarray:
     stray = cut_off(pieces, boxes, masses) | marks_below(boxes, masses)
     if not stray.any():
         return ink
-    # The faint surroundings of a stray go with it, those of the character stay
+    # A stray's soft edge is removed with it, the character's soft edge stays
     reach = cv2.dilate(stray[pieces].astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     return np.where(reach & ((pieces == 0) | stray[pieces]), 0, ink).astype(np.float32)
 
 
 def cut_off(pieces: np.ndarray, boxes: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Tell which pieces the picture's edge cuts off, unless they weigh so much that the character is among them.
+    """Tell which pieces touch the picture's edge, unless they have so much ink that one is the character.
 
     Args:
         pieces: (H, W) int32 numbers of connected pieces, 0 is paper.
@@ -56,11 +56,12 @@ def cut_off(pieces: np.ndarray, boxes: np.ndarray, masses: np.ndarray) -> np.nda
     lines = touching & (across | down)
     rest = masses[~touching].sum()
     few = masses[touching & ~lines].sum() <= EDGE_SHARE * rest
-    return touching & np.where(lines, rest >= LINE_INK * masses, few)
+    strays: np.ndarray = touching & np.where(lines, rest >= LINE_INK * masses, few)
+    return strays
 
 
 def marks_below(boxes: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Tell which pieces are small marks below the character: dots, and what a form has printed there.
+    """Tell which pieces are small marks below the character: dots, and print of a form.
 
     Args:
         boxes: (n, 5) int32 statistics of each piece, by cv2's columns.
@@ -71,4 +72,5 @@ def marks_below(boxes: np.ndarray, masses: np.ndarray) -> np.ndarray:
     """
     largest = int(masses.argmax())
     lowest = boxes[largest, TOP] + (1 + MARK_GAP) * boxes[largest, HEIGHT]
-    return (boxes[:, TOP] > lowest) & (masses <= MARK_SHARE * masses[largest])
+    strays: np.ndarray = (boxes[:, TOP] > lowest) & (masses <= MARK_SHARE * masses[largest])
+    return strays

@@ -1,4 +1,4 @@
-"""What runs in TorchServe's workers."""
+"""The handlers that run in TorchServe's workers."""
 
 from handwriting.serving.handler import RecogniserHandler
 

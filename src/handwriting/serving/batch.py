@@ -1,4 +1,4 @@
-"""Requests of a batch on their way through the handler: their pictures as frames, and whose probabilities are whose."""
+"""Requests of a batch on their way through the handler: their pictures as frames, and which scores belong to which."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from handwriting.errors import RequestError
-from handwriting.parsing import Query
+from handwriting.parsing import ParsedRequest
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A picture as the network takes it.
+class PreparedPicture:
+    """The frames of one picture, as the network takes them.
 
     Attributes:
         frames: (n, 28, 28) float32 in [0, 1]; 1 is ink.
-        layout: where they were in the picture, for recognisers that find more than one.
+        layout: where the frames lie in the picture, for recognisers that read pages.
     """
 
     frames: np.ndarray
@@ -24,32 +24,32 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Request:
-    """A request whose pictures are prepared.
+class PreparedRequest:
+    """A request whose pictures are ready for the network.
 
     Attributes:
-        query: what was asked.
-        pages: one for each picture, or what is wrong with it.
-        explained: whether an explanation is wanted.
+        parsed: the request as it came.
+        pictures: one entry for each picture; an error where a picture is invalid.
+        is_explained: whether the client wants an explanation.
     """
 
-    query: Query
-    pages: Sequence[Prepared | RequestError]
-    explained: bool
+    parsed: ParsedRequest
+    pictures: Sequence[PreparedPicture | RequestError]
+    is_explained: bool
 
-    def good(self) -> Iterator[Prepared]:
-        """Return the pictures that could be prepared."""
-        return (page for page in self.pages if isinstance(page, Prepared))
+    def valid_pictures(self) -> Iterator[PreparedPicture]:
+        """Return the pictures that the network scores."""
+        return (picture for picture in self.pictures if isinstance(picture, PreparedPicture))
 
 
-class Pages:
-    """The rows that the network scored for a batch, handed out page by page."""
+class BatchScores:
+    """The network's rows for a whole batch, taken picture by picture in order."""
 
     def __init__(self, probabilities: np.ndarray) -> None:
         self.probabilities = probabilities
         self.taken = 0
 
-    def take(self, page: Prepared) -> np.ndarray:
-        """Return the next page's (frames, labels) float32 rows."""
-        first, self.taken = self.taken, self.taken + len(page.frames)
+    def take(self, picture: PreparedPicture) -> np.ndarray:
+        """Return the next picture's (frames, labels) float32 rows."""
+        first, self.taken = self.taken, self.taken + len(picture.frames)
         return self.probabilities[first : self.taken]

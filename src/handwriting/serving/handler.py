@@ -1,4 +1,7 @@
-"""The handler base: TorchServe's batch in, one answer for each request out, whatever else is in the batch."""
+"""The base of all handlers: takes a batch from TorchServe and answers each request on its own.
+
+An invalid request gets its own status and error, and the other requests of its batch are answered as usual.
+"""
 
 import logging
 import time
@@ -13,42 +16,43 @@ from ts.context import Context
 from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InternalError, InvalidRequest, Overloaded, RequestError
 from handwriting.networks import Network
-from handwriting.parsing import Part, read_part, read_query
+from handwriting.parsing import Part, parse_request, read_part
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
-from handwriting.serving.batch import Pages, Prepared, Request
+from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequest
 from handwriting.serving.explanation import explain
-from handwriting.serving.memory import Memory
-from handwriting.serving.request_log import Journal
-from handwriting.serving.responses import many_answers, reject, to_json
+from handwriting.serving.memory import MemoryTrimmer
+from handwriting.serving.request_log import RequestLog
+from handwriting.serving.responses import list_answer, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
-from handwriting.serving.worker import buffer_socket, keep_repeated_parts, quieten
-from handwriting.serving.worker_metrics import Measures, Times
+from handwriting.serving.worker import buffer_socket, keep_repeated_parts, silence_batch_logs
+from handwriting.serving.worker_metrics import Times, WorkerMetrics
 
 logger = logging.getLogger(__name__)
 
-REQUEST_S = 2.0  # a request's share of a worker, beside picture_s for each of its pictures
-MAX_BATCH_S = 10.0  # from when on no request gets more than its first picture read: TorchServe kills a worker after 30
-FULL_BATCH_S = 20.0  # from when on no further request of the batch is read
-MAX_ANSWER_BYTES = 16 * 2**20  # below max_response_size in config.properties, beyond which the worker would be cut off
-MAX_FRAMES = 256  # in one pass: more of them are no faster each, and take memory
+# TorchServe kills a worker that has not answered its batch after 30 s, hence these limits
+REQUEST_S = 2.0  # a request may take this long, and picture_s more for each of its pictures
+MAX_BATCH_S = 10.0  # after this time only the first picture of each further request is read
+FULL_BATCH_S = 20.0  # after this time the remaining requests of the batch are refused
+MAX_ANSWER_BYTES = 16 * 2**20  # max_response_size in config.properties is larger; TorchServe drops longer answers
+MAX_FRAMES = 256  # frames scored in one pass; larger passes take more memory and are not faster
 
 
 class RecogniserHandler:
-    """Serves the recogniser whose weights are in the archive; a subclass names it.
+    """Serves the recogniser whose weights are in the archive. A subclass names the recogniser.
 
     Attributes:
         model: name of the recogniser.
-        weights_of: name of the recogniser that its weights were trained for, where that is another.
+        weights_of: name of the recogniser that the weights were trained for, if it is another one.
         explains: whether it answers at /explanations.
-        max_side_px: larger pictures are reduced to this.
-        picture_s: that a request may take a worker for each picture; a drawing takes half of that.
+        max_side_px: larger pictures are reduced to this longest side.
+        picture_s: time limit of a request for each of its pictures; a drawing takes half of it.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
-        score: the network as the runtime that the config names, for inference alone.
-        card: where the weights come from and how well they read, as JSON.
-        measures: of its batches.
-        journal: of the requests that failed.
-        memory: of the worker.
+        score: the network in the runtime that the config names; for inference only.
+        card: the model card as JSON: training data, accuracy and size.
+        metrics: counters and histograms of its batches.
+        request_log: log of failed requests.
+        memory: returns unused memory to the system.
     """
 
     model: str
@@ -60,15 +64,15 @@ class RecogniserHandler:
     network: Network
     score: Score
     card: str
-    measures: Measures
-    journal: Journal
-    memory: Memory
+    metrics: WorkerMetrics
+    request_log: RequestLog
+    memory: MemoryTrimmer
 
     def initialize(self, context: Context) -> None:
-        """Load the archive's weights. Any failure here stops the worker, so a broken archive never serves.
+        """Load the archive's weights. An exception here stops the worker, so a broken archive serves nothing.
 
         Raises:
-            RuntimeError: the archive holds the weights of another recogniser, or of an unknown normal form.
+            RuntimeError: the weights are of another recogniser or of an unknown normal form.
         """
         keep_repeated_parts()
         manifest = context.manifest["model"]
@@ -85,31 +89,32 @@ class RecogniserHandler:
                 f"the archive of {self.model} holds the weights of {config.model} for {config.normal_form} frames"
             )
         self.card = weights.with_suffix(".json").read_text()
-        self.measures = Measures(self.model, self.version)
-        self.journal = Journal(self.model, self.version)
-        quieten(context)
+        self.metrics = WorkerMetrics(self.model, self.version)
+        self.request_log = RequestLog(self.model, self.version)
+        silence_batch_logs(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
-        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow; no client waits for it
-        self.memory = Memory()
+        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow
+        self.memory = MemoryTrimmer()
 
     def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[bytes]:
-        """Answer a batch of requests, in order; a bad one gets its own status and changes no other."""
-        # It comes alone and empty from the management API; anybody may send a header of that name with a picture
+        """Answer a batch of requests in order."""
+        # The management API asks for the card with this header and no body; a client's request has a body
         if len(data) == 1 and not data[0] and context.get_request_header(0, "describe") == "True":
-            return [self.card]
+            return [self.card.encode()]
         started = time.perf_counter()
         try:
             return self.answer_batch(data, context, started)
         except Exception as err:
-            self.journal.record_lost(len(data), context, time.perf_counter() - started, err)
+            self.request_log.log_lost_batch(len(data), context, time.perf_counter() - started, err)
             raise
         finally:
-            self.memory.note()
+            self.memory.after_batch()
 
     def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
-        """Take a batch, which came at `started` (s), through all stages."""
+        """Preprocess, score and answer a batch that arrived at `started` (s)."""
         requests = self.preprocess(data, context, started)
-        frames = [page.frames for request in requests if isinstance(request, Request) for page in request.good()]
+        valid = [request for request in requests if isinstance(request, PreparedRequest)]
+        frames = [picture.frames for request in valid for picture in request.valid_pictures()]
         prepared = time.perf_counter()
         probabilities = self.inference(np.concatenate([np.empty((0, FRAME_PX, FRAME_PX), np.float32), *frames]))
         scored = time.perf_counter()
@@ -118,17 +123,17 @@ class RecogniserHandler:
             context.set_response_content_type(i, "application/json")
         times = Times(started, prepared, scored, time.perf_counter())
         for i, request in enumerate(requests):
-            if isinstance(request, Request) and request.query.timing:
+            if isinstance(request, PreparedRequest) and request.parsed.timing:
                 context.set_response_header(i, "Server-Timing", times.header())
-        self.measures.record(requests, times)
-        self.journal.record(requests, context, times.answered - times.started)
+        self.metrics.record(requests, times)
+        self.request_log.log_failures(requests, context, times.answered - times.started)
         return answers
 
     def preprocess(
         self, data: Sequence[Mapping[str, object]], context: Context, started_s: float = float("inf")
-    ) -> list[Request | RequestError]:
-        """Prepare the pictures of a batch, which came at `started_s`; what is wrong with a request takes its place."""
-        requests: list[Request | RequestError] = []
+    ) -> list[PreparedRequest | RequestError]:
+        """Prepare the pictures of a batch that arrived at `started_s`. An invalid request is replaced by its error."""
+        requests: list[PreparedRequest | RequestError] = []
         for i, inputs in enumerate(data):
             try:
                 if time.perf_counter() > started_s + FULL_BATCH_S:
@@ -136,94 +141,97 @@ class RecogniserHandler:
                 requests.append(self.read(inputs, context.get_all_request_header(i), started_s + MAX_BATCH_S))
             except RequestError as err:
                 requests.append(err)
-            except Exception as err:  # a fault of ours must not take the rest of the batch with it
-                requests.append(fault(err))
+            except Exception as err:  # a bug must not fail the other requests of the batch
+                requests.append(internal_error(err))
         return requests
 
     def read(
         self, inputs: Mapping[str, object], headers: Mapping[str, object], deadline_s: float = float("inf")
-    ) -> Request:
-        """Read a request and prepare its pictures: after the first, as many as it has time for before the deadline.
+    ) -> PreparedRequest:
+        """Parse a request and prepare its pictures: the first, and then as many as there is time for.
 
         Raises:
-            RequestError: what is wrong with it as a whole.
+            RequestError: the request as a whole is invalid.
         """
-        query = read_query(inputs, headers, len(self.network.config.labels))
-        explained = headers.get("explain") == "True"  # TorchServe's mark on what came to /explanations
-        if explained and not self.explains:
+        parsed = parse_request(inputs, headers, len(self.network.config.labels))
+        is_explained = headers.get("explain") == "True"  # TorchServe adds this header at /explanations
+        if is_explained and not self.explains:
             raise InvalidRequest(f"{self.model} gives no explanations")
-        if explained and query.many:
+        if is_explained and parsed.is_list:
             raise InvalidRequest("the request has a list of pictures; an explanation is of one")
-        deadline_s = min(deadline_s, time.perf_counter() + REQUEST_S + self.picture_s * len(query.parts))
-        pages = [
-            self.prepare_part(part) if i == 0 or time.perf_counter() < deadline_s else too_late(i)
-            for i, part in enumerate(query.parts)
+        deadline_s = min(deadline_s, time.perf_counter() + REQUEST_S + self.picture_s * len(parsed.parts))
+        pictures = [
+            self.prepare_part(part) if i == 0 or time.perf_counter() < deadline_s else time_limit_error(i)
+            for i, part in enumerate(parsed.parts)
         ]
-        if not query.many and isinstance(pages[0], RequestError):
-            raise pages[0]
-        return Request(query, pages, explained)
+        if not parsed.is_list and isinstance(pictures[0], RequestError):
+            raise pictures[0]
+        return PreparedRequest(parsed, pictures, is_explained)
 
-    def prepare_part(self, part: Part) -> Prepared | RequestError:
-        """Prepare one picture of a request, or say what is wrong with it."""
+    def prepare_part(self, part: Part) -> PreparedPicture | RequestError:
+        """Prepare one picture of a request, or return its error."""
         try:
             return self.prepare(read_part(part, self.max_side_px))
         except RequestError as err:
             return err
-        except Exception as err:  # nor the rest of its request
-            return fault(err)
+        except Exception as err:  # a bug must not fail the other pictures of the request
+            return internal_error(err)
 
-    def prepare(self, picture: Picture) -> Prepared:
-        """Find the frames in a picture: here, one of the only character.
+    def prepare(self, picture: Picture) -> PreparedPicture:
+        """Make the frames of a picture: one, as the picture shows one character.
 
         Raises:
-            RequestError: there are none.
+            RequestError: the picture shows no character.
         """
-        return Prepared(normal_form(picture, self.network.config.normal_form)[None])
+        return PreparedPicture(normal_form(picture, self.network.config.normal_form)[None])
 
     @torch.inference_mode()
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
-        parts = [self.score(part).softmax(dim=1) for part in torch.from_numpy(frames)[:, None].split(MAX_FRAMES)]
-        return torch.cat(parts).numpy() if len(frames) else np.empty((0, len(self.network.config.labels)), np.float32)
+        if not len(frames):
+            return np.empty((0, len(self.network.config.labels)), np.float32)
+        parts = torch.split(torch.from_numpy(frames)[:, None], MAX_FRAMES)
+        return torch.cat([self.score(part).softmax(dim=1) for part in parts]).numpy()
 
     def postprocess(
-        self, requests: Sequence[Request | RequestError], probabilities: np.ndarray, context: Context
+        self, requests: Sequence[PreparedRequest | RequestError], probabilities: np.ndarray, context: Context
     ) -> list[bytes]:
         """Write one JSON answer for each request.
 
         Args:
-            requests: as prepared.
-            probabilities: (n, labels) float32, a row for each frame of each page of each request, in order.
-            context: gets the status of those that are refused.
+            requests: as `preprocess` returns them.
+            probabilities: (n, labels) float32, a row for each frame of each picture of each request, in order.
+            context: of the batch; takes the status of failed requests.
         """
-        pages = Pages(probabilities)
+        scores = BatchScores(probabilities)
         answers = [
-            reject(context, i, request) if isinstance(request, RequestError) else self.respond(request, pages)
+            reject(context, i, request) if isinstance(request, RequestError) else self.respond(request, scores)
             for i, request in enumerate(requests)
         ]
         return [
-            answer if len(answer) <= MAX_ANSWER_BYTES else reject(context, i, too_long(len(answer)))
+            answer if len(answer) <= MAX_ANSWER_BYTES else reject(context, i, answer_length_error(len(answer)))
             for i, answer in enumerate(answers)
         ]
 
-    def respond(self, request: Request, pages: Pages) -> bytes:
-        """Write the JSON answer to one request, which takes the rows of its frames from `pages`."""
+    def respond(self, request: PreparedRequest, scores: BatchScores) -> bytes:
+        """Write the JSON answer to one request; its rows are the next of `scores`."""
         answers = [
-            page if isinstance(page, RequestError) else self.answer(pages.take(page), page, request.query.top_k)
-            for page in request.pages
+            each if isinstance(each, RequestError) else self.answer(scores.take(each), each, request.parsed.top_k)
+            for each in request.pictures
         ]
-        if request.query.many:
-            return to_json(many_answers(answers, request.query.names))
-        if request.explained:
-            return to_json(self.explanation(request.pages[0], answers[0]))
-        return to_json(answers[0])
+        if request.parsed.is_list:
+            return to_json(list_answer(answers, request.parsed.names))
+        [picture], [answer] = request.pictures, answers
+        if request.is_explained and isinstance(picture, PreparedPicture) and isinstance(answer, dict):
+            return to_json(self.explanation(picture, answer))
+        return to_json(answer)
 
-    def answer(self, probabilities: np.ndarray, page: Prepared, top_k: int) -> dict[str, Any]:  # noqa: ARG002
+    def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:  # noqa: ARG002
         """Describe the prediction for one picture as the API documents it.
 
         Args:
-            probabilities: (frames, labels) float32, a row for each frame of the page.
-            page: the picture's.
+            probabilities: (frames, labels) float32, a row for each frame of the picture.
+            picture: that the rows belong to.
             top_k: how many labels to list.
         """
         return self.ranking(probabilities[0], top_k) | {"model": self.model, "version": self.version}
@@ -235,30 +243,30 @@ class RecogniserHandler:
         top = [{"label": labels[i], "probability": probabilities[i]} for i in order]
         return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
 
-    def explanation(self, page: Prepared, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Say what the network saw, and which of it spoke for the label."""
+    def explanation(self, picture: PreparedPicture, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the frame that the network saw, and the Grad-CAM heatmap of the predicted label."""
         target = self.network.config.labels.index(answer["label"])
         return {name: answer[name] for name in ("label", "confidence", "model", "version")} | {
-            "frame": np.round(page.frames[0] * 255).astype(np.uint8),
-            "heatmap": explain(self.network, page.frames[0], target),
+            "frame": np.round(picture.frames[0] * 255).astype(np.uint8),
+            "heatmap": explain(self.network, picture.frames[0], target),
         }
 
 
-def too_late(index: int) -> InvalidRequest:
-    """Return what is said of a picture whose turn comes too late."""
+def time_limit_error(index: int) -> InvalidRequest:
+    """Return the error of a picture that is not read because the request took too long."""
     return InvalidRequest(
         f"not read: the {index:,} pictures before it took all the time that the request has; send fewer at once"
     )
 
 
-def too_long(size_bytes: int) -> InvalidRequest:
-    """Return what is said of a request whose answer would be too long."""
+def answer_length_error(size_bytes: int) -> InvalidRequest:
+    """Return the error of a request whose answer would be too long."""
     return InvalidRequest(
         f"the answer has {size_bytes:,} bytes; at most {MAX_ANSWER_BYTES:,}: send fewer pictures, or lower top_k"
     )
 
 
-def fault(err: Exception) -> InternalError:
-    """Log a fault of our own, and return what the client is told of it."""
+def internal_error(err: Exception) -> InternalError:
+    """Log a bug with its traceback, and return the error that the client gets."""
     logger.error("preprocessing failed", exc_info=err)
     return InternalError(f"preprocessing failed: {type(err).__name__}")

@@ -1,4 +1,4 @@
-"""A worker's memory, which it gives back after requests that took much of it."""
+"""Returns memory to the system after batches that took much of it."""
 
 import ctypes
 import gc
@@ -8,31 +8,31 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SPARE_BYTES = 32 * 2**20  # that may be kept: taking them from the system anew for each batch would cost time
-PAUSE_S = 0.5  # from a large batch to giving back: TorchServe still holds its requests while they are answered
+SPARE_BYTES = 32 * 2**20  # a worker keeps this much more than it needs: asking the system for it again takes time
+PAUSE_S = 0.5  # between a large batch and the trim: TorchServe holds the requests until they are answered
 STATM = Path("/proc/self/statm")
 RESIDENT = 1  # field of STATM, in pages
 
 
-class Memory:
-    """Returns to the system what large requests have left to glibc, which would keep hundreds of MiB for the next ones.
+class MemoryTrimmer:
+    """Returns free memory to the system; glibc would keep hundreds of MiB of it for later requests.
 
-    Does so from a thread of its own, so that a worker that is asked nothing more gives back, too.
+    Trims in a thread of its own, so that an idle worker trims, too.
     """
 
     def __init__(self) -> None:
-        """Take what is loaded by now out of the garbage collector's sight: it stays, and takes long to go through."""
-        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
+        """Exclude all loaded objects from garbage collection: they stay, and scanning them takes long."""
+        self._trim: Callable[[int], object] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
         self._is_due = threading.Event()
         gc.collect()
         gc.freeze()
         self._kept_bytes = 0
         if self._trim is not None:
             self._kept_bytes = resident_bytes()
-            threading.Thread(target=self._run, name="memory", daemon=True).start()
+            threading.Thread(target=self._run, args=[self._trim], name="memory", daemon=True).start()
 
-    def note(self) -> None:
-        """Look after a batch whether there is something to give back."""
+    def after_batch(self) -> None:
+        """Schedule a trim if the process has grown by more than SPARE_BYTES."""
         if self._trim is None:
             return
         resident = resident_bytes()
@@ -40,21 +40,21 @@ class Memory:
         if resident > self._kept_bytes + SPARE_BYTES:
             self._is_due.set()
 
-    def _run(self) -> None:
+    def _run(self, trim: Callable[[int], object]) -> None:
         while True:
             self._is_due.wait()
             time.sleep(PAUSE_S)
             self._is_due.clear()
-            give_back(self._trim)
-            self._kept_bytes = resident_bytes()  # what is left is in use
+            release(trim)
+            self._kept_bytes = resident_bytes()  # the rest is in use
 
 
-def give_back(trim: Callable[[int], object]) -> None:
-    """Collect garbage, then return what is free to the system."""
+def release(trim: Callable[[int], object]) -> None:
+    """Collect garbage, then return free memory to the system."""
     gc.collect()
     trim(0)
 
 
 def resident_bytes() -> int:
-    """Return how much of this process is in memory; in some microseconds, on Linux alone."""
+    """Return the resident size of this process. Takes some microseconds; works on Linux only."""
     return int(STATM.read_bytes().split()[RESIDENT]) * os.sysconf("SC_PAGE_SIZE")

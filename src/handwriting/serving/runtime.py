@@ -1,4 +1,4 @@
-"""What scores frames in a worker: PyTorch as it is, or with the network frozen, which does the same in less time."""
+"""The runtime that scores frames in a worker: plain PyTorch, or a frozen TorchScript graph, which is faster."""
 
 import warnings
 from collections.abc import Callable
@@ -14,15 +14,15 @@ Score = Callable[[torch.Tensor], torch.Tensor]
 
 
 def make_runtime(network: Network, name: str) -> Score:
-    """Make what turns (N, 1, 28, 28) float32 frames into (N, labels) float32 logits.
+    """Return a function from (N, 1, 28, 28) float32 frames to (N, labels) float32 logits.
 
     Args:
         network: in evaluation mode, on the CPU.
-        name: "torch" runs the network as it is; "frozen" folds its BatchNorm into the convolutions, fuses layers, and
-            lays weights out for this machine's oneDNN: logits are the same but for rounding.
+        name: "torch" runs the network as it is. "frozen" folds BatchNorm into the convolutions, fuses layers, and lays
+            out the weights for this machine's oneDNN; logits differ by rounding only.
 
     Raises:
-        ValueError: there is no such runtime.
+        ValueError: the name is unknown.
     """
     if name not in RUNTIMES:
         raise ValueError(f"runtime is {name!r}; wanted one of {', '.join(RUNTIMES)}")
@@ -30,8 +30,9 @@ def make_runtime(network: Network, name: str) -> Score:
         return network
     example = torch.zeros(2, 1, FRAME_PX, FRAME_PX)
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # TorchScript's end is announced, and nothing as quick has come in its place
-        frozen = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(network, example)))
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, but nothing else is as fast here
+        traced = torch.jit.trace(network, example)  # type: ignore[no-untyped-call]
+        frozen: Score = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
         for _ in range(2):  # the first passes compile
             frozen(example)
     return frozen

@@ -1,9 +1,8 @@
-"""What the workers measure, as Prometheus metrics.
+"""Prometheus metrics of the workers.
 
-Where PROMETHEUS_MULTIPROC_DIR names a folder, as `make up` sets it, all workers write into files there and one process
-shows their sum; TorchServe's own way, a line of its log for each value of each batch, costs several percent of
-throughput and knows no buckets below 5 ms. HANDWRITING_METRICS=off leaves all counts at 0; what counting costs is
-measured with it.
+All workers write into files in the folder PROMETHEUS_MULTIPROC_DIR, which `make up` sets, and `deploy.exporter` serves
+their sum. TorchServe's own metrics, a log line for each value of each batch, cost several percent of throughput and
+have no buckets below 5 ms. HANDWRITING_METRICS=off turns counting off, so that its cost can be measured.
 """
 
 import os
@@ -21,7 +20,7 @@ from handwriting.errors import (
     RequestError,
     UnsupportedMedia,
 )
-from handwriting.serving.batch import Request
+from handwriting.serving.batch import PreparedRequest
 
 SWITCH, OFF = "HANDWRITING_METRICS", "off"
 LABELS = ("model", "version")
@@ -42,7 +41,7 @@ HANDLER = Histogram("handwriting_handler_seconds", "In the handler as a whole, a
 
 @dataclass(frozen=True)
 class Times:
-    """When a batch reached each stage, in s of one clock."""
+    """When a batch finished each stage, in s of one clock."""
 
     started: float
     prepared: float
@@ -50,7 +49,7 @@ class Times:
     answered: float
 
     def header(self) -> str:
-        """Write the stages as the HTTP header Server-Timing does (W3C, "Server Timing"), in ms."""
+        """Return the HTTP header Server-Timing (W3C, "Server Timing") with the duration of each stage in ms."""
         stages = {
             "preprocessing": self.prepared - self.started,
             "inference": self.scored - self.prepared,
@@ -59,14 +58,14 @@ class Times:
         return ", ".join(f"{name};dur={time_s * 1000:.3f}" for name, time_s in stages.items())
 
 
-class Measures:
+class WorkerMetrics:
     """The metrics of one version of a recogniser."""
 
     def __init__(self, model: str, version: str) -> None:
         self.labels = (model, version)
         self.is_on = os.environ.get(SWITCH) != OFF
         self.ok = REQUESTS.labels(*self.labels, "ok")
-        for kind in KINDS:  # at 0: a series that appears with its first event hides it from PromQL's rate()
+        for kind in KINDS:  # starts them at 0: PromQL's rate() misses the first event of a new series
             REQUESTS.labels(*self.labels, kind)
         self.batch_requests = BATCH_REQUESTS.labels(*self.labels)
         self.batch_pictures = BATCH_PICTURES.labels(*self.labels)
@@ -74,16 +73,17 @@ class Measures:
         self.inference = INFERENCE.labels(*self.labels)
         self.handler = HANDLER.labels(*self.labels)
 
-    def record(self, requests: Sequence[Request | RequestError], times: Times) -> None:
-        """Count a batch that has been answered."""
+    def record(self, requests: Sequence[PreparedRequest | RequestError], times: Times) -> None:
+        """Count an answered batch."""
         if not self.is_on:
             return
-        refused = [request for request in requests if isinstance(request, RequestError)]
-        for error in refused:
+        failed = [request for request in requests if isinstance(request, RequestError)]
+        for error in failed:
             REQUESTS.labels(*self.labels, error.kind).inc()
-        self.ok.inc(len(requests) - len(refused))
+        self.ok.inc(len(requests) - len(failed))
         self.batch_requests.observe(len(requests))
-        self.batch_pictures.observe(sum(len(request.pages) for request in requests if isinstance(request, Request)))
+        prepared = (request for request in requests if isinstance(request, PreparedRequest))
+        self.batch_pictures.observe(sum(len(request.pictures) for request in prepared))
         self.preprocessing.observe(times.prepared - times.started)
         self.inference.observe(times.scored - times.prepared)
         self.handler.observe(times.answered - times.started)

@@ -18,14 +18,14 @@ WORKER = """
 import sys
 import numpy as np
 from handwriting.errors import InvalidImage
-from handwriting.parsing import Query
-from handwriting.serving.worker_metrics import Measures, Times
-from handwriting.serving.batch import Prepared, Request
+from handwriting.parsing import ParsedRequest
+from handwriting.serving.worker_metrics import WorkerMetrics, Times
+from handwriting.serving.batch import PreparedPicture, PreparedRequest
 
-page = Prepared(np.zeros((1, 28, 28), np.float32))
-one = Request(Query([], None, False, 3), [page], False)
-three = Request(Query([], None, True, 3), [page, InvalidImage("blank"), page], False)
-measures = Measures("digits", "1.0")
+page = PreparedPicture(np.zeros((1, 28, 28), np.float32))
+one = PreparedRequest(ParsedRequest([], None, False, 3), [page], False)
+three = PreparedRequest(ParsedRequest([], None, True, 3), [page, InvalidImage("blank"), page], False)
+measures = WorkerMetrics("digits", "1.0")
 for _ in range(int(sys.argv[1])):
     measures.record([one, three, InvalidImage("blank")], Times(10.0, 10.0003, 10.0043, 10.2))
 """

@@ -10,15 +10,15 @@ import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.parsing import containers as files
-from handwriting.parsing import read_part, read_query
-from measuring.reliability.archives import honest, npy_header, zip_of
+from handwriting.parsing import parse_request, read_part
+from measuring.reliability.corpus.zip_npy import honest, npy_header, zip_of
 from tests.pictures import zipped
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
 
 
 def ask(inputs, kind: str = ""):
-    return read_query(inputs, {name: {"content-type": kind} for name in inputs}, labels=10)
+    return parse_request(inputs, {name: {"content-type": kind} for name in inputs}, labels=10)
 
 
 def npy(array: np.ndarray, **options) -> bytes:
@@ -34,14 +34,14 @@ def refusal(part) -> RequestError:
 
 
 def test_the_parts_of_a_form_come_in_their_order(seven):
-    query = ask({"b": seven, "a": b"x", "top_k": b"2"}, "image/png")
-    assert (query.parts, query.many, query.top_k) == ([seven, b"x"], True, 2)
+    parsed = ask({"b": seven, "a": b"x", "top_k": b"2"}, "image/png")
+    assert (parsed.parts, parsed.is_list, parsed.top_k) == ([seven, b"x"], True, 2)
 
 
 def test_a_part_that_is_no_picture_fails_alone(seven):
-    query = read_query({"a": seven, "b": b"x"}, {"b": {"content-type": "text/plain"}}, labels=10)
-    assert query.parts[0] == seven
-    assert isinstance(refusal(query.parts[1]), UnsupportedMedia)
+    parsed = parse_request({"a": seven, "b": b"x"}, {"b": {"content-type": "text/plain"}}, labels=10)
+    assert parsed.parts[0] == seven
+    assert isinstance(refusal(parsed.parts[1]), UnsupportedMedia)
 
 
 def test_instances_are_pictures_or_errors_each_in_its_place(seven):
@@ -55,11 +55,11 @@ def test_instances_are_pictures_or_errors_each_in_its_place(seven):
         {"data": "x"},
         {"b64": ""},
     ]
-    query = ask({"body": json.dumps({"instances": instances}).encode()}, "application/json")
-    assert query.many
-    assert read_part(query.parts[0]).grey.shape == (320, 320)
-    assert read_part(query.parts[1]).grey.tolist() == [[0, 1], [1, 0]]
-    kinds = [type(refusal(part)) for part in query.parts[2:]]
+    parsed = ask({"body": json.dumps({"instances": instances}).encode()}, "application/json")
+    assert parsed.is_list
+    assert read_part(parsed.parts[0]).grey.shape == (320, 320)
+    assert read_part(parsed.parts[1]).grey.tolist() == [[0, 1], [1, 0]]
+    kinds = [type(refusal(part)) for part in parsed.parts[2:]]
     assert kinds == [InvalidRequest] * 5 + [InvalidImage]
 
 
@@ -71,9 +71,9 @@ def test_no_instances_are_refused(instances):
 
 @pytest.mark.parametrize("kind", ["application/x-npy", "application/octet-stream", ""])
 def test_an_npy_file_holds_frames(kind):
-    query = ask({"body": npy(FRAMES)}, kind)
-    assert query.many
-    assert np.array_equal([read_part(part).grey * 255 for part in query.parts], FRAMES)
+    parsed = ask({"body": npy(FRAMES)}, kind)
+    assert parsed.is_list
+    assert np.array_equal([read_part(part).grey * 255 for part in parsed.parts], FRAMES)
 
 
 @pytest.mark.parametrize(
@@ -105,17 +105,17 @@ def test_another_npy_file_is_refused(content):
 
 def test_a_zip_file_gives_names_and_pictures_in_its_order(seven):
     members = {"b/7.png": seven, "a.png": b"x", "__MACOSX/a.png": b"", "b/.hidden": b"", "../é.png": seven}
-    query = ask({"body": zipped(members)})
-    assert query.names == ["b/7.png", "a.png", "../é.png"]
-    assert query.parts == [seven, b"x", seven]
+    parsed = ask({"body": zipped(members)})
+    assert parsed.names == ["b/7.png", "a.png", "../é.png"]
+    assert parsed.parts == [seven, b"x", seven]
 
 
 def test_a_member_that_cannot_be_unpacked_fails_alone(seven, monkeypatch):
     monkeypatch.setattr("handwriting.zips.MAX_BYTES", 10_000)
     content = zipped({"large.png": bytes(20_000), "7.png": seven})
-    query = ask({"body": content})
-    assert isinstance(query.parts[0], ImageTooLarge)
-    assert query.parts[1] == seven
+    parsed = ask({"body": content})
+    assert isinstance(parsed.parts[0], ImageTooLarge)
+    assert parsed.parts[1] == seven
 
 
 def test_damaged_members_fail_alone(seven):
@@ -160,9 +160,9 @@ def test_a_zip_file_with_a_very_long_name_is_refused():
 
 @pytest.mark.parametrize("flags", [0, 1], ids=["plain", "encrypted"])
 def test_a_zip_file_with_an_empty_name_is_read_or_refused(flags):
-    query = ask({"body": zip_of(honest(b"", b"x", flags=flags))})
-    assert query.names == [""]
-    assert query.parts == [b"x"] if not flags else isinstance(refusal(query.parts[0]), InvalidRequest)
+    parsed = ask({"body": zip_of(honest(b"", b"x", flags=flags))})
+    assert parsed.names == [""]
+    assert parsed.parts == [b"x"] if not flags else isinstance(refusal(parsed.parts[0]), InvalidRequest)
 
 
 def test_an_npy_header_that_does_not_end_is_refused():

@@ -11,11 +11,11 @@ import requests
 from ts.context import Context, RequestProcessor
 
 from handwriting.errors import InternalError, InvalidImage
-from handwriting.parsing import Query
+from handwriting.parsing import ParsedRequest
 from handwriting.serving import RecogniserHandler
-from handwriting.serving.batch import Request
-from handwriting.serving.memory import Memory
-from handwriting.serving.request_log import Journal, named_id
+from handwriting.serving.batch import PreparedRequest
+from handwriting.serving.memory import MemoryTrimmer
+from handwriting.serving.request_log import RequestLog, client_request_id
 from handwriting.serving.responses import reject
 from handwriting.serving.worker import read_level
 from inkserve.client import Recogniser, Rejected
@@ -38,22 +38,22 @@ def written(caplog) -> list[dict]:
 
 @pytest.mark.parametrize("name", ["X-Request-Id", "x-request-id", "X-REQUEST-ID"])
 def test_an_id_is_taken_from_the_header_however_it_is_written(name):
-    assert named_id(make_context({"body": {"content-type": ""}, name: "order_17.a-B"}), 0) == "order_17.a-B"
+    assert client_request_id(make_context({"body": {"content-type": ""}, name: "order_17.a-B"}), 0) == "order_17.a-B"
 
 
 @pytest.mark.parametrize("given", NASTY)
 def test_an_id_that_is_not_fit_to_be_repeated_is_none(given):
-    assert named_id(make_context({"X-Request-Id": given}), 0) == ""
+    assert client_request_id(make_context({"X-Request-Id": given}), 0) == ""
 
 
 def test_a_part_of_a_form_is_no_header():
-    assert named_id(make_context({"x-request-id": {"content-type": "image/png"}}), 0) == ""
+    assert client_request_id(make_context({"x-request-id": {"content-type": "image/png"}}), 0) == ""
 
 
 def test_only_what_failed_is_written_each_with_its_own_id(caplog):
-    good = Request(Query([b""], None, False, 3), [], False)
+    good = PreparedRequest(ParsedRequest([b""], None, False, 3), [], False)
     context = make_context({}, {"X-Request-Id": "mine"}, {})
-    Journal("digits", "1.0").record([good, InvalidImage("blank"), InternalError("why")], context, 0.0125)
+    RequestLog("digits", "1.0").log_failures([good, InvalidImage("blank"), InternalError("why")], context, 0.0125)
     refused, failed = written(caplog)
     assert (refused["request_id"], refused["torchserve_id"]) == ("mine", "own-1")
     assert (refused["status"], refused["type"], refused["message"]) == (400, "InvalidImage", "blank")
@@ -64,14 +64,14 @@ def test_only_what_failed_is_written_each_with_its_own_id(caplog):
 
 def test_a_request_whose_pictures_failed_gets_one_line_with_their_number(caplog):
     pages = [InvalidImage("first"), *[InvalidImage("later")] * 4]
-    request = Request(Query([b""] * 5, None, True, 3), pages, False)
-    Journal("digits", "1.0").record([request], make_context({}), 0.001)
+    request = PreparedRequest(ParsedRequest([b""] * 5, None, True, 3), pages, False)
+    RequestLog("digits", "1.0").log_failures([request], make_context({}), 0.001)
     [line] = written(caplog)
     assert (line["status"], line["pictures"], line["failed"], line["message"]) == (200, 5, 5, "first")
 
 
 def test_a_lost_batch_is_a_line_for_each_of_its_requests(caplog):
-    Journal("digits", "1.0").record_lost(2, make_context({}, {}), 0.001, ZeroDivisionError("secret"))
+    RequestLog("digits", "1.0").log_lost_batch(2, make_context({}, {}), 0.001, ZeroDivisionError("secret"))
     assert [line["request_id"] for line in written(caplog)] == ["own-0", "own-1"]
     assert {line["status"] for line in written(caplog)} == {503}
     assert "secret" not in caplog.text
@@ -82,7 +82,7 @@ def test_a_batch_that_raises_is_written_down_and_still_raises(caplog, monkeypatc
         raise MemoryError
 
     handler = RecogniserHandler()
-    handler.journal, handler.memory = Journal("digits", "1.0"), Memory()
+    handler.request_log, handler.memory = RequestLog("digits", "1.0"), MemoryTrimmer()
     monkeypatch.setattr(handler, "answer_batch", fail)
     with pytest.raises(MemoryError):
         handler.handle([{}, {}], make_context({}, {}))
@@ -90,7 +90,7 @@ def test_a_batch_that_raises_is_written_down_and_still_raises(caplog, monkeypatc
 
 
 def test_a_line_stays_one_whatever_the_message_holds(caplog):
-    Journal("digits", "1.0").record([InvalidImage("a\nb\u2028c\x85" * 200)], make_context({}), 0.001)
+    RequestLog("digits", "1.0").log_failures([InvalidImage("a\nb\u2028c\x85" * 200)], make_context({}), 0.001)
     [record] = caplog.records
     assert record.getMessage().isascii()
     assert len(record.getMessage().splitlines()) == 1

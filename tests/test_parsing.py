@@ -4,12 +4,12 @@ import tracemalloc
 import pytest
 
 from handwriting.errors import InvalidRequest, UnsupportedMedia
-from handwriting.parsing import read_part, read_query
-from measuring.reliability.archives import honest, zip_of
+from handwriting.parsing import parse_request, read_part
+from measuring.reliability.corpus.zip_npy import honest, zip_of
 
 
 def ask(inputs, headers=None):
-    return read_query(inputs, headers or {}, labels=10)
+    return parse_request(inputs, headers or {}, labels=10)
 
 
 def json_body(document) -> tuple[dict, dict]:
@@ -21,10 +21,10 @@ def test_three_labels_are_listed_unless_more_or_fewer_are_asked_for(seven):
 
 
 @pytest.mark.parametrize(
-    "query", [({"top_k": b"5"}, {}), ({"top_k": "5"}, {}), ({}, {"X-Top-K": "5"}), ({}, {"x-top-k": "5"})]
+    "parsed", [({"top_k": b"5"}, {}), ({"top_k": "5"}, {}), ({}, {"X-Top-K": "5"}), ({}, {"x-top-k": "5"})]
 )
-def test_top_k_comes_as_an_input_or_a_header(seven, query):
-    inputs, headers = query
+def test_top_k_comes_as_an_input_or_a_header(seven, parsed):
+    inputs, headers = parsed
     assert ask({"body": bytearray(seven)} | inputs, headers).top_k == 5
 
 
@@ -42,10 +42,10 @@ def test_another_top_k_is_rejected(seven, top_k):
 
 def test_json_is_read_whether_the_server_parsed_it_or_not():
     document = {"data": [[0, 255], [255, 0]]}
-    raw, parsed = ask(*json_body(document)), ask({"body": document})
-    for query in (raw, parsed):
-        assert [read_part(part).grey.tolist() for part in query.parts] == [[[0, 1], [1, 0]]]
-        assert not query.many
+    raw, decoded = ask(*json_body(document)), ask({"body": document})
+    for parsed in (raw, decoded):
+        assert [read_part(part).grey.tolist() for part in parsed.parts] == [[[0, 1], [1, 0]]]
+        assert not parsed.is_list
 
 
 @pytest.mark.parametrize("document", [{}, [], 7, "text", None, {"data": [], "instances": []}], ids=str)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from handwriting.preprocess.rules import lift_rule
+from handwriting.preprocess.ruled_lines import remove_ruled_line
 
 SIDE = 200
 L_SHAPE = (80, 40, 80, 140, 130, 140)
@@ -26,7 +26,7 @@ def ruled(character: np.ndarray, row: int, rise: int = 0, grey: float = 0.5, wid
 @pytest.mark.parametrize("grey", [0.3, 0.5, 0.75])
 def test_a_line_that_touches_is_taken_away_and_the_strokes_on_it_stay(rise, grey):
     character = drawn(*L_SHAPE)
-    lifted = lift_rule(ruled(character, 143, rise, grey))
+    lifted = remove_ruled_line(ruled(character, 143, rise, grey))
     beside = character < 0.05
     assert lifted[beside].max() < 0.1
     assert (lifted[character > 0.95] > 0.95).all()
@@ -34,7 +34,7 @@ def test_a_line_that_touches_is_taken_away_and_the_strokes_on_it_stay(rise, grey
 
 def test_two_lines_of_which_one_touches_leave_one():
     character = drawn(*L_SHAPE)
-    lifted = lift_rule(ruled(ruled(character, 143), 20))
+    lifted = remove_ruled_line(ruled(ruled(character, 143), 20))
     assert lifted[130:150, :60].max() == 0
     assert lifted[20, :60].min() > 0.3
 
@@ -52,22 +52,22 @@ def test_two_lines_of_which_one_touches_leave_one():
 )
 def test_a_character_cut_to_its_edge_keeps_its_bars(points):
     character = drawn(*points)
-    assert np.array_equal(lift_rule(character), character)
+    assert np.array_equal(remove_ruled_line(character), character)
 
 
 def test_a_line_through_the_middle_is_not_one_that_a_character_stands_on():
     picture = ruled(drawn(*L_SHAPE), 90)
-    assert np.array_equal(lift_rule(picture), picture)
+    assert np.array_equal(remove_ruled_line(picture), picture)
 
 
 def test_a_shadow_is_no_line():
     picture = ruled(drawn(*L_SHAPE), 150, width=40)
-    assert np.array_equal(lift_rule(picture), picture)
+    assert np.array_equal(remove_ruled_line(picture), picture)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 1024), (1024, 3), (5, 5)])
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
 def test_any_size_passes(shape, value):
     ink = np.full(shape, value, np.float32)
-    assert lift_rule(ink).shape == shape
-    assert lift_rule(np.random.default_rng(0).random(shape, np.float32)).shape == shape
+    assert remove_ruled_line(ink).shape == shape
+    assert remove_ruled_line(np.random.default_rng(0).random(shape, np.float32)).shape == shape

@@ -5,12 +5,22 @@ import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage
 from handwriting.pages.pieces import find_pieces
-from handwriting.preprocess import decode_limits as effort
-from handwriting.preprocess import read_picture
-from handwriting.preprocess.decode_limits import check_effort
-from handwriting.preprocess.fast_png import read_finished_png
-from measuring.reliability import slow
-from measuring.reliability.pictures import SEVEN, bmp, chunk, drawing, gif, png, readable, tiff, tiff_size, zlib_zeros
+from handwriting.preprocess import decode_limits, read_picture
+from handwriting.preprocess.decode_limits import check_decode_limits
+from handwriting.preprocess.fast_png import read_frame_png
+from measuring.reliability.corpus import slow_pictures
+from measuring.reliability.corpus.pictures import (
+    SEVEN,
+    bmp,
+    chunk,
+    drawing,
+    gif,
+    png,
+    readable,
+    tiff,
+    tiff_size,
+    zlib_zeros,
+)
 from tests.pictures import encode
 
 
@@ -23,15 +33,15 @@ def refusal(content: bytes) -> str:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (lambda: slow.scans(60), "over 50 scans"),
-        (lambda: slow.comments(3000), "over 2,000 segments"),
-        (lambda: slow.many_chunks(b"IDAT", b"\x00", 28), "over 20,000 chunks"),
-        (lambda: slow.many_chunks(b"teSt", b""), "over 20,000 chunks"),
+        (lambda: slow_pictures.scans(60), "over 50 scans"),
+        (lambda: slow_pictures.comments(3000), "over 2,000 segments"),
+        (lambda: slow_pictures.many_chunks(b"IDAT", b"\x00", 28), "over 20,000 chunks"),
+        (lambda: slow_pictures.many_chunks(b"teSt", b""), "over 20,000 chunks"),
         (lambda: gif(28, 28, comments=b"!\xfe\x01\x00\x00" * 60_000), "over 100,000 blocks"),
         (lambda: gif(28, 28, comments=b"!\xfe" + b"\x01a" * 110_000 + b"\x00"), "over 100,000 blocks"),
-        (lambda: slow.strips(70_000), "over 65,536 strips"),
+        (lambda: slow_pictures.strips(70_000), "over 65,536 strips"),
         (lambda: tiff(*tiff_size(16, 16), *((40_000 + i, 4, 1, 8) for i in range(2000))), "over 2,000 tags"),
-        (lambda: slow.texts(5), "Too much memory used in text chunks"),
+        (lambda: slow_pictures.texts(5), "Too much memory used in text chunks"),
         (lambda: bmp(4000, 4000, 1, content=b"\x01\x00" * 600_000), "bytes of runs; at most 1,048,576"),
     ],
     ids=["scans", "segments", "pixel chunks", "chunks", "comments", "blocks", "strips", "tags", "texts", "runs"],
@@ -40,23 +50,23 @@ def test_a_file_of_too_many_parts_is_refused(content, complaint):
     assert complaint in refusal(content())
 
 
-@pytest.mark.parametrize("content", [each.content for _, each in readable()], ids=[name for name, _ in readable()])
+@pytest.mark.parametrize("content", [pytest.param(each.request.body, id=each.name) for each in readable()])
 def test_what_people_send_is_not_refused(content):
-    check_effort(content)
+    check_decode_limits(content)
 
 
 def test_the_bytes_of_a_scans_start_in_metadata_or_after_the_picture_are_no_scans():
     picture = encode(drawing(), "JPEG", progressive=True)
-    many = effort.SCAN * (effort.MAX_SCANS + 1)
+    many = decode_limits.SCAN * (decode_limits.MAX_SCANS + 1)
     segment = b"\xff\xe5" + (2 + len(many)).to_bytes(2) + many
     assert read_picture(picture[:2] + segment + picture[2:] + many).grey.shape == (320, 320)
 
 
 def test_fill_bytes_and_garbage_hide_no_scans():
-    whole = slow.scans(60)
+    whole = slow_pictures.scans(60)
     for hidden in (
-        whole.replace(effort.SCAN, b"\xff" + effort.SCAN),
-        whole.replace(effort.SCAN, b"\x00\x07" + effort.SCAN),
+        whole.replace(decode_limits.SCAN, b"\xff" + decode_limits.SCAN),
+        whole.replace(decode_limits.SCAN, b"\x00\x07" + decode_limits.SCAN),
     ):
         assert "over 50 scans" in refusal(hidden)
 
@@ -64,13 +74,13 @@ def test_fill_bytes_and_garbage_hide_no_scans():
 @pytest.mark.parametrize("head", [b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"], ids=repr)
 @pytest.mark.parametrize("length", [4, 8, 12, 20])
 def test_a_tiff_that_is_cut_is_left_to_pillow(head, length):
-    check_effort((head + b"\x00\x08" * 10)[:length])
+    check_decode_limits((head + b"\x00\x08" * 10)[:length])
 
 
 def test_strips_are_counted_in_the_first_directory():
-    assert effort.count_tags_and_strips(tiff(*tiff_size(16, 16)))[1] == 1
-    assert effort.count_tags_and_strips(slow.strips(1234))[1] == 1234
-    assert effort.count_tags_and_strips(encode(drawing(), "TIFF", compression="tiff_lzw"))[1] >= 1
+    assert decode_limits.count_tags_and_strips(tiff(*tiff_size(16, 16)))[1] == 1
+    assert decode_limits.count_tags_and_strips(slow_pictures.strips(1234))[1] == 1234
+    assert decode_limits.count_tags_and_strips(encode(drawing(), "TIFF", compression="tiff_lzw"))[1] >= 1
 
 
 def test_a_picture_of_one_endless_row_or_column_is_too_large():
@@ -82,8 +92,8 @@ def test_a_picture_of_one_endless_row_or_column_is_too_large():
 def test_a_frame_in_a_large_file_is_left_to_the_general_way():
     frame = png(28, 28, 8, zlib_zeros(28 * 29))
     padded = frame.replace(chunk(b"IEND", b""), chunk(b"IDAT", b"") * 10_000 + chunk(b"IEND", b""))
-    assert read_finished_png(frame) is not None
-    assert read_finished_png(padded) is None
+    assert read_frame_png(frame) is not None
+    assert read_frame_png(padded) is None
 
 
 def test_a_whole_picture_is_still_a_picture():

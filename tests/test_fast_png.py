@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from handwriting.preprocess import decode, read_picture
-from handwriting.preprocess.fast_png import FIRST, read_finished_png
+from handwriting.preprocess.fast_png import FIRST, read_frame_png
 from tests.pictures import encode
 
 FRAME = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
@@ -26,7 +26,7 @@ def png(rows: bytes, *more: bytes) -> bytes:
 
 def general(content: bytes, monkeypatch) -> np.ndarray:
     with monkeypatch.context() as patch:
-        patch.setattr(decode, "read_finished_png", lambda _: None)
+        patch.setattr(decode, "read_frame_png", lambda _: None)
         return read_picture(content).grey
 
 
@@ -35,14 +35,14 @@ def test_it_reads_what_the_general_way_reads(level, monkeypatch):
     for frame in (FRAME, np.zeros_like(FRAME), np.triu(FRAME), FRAME // 100 * 100):
         buffer = io.BytesIO()
         Image.fromarray(frame).save(buffer, "PNG", compress_level=level)
-        assert np.array_equal(read_finished_png(buffer.getvalue()), frame)
+        assert np.array_equal(read_frame_png(buffer.getvalue()), frame)
         assert np.array_equal(read_picture(buffer.getvalue()).grey, general(buffer.getvalue(), monkeypatch))
 
 
 @pytest.mark.parametrize("filter_number", range(5))
 def test_all_filters_are_undone_as_in_the_general_way(filter_number, monkeypatch):
     rows = b"".join(bytes([filter_number]) + row.tobytes() for row in FRAME)
-    found = read_finished_png(png(rows))
+    found = read_frame_png(png(rows))
     assert np.array_equal(np.float32(found) / 255, general(png(rows), monkeypatch))
 
 
@@ -52,7 +52,7 @@ def test_no_damaged_file_is_read_otherwise_than_in_the_general_way(monkeypatch):
     for position in range(len(content)):
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
-        found = read_finished_png(bytes(damaged))
+        found = read_frame_png(bytes(damaged))
         if found is not None:
             read += 1
             assert np.array_equal(np.float32(found) / 255, general(bytes(damaged), monkeypatch))
@@ -61,7 +61,7 @@ def test_no_damaged_file_is_read_otherwise_than_in_the_general_way(monkeypatch):
 
 def test_no_cut_file_is_read():
     content = encode(FRAME)
-    assert not any(read_finished_png(content[:length]) is not None for length in range(len(content)))
+    assert not any(read_frame_png(content[:length]) is not None for length in range(len(content)))
 
 
 ROWS = bytes(28 * 29)
@@ -83,8 +83,8 @@ ROWS = bytes(28 * 29)
     ids=["a byte less", "a byte more", "transparency", "gamma", "no end", "another size", "colours", "bits", "nothing"],
 )
 def test_other_files_are_left_to_the_general_way(content):
-    assert read_finished_png(content) is None
+    assert read_frame_png(content) is None
 
 
 def test_a_bomb_is_not_unpacked():
-    assert read_finished_png(png(bytes(50_000_000))) is None
+    assert read_frame_png(png(bytes(50_000_000))) is None

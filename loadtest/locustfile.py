@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only
 
 from inkserve.client.tokens import bearer, inference_token, is_refusal
 from loadtest.shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
-from measuring.common.drawings import KINDS, Picture, fault, zipped
+from measuring.common.drawings import KINDS, Picture, check_answer, zipped
 from measuring.common.raw_http import Connection, post
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")
@@ -49,7 +49,7 @@ class Reader(FastHttpUser):
         """Post a picture or a ZIP file, a second time where the token has expired; only the second is counted then."""
         token = TOKEN.current()
         answer = self.post(content, name, token)
-        if is_refusal(answer.status_code, answer.content) and (another := TOKEN.instead_of(token)):
+        if is_refusal(answer.status_code, answer.content) and (another := TOKEN.refresh(token)):
             return self.post(content, name, another)
         return answer
 
@@ -76,7 +76,7 @@ class Person(Reader):
         """Send a picture; a wrong label is a failure with a name of its own."""
         name = "stroke of a drawing"
         with self.send(picture.content, name) as answer:
-            wrong = fault(answer.status_code, answer.content, MODEL, picture.label)
+            wrong = check_answer(answer.status_code, answer.content, MODEL, picture.label)
             if wrong:
                 answer.failure(wrong)
             else:
@@ -95,7 +95,7 @@ class Uploader(Reader):
         pictures = CHANCE.choices(PICTURES, k=MANY)
         with self.send(zipped(pictures), f"ZIP of {MANY}") as answer:
             if answer.status_code != 200:  # noqa: PLR2004
-                answer.failure(fault(answer.status_code, answer.content, MODEL, ""))
+                answer.failure(check_answer(answer.status_code, answer.content, MODEL, ""))
                 return
             wrong = count_wrong(pictures, answer.json().get("predictions", []))
             if wrong:
@@ -124,7 +124,7 @@ class Program(User):
         body = b""
         try:
             status, body = self.exchange(connection, number)
-            wrong = fault(status, body, MODEL, PICTURES[number].label)
+            wrong = check_answer(status, body, MODEL, PICTURES[number].label)
         except OSError as err:
             wrong = f"no answer: {type(err).__name__}"
         self.report(name, began_s, wrong, len(body))
@@ -137,7 +137,7 @@ class Program(User):
         """
         token = self.token
         status, body = connection.ask(self.requests[number])
-        if is_refusal(status, body) and (another := TOKEN.instead_of(token)):
+        if is_refusal(status, body) and (another := TOKEN.refresh(token)):
             if self.token != another:
                 self.make_ready(another)
             status, body = connection.ask(self.requests[number])

@@ -2,10 +2,6 @@
 
 import io
 import pickle
-import subprocess
-import sys
-import threading
-import time
 import zipfile
 
 import numpy as np
@@ -14,10 +10,9 @@ from PIL import Image
 
 from deploy.local.settings import ROOT
 from handwriting.preprocess import MAX_BYTES, picture_frame
-from inkserve.client import Candidate, Prediction, Recogniser, RecogniserError, Rejected, ServerDown, UnusablePicture
-from inkserve.client import connection as client_server
+from inkserve import Candidate, Prediction, Recogniser, RecogniserError, Rejected, ServerDown, UnusablePicture
+from inkserve.client import connection
 from inkserve.client.pictures import to_bytes
-from inkserve.client.recogniser import IN_FLIGHT
 from tests.answering import BREAK, QUEUE_FULL, SEVEN, SILENCE, WORKER_DIED, answering, closed_port, error, in_turn
 from tests.conftest import drawings
 from tests.pictures import encode, mnist_frame
@@ -34,7 +29,7 @@ def digits(stack):
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(client_server, "FIRST_PAUSE_S", 0)
+    monkeypatch.setattr(connection, "FIRST_PAUSE_S", 0)
 
 
 def ask(server, picture=b"picture", **options) -> Prediction:
@@ -42,15 +37,10 @@ def ask(server, picture=b"picture", **options) -> Prediction:
         return recogniser.predict(picture)
 
 
-def ask_many(url: str, pictures, **options) -> list[Prediction | RecogniserError]:
-    chunk = options.pop("chunk", 256)
-    with Recogniser("digits", url, **options) as recogniser:
-        return list(recogniser.predict_many(pictures, chunk=chunk, progress=False))
-
-
 # The real server
 
 
+@pytest.mark.server
 def test_the_worker_says_what_it_took_where_it_is_asked(stack):
     with Recogniser("digits", stack.inference_url, timing=True) as recogniser:
         answer = recogniser.predict(DRAWING)
@@ -59,10 +49,12 @@ def test_the_worker_says_what_it_took_where_it_is_asked(stack):
     assert answer.stages_ms["handler"] < answer.round_trip_ms
 
 
+@pytest.mark.server
 def test_without_being_asked_the_worker_says_nothing(digits):
     assert digits.predict(DRAWING).stages_ms == {}
 
 
+@pytest.mark.server
 def test_an_explanation_has_what_the_network_saw_and_a_heat_map(digits):
     found = digits.explain(DRAWING)
     assert found.label == DRAWING.name[0]
@@ -71,6 +63,7 @@ def test_an_explanation_has_what_the_network_saw_and_a_heat_map(digits):
     assert (found.frame == (picture_frame(DRAWING.read_bytes(), "mnist") * 255).round()).all()
 
 
+@pytest.mark.server
 def test_a_page_is_read_with_its_boxes(stack):
     with Recogniser("reader", stack.inference_url) as recogniser:
         found = recogniser.read_page(ROOT / "examples" / "pages" / "pi.png")
@@ -79,6 +72,7 @@ def test_a_page_is_read_with_its_boxes(stack):
     assert all(width > 0 and height > 0 for _, _, width, height in (each.box for each in found.characters))
 
 
+@pytest.mark.server
 def test_reader_explains_nothing_and_says_so(stack):
     with Recogniser("reader", stack.inference_url) as recogniser, pytest.raises(Rejected, match="no explanations"):
         recogniser.explain(DRAWING)
@@ -107,28 +101,6 @@ def test_top_k_and_version_can_be_chosen(stack, seven):
 def test_a_version_that_is_not_served_is_rejected(stack, seven):
     with Recogniser("digits", stack.inference_url, "9.9") as recogniser, pytest.raises(Rejected, match=r"9\.9"):
         recogniser.predict(seven)
-
-
-@pytest.mark.server
-def test_many_drawings_are_read_in_order(digits):
-    labels = [result.label for result in digits.predict_many(drawings(), chunk=7)]
-    assert labels == [path.stem[0] for path in drawings()]
-
-
-@pytest.mark.server
-def test_a_bad_picture_among_many_has_its_error_in_its_place(digits, tmp_path):
-    blank = encode(np.full((50, 50), 255, np.uint8))
-    results = list(digits.predict_many([DRAWING, blank, tmp_path / "missing.png", np.zeros(3), DRAWING]))
-    kinds = ["InvalidImage", "UnusablePicture", "UnusablePicture"]
-    assert [result.type for result in results[1:4]] == kinds
-    assert [result.label for result in (results[0], results[4])] == [DRAWING.stem[0]] * 2
-
-
-@pytest.mark.server
-def test_many_pictures_travel_in_batches(stack, digits, seven):
-    before = stack.metric("handwriting_batch_requests_count", model="digits")
-    assert all(isinstance(result, Prediction) for result in digits.predict_many([seven] * 320))
-    assert 0 < stack.metric("handwriting_batch_requests_count", model="digits") - before < 160
 
 
 @pytest.mark.server
@@ -360,7 +332,7 @@ def test_no_other_answer_is_tried_again(answer):
 
 
 def test_the_pauses_grow():
-    assert [client_server.pause_s(3) > client_server.pause_s(1) for _ in range(100)] == [True] * 100
+    assert [connection.pause_s(3) > connection.pause_s(1) for _ in range(100)] == [True] * 100
 
 
 @pytest.mark.parametrize(
@@ -425,115 +397,10 @@ def test_a_proxy_of_the_environment_is_used_for_other_machines(monkeypatch):
     ],
 )
 def test_addresses_of_this_machine_are_told_from_others(url, loopback):
-    assert client_server.is_loopback(url) == loopback
+    assert connection.is_loopback(url) == loopback
 
 
-# Many pictures
-
-
-def test_results_come_in_the_order_of_the_pictures():
-    def slow_first(body: bytes):
-        time.sleep(0.05 * (body == b"0"))
-        return 200, SEVEN | {"label": body.decode()}
-
-    with answering(slow_first) as server:
-        results = ask_many(server.url, [str(i).encode() for i in range(100)], chunk=30)
-    assert [result.label for result in results] == [str(i) for i in range(100)]
-
-
-def test_no_more_pictures_are_taken_than_a_chunk():
-    taken = []
-
-    def pictures():
-        for i in range(1000):
-            taken.append(i)
-            yield b"picture"
-
-    with answering((200, SEVEN)) as server, Recogniser("digits", server.url) as recogniser:
-        results = recogniser.predict_many(pictures(), chunk=10, progress=False)
-        next(results)
-        results.close()
-    assert len(taken) == 10
-
-
-def test_requests_are_under_way_at_once():
-    together = threading.Barrier(IN_FLIGHT, timeout=10)  # nobody is answered before all are there
-
-    def wait(_: bytes):
-        together.wait()
-        return 200, SEVEN
-
-    with answering(wait) as server:
-        results = ask_many(server.url, [b"picture"] * IN_FLIGHT)
-    assert all(isinstance(result, Prediction) for result in results)
-
-
-def test_a_server_that_goes_away_in_the_middle_loses_no_answer():
-    with answering((200, SEVEN)) as server, Recogniser("digits", server.url) as recogniser:
-        results = recogniser.predict_many([b"picture"] * 100, chunk=10, progress=False)
-        first = [next(results) for _ in range(10)]
-        server.shutdown()
-        server.server_close()
-        recogniser.close()  # the small server's open connections would go on being answered
-        rest = list(results)
-    assert all(isinstance(result, Prediction) for result in first)
-    assert [type(result) for result in rest] == [ServerDown] * 90
-
-
-def test_pictures_after_a_chunk_without_answer_are_not_sent_to_a_dead_server():
-    with answering(SILENCE) as server:
-        results = ask_many(server.url, [b"picture"] * 50, chunk=5, timeout_s=SHORT_S)
-        assert len(server.bodies) == 6  # the first chunk and the probe
-    assert [type(result) for result in results] == [ServerDown] * 50
-    assert "not sent" in results[5].message
-
-
-def test_pictures_that_make_the_server_fail_do_not_end_the_sending():
-    def fail_on_poison(body: bytes):
-        return error(500, "InternalError") if body == b"poison" else (200, SEVEN)
-
-    with answering(fail_on_poison) as server:
-        results = ask_many(server.url, [b"poison"] * 5 + [b"picture"], chunk=5)
-    assert [type(result) for result in results] == [ServerDown] * 5 + [Prediction]
-
-
-def test_no_time_is_spent_on_a_probe_after_the_last_picture():
-    with answering(SILENCE) as server:
-        ask_many(server.url, [b"picture"], timeout_s=SHORT_S)
-        assert server.bodies == [b"picture"]
-
-
-def test_no_picture_gives_no_result():
-    assert ask_many(closed_port(), []) == []
-
-
-def test_a_chunk_of_none_is_refused():
-    with pytest.raises(ValueError, match="chunk is 0"):
-        Recogniser("digits").predict_many([], chunk=0)
-
-
-def test_a_single_path_is_not_taken_for_many():
-    with pytest.raises(TypeError, match="one str"):
-        Recogniser("digits").predict_many("7.png")
-
-
-@pytest.mark.parametrize(("terminal", "progress", "drawn"), [(True, True, 1), (False, True, 0), (True, False, 0)])
-def test_a_progress_bar_is_drawn_on_a_terminal_only(monkeypatch, terminal, progress, drawn):
-    screen = io.StringIO()
-    screen.isatty = lambda: terminal
-    monkeypatch.setattr(sys, "stderr", screen)
-    with answering((200, SEVEN)) as server, Recogniser("digits", server.url) as recogniser:
-        list(recogniser.predict_many([b"picture"] * 3, progress=progress))
-    assert screen.getvalue().count("3/3") == drawn
-
-
-# What it needs
-
-
-@pytest.mark.parametrize("module", ["torch", "ts", "tqdm"])
-def test_the_client_imports_nothing_heavy(module):
-    code = f"import sys, inkserve.client; sys.exit({module!r} in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+# Errors and other answers
 
 
 def test_errors_can_be_sent_between_processes():

@@ -158,19 +158,19 @@ def test_quantiles_are_linear_in_their_bucket(q, value):
 
 
 def test_a_quantile_in_the_last_bucket_is_the_highest_finite_bound():
-    assert histogram(buckets({"1.0": 10, "2.0": 40, "+Inf": 100}), "seconds").quantile(0.95) == (2.0, 100)
+    assert histogram(buckets({"1.0": 10, "2.0": 40, "+Inf": 100}), "seconds").quantile(0.95) == Quantile(2.0, 100)
 
 
 def test_all_in_the_last_bucket():
-    assert histogram(buckets({"1.0": 0, "2.0": 0, "+Inf": 8}), "seconds").quantile(0.5) == (2.0, 8)
+    assert histogram(buckets({"1.0": 0, "2.0": 0, "+Inf": 8}), "seconds").quantile(0.5) == Quantile(2.0, 8)
 
 
 def test_all_in_the_first_bucket():
-    assert histogram(buckets({"1.0": 4, "2.0": 4, "+Inf": 4}), "seconds").quantile(0.5) == (0.5, 4)
+    assert histogram(buckets({"1.0": 4, "2.0": 4, "+Inf": 4}), "seconds").quantile(0.5) == Quantile(0.5, 4)
 
 
 def test_empty_buckets_before_a_rank_are_passed():
-    assert histogram(buckets({"1.0": 0, "2.0": 0, "4.0": 2, "+Inf": 2}), "seconds").quantile(0.5) == (3.0, 2)
+    assert histogram(buckets({"1.0": 0, "2.0": 0, "4.0": 2, "+Inf": 2}), "seconds").quantile(0.5) == Quantile(3.0, 2)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_where_nothing_can_be_told_there_is_no_value_but_a_count(counts):
 
 
 def test_a_first_bound_under_zero_is_its_own_quantile():
-    assert histogram(buckets({"-1.0": 5, "1.0": 5, "+Inf": 5}), "seconds").quantile(0.5) == (-1.0, 5)
+    assert histogram(buckets({"-1.0": 5, "1.0": 5, "+Inf": 5}), "seconds").quantile(0.5) == Quantile(-1.0, 5)
 
 
 @pytest.mark.parametrize("q", [0, -0.1, 1.1, float("nan")])
@@ -207,7 +207,7 @@ def test_a_restart_between_two_pages_counts_from_zero():
     after = buckets({"1.0": 2, "2.0": 8, "+Inf": 10})
     grown = histogram(increase(before, after), "seconds")
     assert grown == Histogram((1.0, 2.0, inf), (2, 8, 10))
-    assert grown.quantile(0.5) == (1.5, 10)
+    assert grown.quantile(0.5) == Quantile(1.5, 10)
 
 
 def test_buckets_that_fall_are_evened_out():

@@ -6,25 +6,34 @@ from collections import Counter
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.models import traffic
-from dashboard.shared import client
-from inkserve.client import Rejected, Split
-from tests.answering import SEVEN, answering
+from dashboard.models import traffic_split
+from dashboard.shared.endpoint import recogniser
+from inkserve import Rejected, Split
+from tests.answering import SEVEN, answering, pictures_of, sevens
 
 
 def versions(server) -> Counter:
-    return Counter(path.rsplit("/", 1)[1] for path in server.paths)
+    """How many pictures each version was asked for."""
+    counts: Counter = Counter()
+    for path, body in zip(server.paths, server.bodies, strict=True):
+        counts[path.rsplit("/", 1)[1]] += len(pictures_of(body))
+    return counts
 
 
 def pictures(count: int) -> list[bytes]:
     return [f"picture {number}".encode() for number in range(count)]
 
 
+def numbers(body: bytes):
+    """Answer the number of each picture as its label."""
+    return 200, {"predictions": [SEVEN | {"label": each.decode().split()[1]} for each in pictures_of(body)]}
+
+
 def test_each_version_gets_its_share():
-    with answering((200, SEVEN)) as server, Split("digits", {"1.0": 3, "1.1": 1}, server.url) as digits:
-        results = list(digits.predict_many(pictures(400), progress=False))
+    with answering(numbers) as server, Split("digits", {"1.0": 3, "1.1": 1}, server.url) as digits:
+        results = list(digits.predict_many(pictures(400)))
         asked = versions(server)
-    assert [each.label for each in results] == ["7"] * 400
+    assert [each.label for each in results] == [str(number) for number in range(400)]  # in order, whatever the version
     assert digits.shares == {"1.0": 0.75, "1.1": 0.25}
     deviation = math.sqrt(400 * 0.75 * 0.25)
     assert abs(asked["1.1"] - 100) < 4 * deviation
@@ -40,8 +49,8 @@ def test_the_same_picture_goes_to_the_same_version():
 
 
 def test_a_version_of_weight_0_gets_nothing():
-    with answering((200, SEVEN)) as server, Split("digits", {"1.0": 0, "1.1": 0.1}, server.url) as digits:
-        list(digits.predict_many(pictures(50), progress=False))
+    with answering(sevens) as server, Split("digits", {"1.0": 0, "1.1": 0.1}, server.url) as digits:
+        list(digits.predict_many(pictures(50)))
     assert versions(server) == {"1.1": 50}
 
 
@@ -66,12 +75,12 @@ def test_the_real_server_answers_from_the_version_of_the_split(stack, seven):
 def page() -> None:
     import streamlit as st  # noqa: PLC0415 - AppTest runs this function alone
 
-    from dashboard.models import traffic  # noqa: PLC0415
-    from dashboard.shared.fleet import Version  # noqa: PLC0415
+    from dashboard.models import traffic_split  # noqa: PLC0415
+    from inkserve.management import ModelVersion  # noqa: PLC0415
 
-    several = [Version("digits", version, version == "1.0", (), 1) for version in st.session_state["versions"]]
-    traffic.show_traffic((*several, Version("lenet5", "1.0", True, (), 1)))
-    st.write("offered: " + ", ".join(map(str, traffic.splits())))
+    several = [ModelVersion("digits", version, version == "1.0", (), 1) for version in st.session_state["versions"]]
+    traffic_split.show_traffic((*several, ModelVersion("lenet5", "1.0", True, (), 1)))
+    st.write("offered: " + ", ".join(map(str, traffic_split.splits())))
 
 
 def opened(versions: list[str]) -> AppTest:
@@ -103,9 +112,9 @@ def test_one_version_is_never_split():
 
 
 def test_a_split_answers_for_the_dashboard(monkeypatch):
-    served = traffic.split("digits", {"1.0": 0, "1.1": 2})
+    endpoint = traffic_split.split("digits", {"1.0": 0, "1.1": 2})
     with answering((200, SEVEN)) as server:
         monkeypatch.setenv("INKSERVE_URL", server.url)
-        with client.recogniser(served) as digits:
+        with recogniser(endpoint) as digits:
             assert digits.predict(b"picture").label == "7"
     assert server.paths == ["/predictions/digits/1.1"]

@@ -25,7 +25,7 @@ from deploy.local.settings import ROOT, read_settings
 from deploy.local.versions import versions
 from inkserve.client import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from inkserve.client.bulk import BulkRecogniser
-from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_over, management_token
+from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_expired, management_token
 from inkserve.management import Management, ManagementError
 from tests.answering import SEVEN, answering
 from tests.conftest import RunningStack, drawings, environment, port_variables, run_stack
@@ -117,7 +117,7 @@ def test_the_server_itself_may_still_be_writing_its_key_file(tmp_path):
     ],
 )
 def test_the_time_of_a_token_is_read_as_torchserve_writes_it(text, over):
-    assert is_over({"expiration time": text}) == over
+    assert is_expired({"expiration time": text}) == over
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,55 @@
-"""The client side of Inkserve."""
+"""The client side of Inkserve, a model server for handwriting.
+
+    from inkserve import Recogniser
+
+    with Recogniser("digits") as digits:
+        print(digits.predict("7.png").label)
+        for result in digits.predict_many(["a.png", "b.png"]):
+            ...  # a Prediction, or the RecogniserError of that picture
+
+A server with tokens needs one: `Recogniser("digits", auth=Token("..."))`, or in the environment INKSERVE_TOKEN, or
+INKSERVE_KEY_FILE for the server's own key file.
+
+RecogniserError           no prediction: `predict` raises it, `predict_many` returns it in the picture's place
+├── UnusablePicture       nothing was sent: no such file, too many bytes, an array of the wrong shape or range
+└── ServerError
+    ├── ServerDown        no answer in time, or the server itself failed (5xx): worth another try
+    └── Rejected          the server answered, and says what is wrong with this request (4xx)
+
+`inkserve.management` lists and changes what the server has loaded, `inkserve.metrics` reads its metrics, and the
+command `inkserve` reads pictures from a shell. Nothing here needs torch, OpenCV or Java.
+"""
+
+from inkserve.client import (
+    Candidate,
+    Character,
+    Explanation,
+    KeyFile,
+    PageReading,
+    Prediction,
+    Recogniser,
+    RecogniserError,
+    Rejected,
+    ServerDown,
+    ServerError,
+    Split,
+    Token,
+    UnusablePicture,
+)
+
+__all__ = [
+    "Candidate",
+    "Character",
+    "Explanation",
+    "KeyFile",
+    "PageReading",
+    "Prediction",
+    "Recogniser",
+    "RecogniserError",
+    "Rejected",
+    "ServerDown",
+    "ServerError",
+    "Split",
+    "Token",
+    "UnusablePicture",
+]

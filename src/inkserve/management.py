@@ -29,7 +29,7 @@ from inkserve.versions import order
 READY = "READY"
 MAX_MODELS = 1000  # in one answer; TorchServe's default is 100
 TIMEOUT_S = (2.0, 10.0)  # connect, read
-LOADING_TIMEOUT_S = 150.0  # a worker starts within it, also on a busy machine
+LOADING_TIMEOUT_S = (2.0, 150.0)  # a worker starts within it, also on a busy machine
 DRAIN_S, POLL_S = 10.0, 0.1
 BATCH_S = 1.0  # longer than a batch takes; the API does not tell whether a worker is busy
 NOT_ALLOWED = (requests.codes.not_allowed, requests.codes.forbidden)

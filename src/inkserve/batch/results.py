@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from inkserve.client import Prediction
-from inkserve.client.recogniser import Result
+from inkserve.client.answers import Result
 
 COLUMNS = (
     "name",
@@ -89,7 +89,7 @@ FORMATS = {".csv": csv_rows, ".json": json_list}
 
 def table_row(name: str, result: Result) -> dict[str, str | float]:
     """Return a row of the table; ./ before a name that a spreadsheet would run keeps it the path that it was."""
-    named = {"name": f"./{name}" if name.startswith(FORMULA) else name}
+    named: dict[str, str | float] = {"name": f"./{name}" if name.startswith(FORMULA) else name}
     if not isinstance(result, Prediction):
         return named | {"error_type": plain(result.type), "error_message": plain(result.message)}
     row = named | {"label": plain(result.label), "confidence": result.confidence}

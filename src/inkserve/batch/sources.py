@@ -1,19 +1,24 @@
 """Where a batch's pictures come from: a folder, or a ZIP file that is never unpacked to disk."""
 
+import struct
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import NamedTuple
 
-from handwriting.zips import BAD_ZIP, is_folder, is_hidden, read_member
-from inkserve.client.pictures import AnyPicture
+from inkserve.client.pictures import MAX_BYTES, AnyPicture
+from inkserve.command import CommandError
 
+# ZIP files are read as handwriting.zips reads them on the server; a test compares the two
+SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others without a limit
+# Raised by Python for damaged ZIP files; IndexError for an encrypted file without a name
+BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, IndexError)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
-class SourceError(Exception):
+class SourceError(CommandError):
     """There is nothing to read; the message says why."""
 
 
@@ -43,16 +48,26 @@ class Member:
         return self.info.filename
 
     def read_bytes(self) -> bytes:
-        """Unpack the picture; see `read_member` for limits and errors."""
-        with self.lock:
-            return read_member(self.archive, self.info)
+        """Unpack the picture, up to its declared size.
+
+        Raises:
+            ValueError: over MAX_BYTES, or packed by a method that Python cannot stop at a limit.
+            zipfile.BadZipFile: damaged.
+            RuntimeError: encrypted.
+        """
+        if self.info.compress_type not in SAFE_METHODS:
+            raise ValueError(f"its packing method is {self.info.compress_type}; wanted stored (0) or deflated (8)")
+        if self.info.file_size > MAX_BYTES:
+            raise ValueError(f"it has {self.info.file_size:,} bytes unpacked; at most {MAX_BYTES:,}")
+        with self.lock, self.archive.open(self.info) as file:
+            return file.read(self.info.file_size + 1)  # one byte more, so that a false size is an error
 
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """List the pictures of a folder, with those of folders inside it, or of a ZIP file, which stays open meanwhile.
 
-    A picture is a file with one of SUFFIXES. Hidden files and folders, and the Mac's `__MACOSX`, count for nothing.
+    A picture is a file with one of SUFFIXES. Hidden files and folders, and macOS's `__MACOSX`, are skipped.
 
     Raises:
         SourceError: there is no such folder or ZIP file, or no picture in it.
@@ -73,7 +88,13 @@ def open_source(path: Path) -> Iterator[Source]:
 def list_members(archive: zipfile.ZipFile) -> list[tuple[str, Member]]:
     """Name the files of an open ZIP file, in the order of its directory."""
     lock = Lock()
-    return [(info.filename, Member(archive, info, lock)) for info in archive.infolist() if not is_folder(info)]
+    # Python's `is_dir` fails for an empty name
+    return [(info.filename, Member(archive, info, lock)) for info in archive.infolist() if info.filename[-1:] != "/"]
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file lies in a hidden folder or macOS's `__MACOSX`, or is hidden itself."""
+    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in PurePosixPath(name).parts)
 
 
 def choose(files: Sequence[tuple[str, AnyPicture]]) -> Source:

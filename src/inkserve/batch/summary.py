@@ -3,7 +3,7 @@
 from collections import Counter
 
 from inkserve.client import Prediction
-from inkserve.client.recogniser import Result
+from inkserve.client.answers import Result
 
 FAILURES_SHOWN = 20
 

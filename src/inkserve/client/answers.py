@@ -1,14 +1,16 @@
-"""What the server answers, read: a prediction, or the error that it stands for."""
+"""Reads the server's answers: predictions, explanations, pages, and the errors that other answers stand for."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
 import requests
 
-from inkserve.client.exceptions import Rejected, ServerDown, ServerError
+from inkserve.client.exceptions import RecogniserError, Rejected, ServerDown, ServerError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,17 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the network saw, and what of it spoke for the label.
+    """What the network saw, and its Grad-CAM heatmap.
 
     Attributes:
         label: the most probable one.
         frame: (28, 28) uint8; 255 is ink.
-        heatmap: (28, 28) float32 in [0, 1]; 1 where most spoke for the label.
+        heatmap: (28, 28) float32 in [0, 1]; 1 where the picture supports the label most.
     """
 
     label: str
-    frame: np.ndarray
-    heatmap: np.ndarray
+    frame: "np.ndarray[Any, np.dtype[np.uint8]]"
+    heatmap: "np.ndarray[Any, np.dtype[np.float32]]"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ class PageReading:
     stages_ms: Mapping[str, float] = field(default_factory=dict)
 
 
+Result: TypeAlias = Prediction | RecogniserError  # of one of many pictures
+
+
 def read_prediction(response: requests.Response, round_trip_ms: float) -> Prediction:
     """Read the answer for one picture.
 
@@ -121,13 +126,46 @@ def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping
     )
 
 
+def read_predictions(response: requests.Response, count: int, round_trip_ms: float) -> list[Result]:
+    """Read the answer for many pictures: a prediction or an error for each.
+
+    Raises:
+        Rejected: a 4xx.
+        ServerDown: any other status that is not 200, or an answer that has not `count` predictions.
+    """
+    if response.status_code != requests.codes.ok:
+        raise failure(response)
+    stages_ms = stages(response)
+    try:
+        results = [_read_one(each, round_trip_ms, stages_ms) for each in response.json()["predictions"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
+        raise ServerDown("its answer is not a list of predictions") from err
+    if len(results) != count:
+        raise ServerDown(f"its answer has {len(results)} predictions; wanted {count}")
+    return results
+
+
+def _read_one(answer: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping[str, float]) -> Result:
+    error = answer.get("error")
+    if error is None:
+        return prediction(answer, round_trip_ms, stages_ms)
+    if int(error["code"]) >= requests.codes.server_error:
+        return ServerDown(f"it answers {error['code']}: {error['message']}")
+    return Rejected(str(error["type"]), str(error["message"]))
+
+
 def read_explanation(response: requests.Response) -> Explanation:
     """Read an explanation.
 
     Raises:
+        ModuleNotFoundError: NumPy is not installed; its arrays hold an explanation.
         Rejected: a 4xx.
         ServerDown: any other status that is not 200, or an answer that is no explanation.
     """
+    try:
+        import numpy as np  # noqa: PLC0415 - the client works without it
+    except ModuleNotFoundError as err:
+        raise ModuleNotFoundError("an explanation needs NumPy: pip install numpy") from err
 
     def read(body: Mapping[str, Any]) -> Explanation:
         frame, heatmap = np.array(body["frame"], np.uint8), np.array(body["heatmap"], np.float32)

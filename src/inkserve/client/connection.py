@@ -2,56 +2,81 @@
 
 import random
 import time
+from collections.abc import Mapping
 
 import requests
+from PIL import Image
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from inkserve.client.address import DEFAULT_URL, is_loopback, server_url
-from inkserve.client.exceptions import ServerDown
+from inkserve.client.answers import read_prediction
+from inkserve.client.exceptions import Rejected, ServerDown
+from inkserve.client.pictures import encode
 from inkserve.client.tokens import KeyFileError, inference_token
 
 MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0  # before the second try; three times as long before each further one
+CONNECTIONS = 32  # kept open: as many as a full batch of the server has requests, see batchSize in config/*.yaml
+OCTETS = {"Content-Type": "application/octet-stream"}
 
 Timeout = tuple[float, float]  # s to connect, s to wait for the answer
 
 
 class Server:
-    """Posts to one server, from as many threads as there are connections.
+    """Posts to one server, from any number of threads.
 
     Attributes:
         url: its address, without a slash at the end.
     """
 
     def __init__(
-        self, url: str | None, timeout_s: Timeout, tries: int, connections: int, auth: AuthBase | None = None
+        self,
+        url: str | None,
+        timeout_s: Timeout,
+        tries: int,
+        auth: AuthBase | None = None,
+        connections: int = CONNECTIONS,
     ) -> None:
         """Remember an address; nothing is sent.
 
         Args:
             url: as `server_url` takes it.
             timeout_s: to connect and to wait, since a server whose worker is dead takes a request and never answers.
-            tries: how often a request is sent while what keeps it from being answered may pass.
-            connections: how many are kept open.
+            tries: how often a request is sent while the reason for a failure may pass.
             auth: what a server with tokens wants; by default `inference_token`.
+            connections: how many are kept open.
         """
         self.url = server_url(url)
         self.timeout_s = timeout_s
         self.tries = tries
-        self.http = requests.Session()  # its pool may be shared by threads; nothing else in it changes
+        self.http = requests.Session()  # threads may share its pool; nothing else in it changes
         self.http.auth = auth or inference_token()
-        self.http.trust_env = not is_loopback(self.url)  # a proxy of the environment is no way to this machine
+        self.http.trust_env = not is_loopback(self.url)  # no proxy leads to this machine
         for scheme in ("http://", "https://"):
             self.http.mount(scheme, HTTPAdapter(pool_maxsize=connections))
 
-    def post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[requests.Response, float]:
-        """Send a request, again after a pause while what kept it from being answered may pass.
+    def post(
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        tries: int | None = None,
+        timeout_s: Timeout | None = None,
+    ) -> tuple[requests.Response, float]:
+        """Send a request, again after a pause while the reason for a failure may pass.
 
         That is a full queue (503, which TorchServe also says when a model has no worker), a worker that died under it
         (500 or 507), and a connection that broke. Reading a picture twice does no harm. A server that refuses
         connections or does not answer in time is not asked again.
+
+        Args:
+            path: of the address.
+            body: of the request.
+            headers: of the request.
+            tries: by default the server's.
+            timeout_s: by default the server's.
 
         Returns:
             the response, of any status, and the round trip of the last try in ms.
@@ -59,25 +84,42 @@ class Server:
         Raises:
             ServerDown: no response.
         """
-        deaths = 0
-        for number in range(1, self.tries + 1):
+        deaths, number, tries = 0, 0, tries or self.tries
+        while True:
+            number += 1
             began = time.perf_counter()
-            is_last = number == self.tries
             try:
                 # A redirected POST would come back as a GET, without the picture
                 response = self.http.post(
-                    self.url + path, data=body, headers=headers, timeout=self.timeout_s, allow_redirects=False
+                    self.url + path,
+                    data=body,
+                    headers=headers,
+                    timeout=timeout_s or self.timeout_s,
+                    allow_redirects=False,
                 )
             except requests.RequestException as err:
-                if is_last or not is_broken_connection(err):
+                if number >= tries or not is_broken_connection(err):
                     raise ServerDown(self._reason(err)) from err
             else:
                 deaths += is_death(response)
                 is_passing = response.status_code == requests.codes.service_unavailable or is_death(response)
-                if is_last or not is_passing or deaths > MAX_DEATHS:
-                    break
+                if number >= tries or not is_passing or deaths > MAX_DEATHS:
+                    return response, (time.perf_counter() - began) * 1000
             time.sleep(pause_s(number))
-        return response, (time.perf_counter() - began) * 1000
+
+    def fault(self, path: str, tries: int | None = None, timeout_s: Timeout | None = None) -> str:
+        """Return why no recogniser answers at a path, or "" when a real prediction has just proved that one does.
+
+        TorchServe's `/ping` says Healthy while no worker lives, so only a prediction counts. An `InvalidImage` from
+        the handler is an answer, too.
+        """
+        try:
+            read_prediction(*self.post(path, PROBE_PICTURE, OCTETS, tries, timeout_s))
+        except Rejected as err:
+            return "" if err.type == "InvalidImage" else err.message
+        except ServerDown as err:
+            return str(err)
+        return ""
 
     def _reason(self, err: requests.RequestException) -> str:
         if isinstance(err, requests.Timeout):
@@ -105,6 +147,16 @@ def is_broken_connection(err: requests.RequestException) -> bool:
 
 
 def pause_s(number: int) -> float:
-    """Return how long to wait after a try, counted from 1; by chance a part of it, so that waiting threads spread."""
+    """Return the pause after a try, counted from 1; partly random, so that waiting threads spread out."""
     most_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 3 ** (number - 1))
-    return most_s * random.uniform(0.5, 1)  # nosec B311 # noqa: S311 - no secret
+    return float(most_s * random.uniform(0.5, 1))  # nosec B311 # noqa: S311 - no secret
+
+
+def _drawn_one() -> bytes:
+    """Return a "1" as MNIST frames it, white on black, as PNG."""
+    frame = Image.new("L", (28, 28))
+    frame.paste(255, (13, 4, 15, 24))
+    return encode(frame)
+
+
+PROBE_PICTURE = _drawn_one()

@@ -41,9 +41,9 @@ class Rejected(ServerError):  # noqa: N818
     @property
     def type(self) -> str:
         """The API's name for the reason, such as `InvalidImage`."""
-        return self.args[0]
+        return str(self.args[0])
 
     @property
     def message(self) -> str:
         """The server's words."""
-        return self.args[1]
+        return str(self.args[1])

@@ -1,16 +1,23 @@
-"""What a caller may hand over as a picture, brought to the bytes that are sent."""
+"""The pictures that a caller may pass, encoded as the bytes that are sent."""
 
 import io
 import stat
+import sys
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
-import numpy as np
 from PIL import Image, ImageOps
 
-from handwriting.errors import ImageTooLarge
-from handwriting.preprocess.decode import DECODE_ERRORS, MAX_BYTES, MODES, check_size
 from inkserve.client.exceptions import UnusablePicture
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# The server's limits, as in handwriting.preprocess.decode; a test compares them
+MAX_BYTES = 16 * 2**20
+MAX_MEGAPIXELS = 25
+LONGEST_PX = 65_535
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
 
 PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # the ones that PNG keeps as they are
 DEEP_MODES = ("I", "F")  # how the modes of more than 8 bits begin; TIFF keeps them all
@@ -26,7 +33,7 @@ class Readable(Protocol):
         """Return an encoded picture."""
 
 
-AnyPicture = str | Path | Readable | bytes | bytearray | memoryview | Image.Image | np.ndarray
+AnyPicture: TypeAlias = "str | Path | Readable | bytes | bytearray | memoryview | Image.Image | np.ndarray[Any, Any]"
 
 
 def to_bytes(picture: AnyPicture) -> bytes:
@@ -37,13 +44,13 @@ def to_bytes(picture: AnyPicture) -> bytes:
             Pillow image; or an array as `from_array` takes it.
 
     Raises:
-        UnusablePicture: it is none of these, cannot be read, or is over MAX_BYTES or MAX_MEGAPIXELS.
+        UnusablePicture: it is none of these, cannot be read, or is over MAX_BYTES, MAX_MEGAPIXELS or LONGEST_PX.
     """
     if isinstance(picture, str | Path):
         content = _read_file(Path(picture))
     elif isinstance(picture, bytes | bytearray | memoryview):
         content = bytes(picture)
-    elif isinstance(picture, np.ndarray):
+    elif _is_array(picture):
         content = encode(from_array(picture))
     elif isinstance(picture, Image.Image):
         content = encode(picture)
@@ -57,7 +64,7 @@ def to_bytes(picture: AnyPicture) -> bytes:
     return content
 
 
-def from_array(array: np.ndarray) -> Image.Image:
+def from_array(array: "np.ndarray[Any, Any]") -> Image.Image:
     """Turn an array into an image; its dtype, never its values, says which number is white.
 
     Args:
@@ -67,6 +74,8 @@ def from_array(array: np.ndarray) -> Image.Image:
     Raises:
         UnusablePicture: another shape, dtype or range, or over MAX_MEGAPIXELS.
     """
+    import numpy as np  # noqa: PLC0415 - whoever has an array has NumPy
+
     pixels = array[..., None] if array.ndim == 2 else array  # noqa: PLR2004
     if pixels.ndim != 3 or pixels.shape[2] not in MODES or 0 in pixels.shape:  # noqa: PLR2004
         raise UnusablePicture(f"the array has shape {array.shape}; wanted {SHAPES}")
@@ -101,7 +110,7 @@ def encode(image: Image.Image) -> bytes:
             if upright.mode not in PNG_MODES:
                 upright = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
             upright.save(buffer, "PNG", compress_level=1)  # small is worth less than quick here
-    except DECODE_ERRORS as err:
+    except Exception as err:  # Pillow's decoders raise many kinds; each is about this picture only
         raise UnusablePicture(f"the image cannot be encoded: {err}") from err
     return buffer.getvalue()
 
@@ -120,7 +129,7 @@ def _read_file(path: Path) -> bytes:
 def _read(picture: Readable) -> bytes:
     try:
         return picture.read_bytes()
-    except Exception as err:  # whatever a reader of the caller's raises, it is about this picture only
+    except Exception as err:  # the caller's own code may raise anything; it is about this picture only
         raise UnusablePicture(f"{picture} cannot be read: {err}") from err
 
 
@@ -130,7 +139,12 @@ def _check_bytes(count: int) -> None:
 
 
 def _check_size(width: int, height: int) -> None:
-    try:
-        check_size(width, height)
-    except ImageTooLarge as err:
-        raise UnusablePicture(str(err)) from err
+    if width * height > MAX_MEGAPIXELS * 1_000_000:
+        raise UnusablePicture(f"the picture is {width} x {height} px; at most {MAX_MEGAPIXELS} megapixels")
+    if max(width, height) > LONGEST_PX:
+        raise UnusablePicture(f"the picture is {width} x {height} px; a side has at most {LONGEST_PX:,}")
+
+
+def _is_array(picture: object) -> "TypeGuard[np.ndarray[Any, Any]]":
+    numpy = sys.modules.get("numpy")  # not loaded: nobody has an array
+    return numpy is not None and isinstance(picture, numpy.ndarray)

@@ -1,37 +1,40 @@
-"""One recogniser on one server, asked for one picture or for many."""
+"""One recogniser on one server, for one picture or for many."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from operator import length_hint
+from threading import Event
 from typing import Self
 from urllib.parse import quote
 
-import numpy as np
 import requests
 from requests.auth import AuthBase
 
-from inkserve.client.answers import Explanation, PageReading, Prediction, read_explanation, read_page, read_prediction
-from inkserve.client.connection import Server, Timeout
-from inkserve.client.exceptions import RecogniserError, Rejected, ServerDown
-from inkserve.client.pictures import AnyPicture, encode, from_array, to_bytes
-from inkserve.client.progress import chunks, progress_bar
+from inkserve.client.answers import (
+    Explanation,
+    PageReading,
+    Prediction,
+    Result,
+    read_explanation,
+    read_page,
+    read_prediction,
+)
+from inkserve.client.bulk import BulkRequests, progress_bar
+from inkserve.client.connection import OCTETS, PROBE_PICTURE, Server, Timeout
+from inkserve.client.pictures import AnyPicture, to_bytes
 
 TOP_K = 3
 TIMEOUT_S = (3.0, 20.0)
 TRIES = 5
-IN_FLIGHT = 32  # requests on their way at once: a full batch of the server, see batchSize in config/*.yaml
-CHUNK = 256  # pictures taken from the caller at a time
-
-Result = Prediction | RecogniserError
 
 
 class Recogniser:
     """A client of one recogniser.
 
-    It may be used by several threads, and as a context manager that closes its connections.
+    Several threads may use it. As a context manager it closes its connections at the end.
 
     Attributes:
         model: name of the recogniser.
+        version: MAJOR.MINOR, or None for the server's default version.
         url: address of its server.
     """
 
@@ -52,22 +55,21 @@ class Recogniser:
         Args:
             model: such as `digits`.
             url: of the server; by default the one in INKSERVE_URL, or else http://127.0.0.1:8080.
-            version: MAJOR.MINOR; by default the one that the server has made its default.
+            version: MAJOR.MINOR; by default the server's default version.
             top_k: how many labels each prediction lists.
             timeout_s: to connect and to wait for the answer. A server whose worker is dead never answers.
-            tries: how often a picture is sent while the server's queue is full, its worker dies, or the connection
+            tries: how often a request is sent while the server's queue is full, its worker dies, or the connection
                 breaks: the pauses between are about 0.1, 0.3, 0.9, ... s.
-            timing: whether to ask what each request took in the worker.
-            auth: what a server with tokens wants, such as `Token("...")` or `KeyFile("key_file.json")`; by default
-                the token in INKSERVE_TOKEN, or that in the key file that INKSERVE_KEY_FILE names, or none.
+            timing: whether to ask how long each request took in the worker.
+            auth: for a server with tokens, such as `Token("...")` or `KeyFile("key_file.json")`; by default the token
+                in INKSERVE_TOKEN, or that in the key file that INKSERVE_KEY_FILE names, or none.
         """
         self.model = model
-        self._server = Server(url, timeout_s, tries, connections=IN_FLIGHT, auth=auth)
+        self.version = version or None
+        self._server = Server(url, timeout_s, tries, auth)
         self.url = self._server.url
         self._name = "/".join(quote(part, safe="") for part in (model, version) if part)
-        self._headers = {"Content-Type": "application/octet-stream", "X-Top-K": str(top_k)}
-        if timing:
-            self._headers["X-Timing"] = "1"
+        self._headers = {"X-Top-K": str(top_k)} | ({"X-Timing": "1"} if timing else {})
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +82,7 @@ class Recogniser:
         self._server.http.close()
 
     def predict(self, picture: AnyPicture, *, request_id: str = "") -> Prediction:
-        """Send a picture and return what it is read as.
+        """Send a picture of one character, and return its label.
 
         Args:
             picture: a path or anything else with `read_bytes`; the bytes of PNG, JPEG, WebP, BMP, GIF or TIFF; a
@@ -96,7 +98,7 @@ class Recogniser:
         return read_prediction(*self._send("predictions", picture, request_id))
 
     def explain(self, picture: AnyPicture) -> Explanation:
-        """Send a picture and return what the network saw of it and what spoke for its label.
+        """Send a picture, and return what the network saw of it and a Grad-CAM heatmap; needs NumPy.
 
         Raises:
             As `predict`; `Rejected` also where the recogniser gives no explanations.
@@ -112,46 +114,41 @@ class Recogniser:
         return read_page(*self._send("predictions", picture))
 
     def predict_many(
-        self, pictures: Iterable[AnyPicture], chunk: int = CHUNK, progress: bool = True
+        self, pictures: Iterable[AnyPicture], *, progress: bool = False, cancelled: Event | None = None
     ) -> Iterator[Result]:
-        """Send many pictures, up to IN_FLIGHT at once, and give one result for each, in order.
+        """Send any number of pictures, and return a result for each, in their order.
 
-        Paths are read only when their turn comes, so any number of files needs no more memory than IN_FLIGHT of them.
-        When a whole chunk brought nothing but ServerDown, and a probe says that the server is down, the pictures after
-        it are not sent, and get that ServerDown: otherwise each of thousands would wait for its timeout.
+        Up to 64 pictures go in one request, and up to four requests are on their way at once. Requests become smaller
+        when they take longer than half a second, as those of photographs do.
+
+        Pictures are taken from the iterable, and encoded, as their turn comes: never more are in memory than those of
+        five requests. A request that fails is sent again, as often as `tries` says; then its error is that of its
+        pictures. If a short probe then finds the server down, the remaining pictures are not sent, and get a
+        ServerDown, too.
 
         Args:
-            pictures: any that `predict` takes; taken from the iterable a chunk at a time.
-            chunk: how many are taken at a time.
-            progress: whether to draw a progress bar on stderr, which needs tqdm; never where that is no terminal.
+            pictures: any that `predict` takes.
+            progress: whether to draw a progress bar on stderr, where that is a terminal; needs the package `rich`.
+            cancelled: when it is set, the iterator ends soon, without the remaining results.
 
         Returns:
-            for each picture its Prediction, or the RecogniserError that `predict` would have raised. Nothing is
-            sent before the first is asked for.
+            for each picture its Prediction, whose round trip is that of its request, or the RecogniserError that
+            `predict` would have raised. Nothing is sent before the first result is asked for.
 
         Raises:
-            ValueError: chunk is under 1.
             TypeError: `pictures` is a single path or picture.
         """
-        if chunk < 1:
-            raise ValueError(f"chunk is {chunk}; wanted at least 1")
         if isinstance(pictures, str | bytes | bytearray):
             raise TypeError(f"pictures is one {type(pictures).__name__}; wanted an iterable of pictures")
-        return self._predict_all(pictures, chunk, progress)
+        return self._predict_many(pictures, progress, cancelled or Event())
 
     def fault(self) -> str:
         """Return why the recogniser can't answer now, or "" when a real prediction has just proved that it can.
 
         TorchServe's `/ping` says Healthy while no worker lives, so only a prediction counts. An `InvalidImage` from the
-        handler is an answer too.
+        handler is an answer, too.
         """
-        try:
-            self.predict(PROBE_PICTURE)
-        except Rejected as err:
-            return "" if err.type == "InvalidImage" else err.message
-        except ServerDown as err:
-            return str(err)
-        return ""
+        return self._server.fault(self._path_of(PROBE_PICTURE))
 
     def is_ready(self) -> bool:
         """Whether a worker of the recogniser answers a real prediction request."""
@@ -159,43 +156,15 @@ class Recogniser:
 
     def _send(self, what: str, picture: AnyPicture, request_id: str = "") -> tuple[requests.Response, float]:
         content = to_bytes(picture)
-        headers = self._headers | {"X-Request-Id": request_id} if request_id else self._headers
-        return self._server.post(f"/{what}/{self._name_for(content)}", content, headers)
+        headers = OCTETS | self._headers | ({"X-Request-Id": request_id} if request_id else {})
+        return self._server.post(self._path_of(content, what), content, headers)
 
-    def _name_for(self, content: bytes) -> str:  # noqa: ARG002 - a Split chooses by it
-        return self._name
+    def _path_of(self, content: bytes, what: str = "predictions") -> str:  # noqa: ARG002 - a Split chooses by content
+        return f"/{what}/{self._name}"
 
-    def _predict_all(self, pictures: Iterable[AnyPicture], chunk: int, progress: bool) -> Iterator[Result]:
-        fault, down = "", False
-        with ThreadPoolExecutor(IN_FLIGHT) as pool, progress_bar(length_hint(pictures), progress) as advance:
-            for part in chunks(pictures, chunk):
-                fault = fault or (self.fault() if down else "")
-                down = True
-                for result in _unsent(part, fault) if fault else self._send_chunk(pool, part):
-                    down = down and isinstance(result, ServerDown)
-                    yield result
-                    advance()
-
-    def _send_chunk(self, pool: Executor, pictures: Sequence[AnyPicture]) -> Iterator[Result]:
-        """Give the results of a chunk, in order: the one place that knows that a request carries one picture."""
-        return pool.map(self._result, pictures)
-
-    def _result(self, picture: AnyPicture) -> Result:
-        try:
-            return self.predict(picture)
-        except RecogniserError as err:
-            return err
-
-
-def _unsent(pictures: Sequence[AnyPicture], fault: str) -> Iterator[Result]:
-    return (ServerDown(f"not sent, because the server is down: {fault}") for _ in pictures)
-
-
-def _drawn_one() -> bytes:
-    """Return a "1" as MNIST frames it, white on black, as PNG."""
-    frame = np.zeros((28, 28), np.uint8)
-    frame[4:24, 13:15] = 255
-    return encode(from_array(frame))
-
-
-PROBE_PICTURE = _drawn_one()
+    def _predict_many(self, pictures: Iterable[AnyPicture], progress: bool, cancelled: Event) -> Iterator[Result]:
+        bulk = BulkRequests(self._server, self._path_of, self._headers)
+        with progress_bar(length_hint(pictures), progress) as advance:
+            for result in bulk.results(pictures, cancelled):
+                yield result
+                advance()

@@ -18,7 +18,7 @@ from inkserve.client.recogniser import Recogniser
 class Split(Recogniser):
     """A client of several versions, each of which gets its share of the pictures.
 
-    The picture decides, by its sha256: so another try, or the explanation of an answer, goes to the same version.
+    The sha256 of the picture decides, so another try, or the explanation of an answer, goes to the same version.
 
     Attributes:
         shares: of all pictures, in [0, 1], by version.
@@ -50,5 +50,5 @@ class Split(Recogniser):
         place = int.from_bytes(hashlib.sha256(content).digest()[:8]) / 2**64
         return self._versions[min(bisect_right(self._ends, place), len(self._versions) - 1)]
 
-    def _name_for(self, content: bytes) -> str:
-        return f"{self._name}/{quote(self.version_of(content), safe='')}"
+    def _path_of(self, content: bytes, what: str = "predictions") -> str:
+        return f"{super()._path_of(content, what)}/{quote(self.version_of(content), safe='')}"

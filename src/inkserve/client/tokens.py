@@ -26,7 +26,7 @@ API = "API"  # the key file's name for the key that new tokens are asked for wit
 REFUSAL = b"InvalidKeyException"  # the type in the body of the 400 that TorchServe answers, whatever is wrong
 TIMEOUT_S = (3.0, 5.0)  # connect, read
 WRITING_S = 1.0  # TorchServe empties its file before it writes it, so half of it is worth another look for so long
-LOOK_S = 0.02
+POLL_S = 0.02
 HEADER, SCHEME = "Authorization", "Bearer "
 
 Kind = Literal["inference", "management"]
@@ -51,7 +51,7 @@ class Token(AuthBase):
         """
         return self._token
 
-    def instead_of(self, refused: str) -> str:  # noqa: ARG002 - for those that know of another
+    def refresh(self, refused: str) -> str:  # noqa: ARG002 - for those that know of another
         """Return another token than the one that was refused, or "" if there is none."""
         return ""
 
@@ -59,13 +59,13 @@ class Token(AuthBase):
         """Add the token to a request, which is sent a second time, with another one, if the server refuses it."""
         if token := self.current():
             request.headers.update(bearer(token))
-            request.register_hook("response", self._once_more)
+            request.register_hook("response", self._send_again)  # type: ignore[no-untyped-call]
         return request
 
-    def _once_more(self, response: requests.Response, **options: Any) -> requests.Response:  # noqa: ANN401 - of `send`
+    def _send_again(self, response: requests.Response, **options: Any) -> requests.Response:  # noqa: ANN401 - of `send`
         # A redirect to another host has lost the header by now, and that host gets no other token
         sent = response.request.headers.get(HEADER, "").removeprefix(SCHEME)
-        token = self.instead_of(sent) if sent and is_refusal(response.status_code, response.content) else ""
+        token = self.refresh(sent) if sent and is_refusal(response.status_code, response.content) else ""
         if not token:
             return response
         request = response.request.copy()
@@ -105,20 +105,20 @@ class KeyFile(Token):
         self._token = self._token or self._read().get(self.kind, {}).get("key", "")
         return self._token
 
-    def instead_of(self, refused: str) -> str:
+    def refresh(self, refused: str) -> str:
         """Return what the file has in place of a refused token, where need be after asking for a new one."""
         with self._lock:
             if self._token != refused:  # another thread has seen to it
                 return self._token
-            with self._alone():
+            with self._locked():
                 keys = self._read()
                 mine = keys.get(self.kind, {})
-                if is_over(mine) and self._ask(keys):
+                if is_expired(mine) and self._renew(keys):
                     mine = self._read().get(self.kind, {})
                 self._token = mine.get("key", "")
             return "" if self._token == refused else self._token
 
-    def _ask(self, keys: Mapping[str, Any]) -> bool:
+    def _renew(self, keys: Mapping[str, Any]) -> bool:
         """Have the server write a new token of this kind into the file; whether it has."""
         with requests.Session() as session:
             session.trust_env = False  # a proxy of the environment would see the key
@@ -150,10 +150,10 @@ class KeyFile(Token):
                 pass  # half written, perhaps; the error would show what is there
             if time.monotonic() > deadline:
                 raise KeyFileError(f"{self.path} is no key file; wanted the one that TorchServe writes")
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Keep other processes from looking at the file at the same time."""
         import fcntl  # noqa: PLC0415 - not on Windows, where a client may still use a Token
 
@@ -167,7 +167,7 @@ class KeyFile(Token):
             yield
 
 
-def is_over(key: Mapping[str, Any]) -> bool:
+def is_expired(key: Mapping[str, Any]) -> bool:
     """Tell whether a key's time is over; one without a time never is.
 
     A token that is refused before its time is one for another server: a new one would be refused as well, and would

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from itertools import accumulate
 from math import isinf
-from typing import NamedTuple
 
 from inkserve.metrics.page import Values
 from inkserve.metrics.select import sum_by
 
 
-class Quantile(NamedTuple):
-    """An estimate, and how many observations it rests on.
+@dataclass(frozen=True)
+class Quantile:
+    """An estimate, and the number of observations that it is from.
 
     Attributes:
         value: in the histogram's unit; None without an observation, a finite bucket, or the bucket +Inf.

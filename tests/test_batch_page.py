@@ -12,17 +12,15 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard.batch import page_state, uploads, words
-from dashboard.batch.export import file_name, to_csv, to_json
-from dashboard.batch.job import Job, Progress, unread
-from dashboard.batch.score import folder_label, is_wrong, score
-from dashboard.batch.table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
-from dashboard.batch.thumbnails import Thumbnails
+from dashboard.batch import batch_html, session_batch, uploads
+from dashboard.batch.batch_job import Job, Progress, unread
+from dashboard.batch.folder_accuracy import folder_label, is_wrong, score
+from dashboard.batch.result_files import file_name, to_csv, to_json
+from dashboard.batch.result_table import PAGE_ROWS, Order, Show, Thumbnails, arrange, frame, pages, select
 from dashboard.batch.uploads import MAX_PICTURES, collect
 from handwriting.labels import CHARACTERS, DIGITS
 from inkserve.batch.sources import Entry
-from inkserve.client import Candidate, Prediction, Rejected, ServerDown
-from inkserve.client.bulk import BulkRecogniser
+from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown
 from inkserve.client.pictures import to_bytes
 from inkserve.intervals import wilson_interval
 from tests.answering import SEVEN, SILENCE, answering, closed_port
@@ -87,7 +85,7 @@ def test_the_limit_is_one_of_all_files_together(monkeypatch):
     upload = collect([("a.zip", two), ("b.zip", two), ("c.png", b""), ("d.png", b""), ("e.png", b"")])
     assert names(upload) == ["a.zip/a.png", "a.zip/b.png", "c.png"]
     assert upload.refusals[0] == "b.zip holds 2 pictures; at most 3, of which 1 are left"
-    assert upload.refusals[1].startswith("2 pictures over the limit were left out")
+    assert upload.refusals[1].startswith("2 pictures over the limit were skipped")
 
 
 def test_a_zip_bomb_is_refused_by_what_it_says():
@@ -154,7 +152,7 @@ def test_a_picture_that_cannot_be_unpacked_is_a_row_with_its_error(content, reas
 
 
 def finished(entries, url: str) -> Job:
-    job = Job(entries, BulkRecogniser("digits", url, tries=1)).start()
+    job = Job(entries, Recogniser("digits", url, tries=1)).start()
     assert job.wait(20)
     return job
 
@@ -166,8 +164,8 @@ def entries_of(count: int) -> list[Entry]:
 def test_progress_tells_rate_and_time_left():
     progress = Progress(done=250, total=1000, failed=1, elapsed_s=0.5)
     assert (progress.share, progress.rate, progress.left_s) == (0.25, 500, 1.5)
-    assert words.progress_line(progress) == "250 of 1,000 pictures · 500 pictures/s · 1.5 s left · 1 with an error"
-    assert words.progress_line(Progress(0, 10, 0, 0.1)) == "0 of 10 pictures"
+    assert batch_html.progress_line(progress) == "250 of 1,000 pictures · 500 pictures/s · 1.5 s left · 1 with an error"
+    assert batch_html.progress_line(Progress(0, 10, 0, 0.1)) == "0 of 10 pictures"
 
 
 def test_a_job_goes_on_where_an_earlier_one_had_no_answer():
@@ -175,32 +173,32 @@ def test_a_job_goes_on_where_an_earlier_one_had_no_answer():
     with answering(
         lambda body: (200, {"predictions": [SEVEN] * len(zipfile.ZipFile(io.BytesIO(body)).namelist())})
     ) as server:
-        job = Job(entries_of(5), BulkRecogniser("digits", server.url), [read, down, BLANK, None, read]).start()
+        job = Job(entries_of(5), Recogniser("digits", server.url), [read, down, BLANK, None, read]).start()
         assert job.wait(10)
     assert [each.label if isinstance(each, Prediction) else each for each in job.results] == ["3", "7", BLANK, "7", "3"]
     assert (job.progress().done, job.progress().total) == (2, 2)
     assert unread(job.results) == []
     upload = collect([(f"{number}.png", b"") for number in range(5)])
-    assert "4 of 5 pictures read" in words.outcome(job, upload)
-    assert "1 picture could not be read. Blank" in words.outcome(job, upload)
+    assert "4 of 5 pictures read" in batch_html.outcome(job, upload)
+    assert "1 picture could not be read. Blank" in batch_html.outcome(job, upload)
 
 
 def test_a_cancelled_job_ends_within_a_second():
     with answering(SILENCE) as server:
-        job = Job(entries_of(1000), BulkRecogniser("digits", server.url)).start()
+        job = Job(entries_of(1000), Recogniser("digits", server.url)).start()
         job.wait(0.2)
         job.cancel()
         assert job.wait(1)
     assert job.cancelled
-    assert "Cancelled: 1,000 pictures not read" in words.outcome(job, collect([]))
+    assert "Cancelled: 1,000 pictures not read" in batch_html.outcome(job, collect([]))
 
 
 def test_a_job_tells_when_our_own_code_failed(monkeypatch):
-    monkeypatch.setattr(BulkRecogniser, "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(Recogniser, "predict_many", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     job = finished(entries_of(1), closed_port())
     assert job.fault == "ZeroDivisionError: division by zero"
-    assert "broke off" in words.outcome(job, collect([]))
+    assert "stopped with an error" in batch_html.outcome(job, collect([]))
 
 
 # Scores
@@ -230,7 +228,7 @@ def test_accuracy_counts_labelled_pictures_that_were_read():
     assert (found.right, found.read, found.unread) == (2, 3, 1)
     assert found.confusion == {("7", "7"): 1, ("7", "1"): 1, ("3", "3"): 1}
     assert found.interval == pytest.approx((0.2077, 0.9385), abs=1e-4)
-    assert "7 as 1 (1)" in words.accuracy(found)
+    assert "7 read as 1 (1)" in batch_html.accuracy(found)
     assert score([None], [predicted("7", 1)]) is None
 
 
@@ -277,20 +275,20 @@ def test_thumbnails_are_small_and_missing_for_what_is_no_picture():
 
 
 def test_thumbnails_of_large_pictures_come_later(monkeypatch):
-    monkeypatch.setattr("dashboard.batch.thumbnails.PATIENCE_S", -1)
+    monkeypatch.setattr("dashboard.batch.result_table.THUMBNAILS_S", -1)
     assert Thumbnails(entries_of(3)).of([0, 1]) == ([None, None], 2)
 
 
 def test_corrections_are_kept_with_their_pictures(monkeypatch):
     session = {}
-    monkeypatch.setattr(page_state.st, "session_state", session)
-    batch = page_state.Batch(collect([("7/a.png", PICTURE), ("b.png", PICTURE + b"more")]))
+    monkeypatch.setattr(session_batch.st, "session_state", session)
+    batch = session_batch.Batch(collect([("7/a.png", PICTURE), ("b.png", PICTURE + b"more")]))
     batch.from_folders, batch.truths = ["7", None], ["7", None]
-    page_state.correct(batch, 1, "1")
+    session_batch.correct(batch, 1, "1")
     assert list(session["corrections"].values()) == [("1", PICTURE + b"more")]
     assert batch.truths == ["7", "1"]
-    page_state.correct(batch, 0, "7")  # as its folder says already
-    page_state.correct(batch, 1, None)
+    session_batch.correct(batch, 0, "7")  # as its folder says already
+    session_batch.correct(batch, 1, None)
     assert session["corrections"] == {}
 
 
@@ -393,7 +391,7 @@ def test_a_name_with_html_is_text(app):
 def test_nothing_to_read_is_told(app):
     with answering(answer) as server:
         page = upload(app(server.url), ("a.zip", b"no ZIP"))
-    assert "Nothing to read" in text_of(page)
+    assert "No pictures found" in text_of(page)
 
 
 def test_pictures_wait_for_a_server_that_is_down(app):

@@ -12,7 +12,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.shared import client, view
+from dashboard.shared import answer_html, server_watch
 from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
 from tests.answering import QUEUE_FULL, SILENCE, answering
 
@@ -22,23 +22,23 @@ PREDICTED = Prediction("7", 0.98, (Candidate("7", 0.98), Candidate("<1>", 0.015)
 
 def test_a_silent_server_is_given_up_before_the_next_look_but_one():
     with answering(SILENCE) as server:
-        assert client.fault("digits", server.url) == "it does not answer in time"
-    assert sum(client.PROBE_TIMEOUT_S) <= 2.5
+        assert server_watch.fault("digits", server.url) == "it does not answer in time"
+    assert sum(server_watch.CHECK_TIMEOUT_S) <= 2.5
 
 
 def test_a_page_leaves_trying_again_to_its_next_look():
     with answering(QUEUE_FULL) as server:
-        assert "503" in client.fault("digits", server.url)
+        assert "503" in server_watch.fault("digits", server.url)
     assert len(server.bodies) == 1
 
 
 def test_the_dashboard_needs_no_torch():
-    code = "import sys; sys.modules['torch'] = None; from dashboard import connection, reading, view"
+    code = "import sys; sys.modules['torch'] = None; from dashboard.shared import answer_panel, loaded_versions"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60).returncode == 0
 
 
 def test_no_probability_is_rounded_to_a_certainty():
-    assert [view.percent(p) for p in (1.0, 0.99999, 0.5, 0.00001, 0.0)] == [
+    assert [answer_html.percent(p) for p in (1.0, 0.99999, 0.5, 0.00001, 0.0)] == [
         "> 99.9 %", "> 99.9 %", "50.0 %", "< 0.1 %", "< 0.1 %",
     ]  # fmt: skip
 

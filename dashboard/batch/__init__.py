@@ -1,1 +1,1 @@
-"""The Batch page: from uploaded files to a table of what is read in them. Only `page_*` modules import streamlit."""
+"""The Batch page: from uploads to results. Only page, session_batch and results_view import streamlit."""

@@ -1,62 +1,76 @@
-"""Read many pictures, or one: files, a folder or a ZIP file, with a table of what was read."""
+"""The Batch page: read many pictures, or one, from files, a folder or a ZIP file, with a table of the results."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from dashboard.batch import words
-from dashboard.batch.job import unread
-from dashboard.batch.page_inputs import choose
-from dashboard.batch.page_progress import show_progress
-from dashboard.batch.page_results import show_results
-from dashboard.batch.page_state import Batch, current, resume, start
-from dashboard.shared import connection, view
-from dashboard.shared.catalogue import Served
-from dashboard.shared.preview import preview
-from dashboard.shared.reading import show_reading
+from dashboard.batch import batch_html
+from dashboard.batch.batch_job import Job, unread
+from dashboard.batch.results_view import show_results
+from dashboard.batch.session_batch import Batch, current, replace, resume, start
+from dashboard.batch.uploads import LIMITS, TYPES
+from dashboard.shared import answer_html, server_watch
+from dashboard.shared.answer_panel import show_answer, show_picture
+from dashboard.shared.endpoint import FALLBACK, Endpoint
+from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from handwriting.labels import LABELS
 
 CSS = Path(__file__).with_name("batch.css")
-PREVIEW_PX = 640
+FILES, FOLDER = "Files or ZIP", "Folder"
+CHANGED = "batch-changed"
+TICK_S = 0.5
+CANCEL_S = 1.0  # a cancelled batch ends within this
 
 
 def main() -> None:
-    """Lay out what to read, by what, and what came of it."""
+    """Show what to read and with which recogniser, and the results."""
     st.html(CSS)
-    served = choose()
+    with st.container(horizontal=True, vertical_alignment="top"):
+        endpoints = [each for each in available_endpoints() if not each.reads_pages] or [FALLBACK]
+        endpoint = choose_recogniser(endpoints, "batch-recogniser", width=220)
+        kind = st.segmented_control("Upload", [FILES, FOLDER], default=FILES, key="batch-kind")
+    _choose_files(folder=kind == FOLDER)
     batch = current()
     if batch is None:
-        hint = words.folder_hint(LABELS.get(served.model, LABELS["digits"]))
-        st.html(view.note(f"Choose pictures of one character each. They are read at once. {hint}"))
+        hint = batch_html.folder_hint(LABELS.get(endpoint.model, LABELS["digits"]))
+        st.html(answer_html.note(f"Choose pictures of one character each. Reading starts immediately. {hint}"))
     elif not batch.upload.entries:
-        st.html(
-            f'<section class="ink-batch" role="status"><p>Nothing to read.</p>{words.left_out(batch.upload)}</section>'
-        )
+        st.html(batch_html.section("<p>No pictures found.</p>" + batch_html.skipped(batch.upload)))
     elif len(batch.upload.entries) == 1 and isinstance(batch.upload.entries[0].picture, bytes):
-        _one(batch.upload.entries[0].picture, served)
+        left, right = st.columns(2, gap="medium")
+        with left:
+            show_picture(batch.upload.entries[0].picture)
+        with right:
+            show_answer(batch.upload.entries[0].picture, endpoint)
     else:
-        _many(batch, served)
+        _show_batch(batch, endpoint)
 
 
-def _one(picture: bytes, served: Served) -> None:
-    """Show a single picture beside its reading."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        place = st.empty()  # takes the last picture away at once, also where the new one can't be shown
-        if (shown := preview(picture, PREVIEW_PX)) is not None:
-            place.image(shown, alt="Your picture")
-    with right:
-        show_reading(picture, served)
+def _choose_files(folder: bool) -> None:
+    files = st.file_uploader(
+        "A folder of pictures" if folder else "Pictures, or ZIP files of them",
+        list(TYPES),
+        accept_multiple_files="directory" if folder else True,
+        key=f"batch-files-{folder}",
+        on_change=_note_change,
+    )
+    st.html(f'<p class="ink-source">{LIMITS}</p>')
+    if st.session_state.pop(CHANGED, False):
+        replace([(file.name, file.getvalue()) for file in files])
 
 
-def _many(batch: Batch, served: Served) -> None:
-    if batch.job is None and connection.is_up():
-        start(batch, served)
+def _note_change() -> None:
+    st.session_state[CHANGED] = True  # the list of files also becomes empty when the page is left, without a change
+
+
+def _show_batch(batch: Batch, endpoint: Endpoint) -> None:
+    if batch.job is None and server_watch.is_up():
+        start(batch, endpoint)
     if batch.job is None:
-        st.html(view.note("Waiting for the server. The pictures are read as soon as it is back."))
+        st.html(answer_html.note("Waiting for the server. The pictures are read when the server is back."))
         return
     if not batch.job.ended:
-        show_progress(batch)
+        _show_progress(batch.job)
         return
     with st.container(horizontal=True):
         if (left := len(unread(batch.job.results))) and st.button(
@@ -64,11 +78,24 @@ def _many(batch: Batch, served: Served) -> None:
         ):
             resume(batch)
             st.rerun()
-        again = f"Read again with {served}" if served != batch.served else "Read again"
+        again = f"Read again with {endpoint}" if endpoint != batch.endpoint else "Read again"
         if st.button(again, icon=":material/refresh:"):
-            start(batch, served)
+            start(batch, endpoint)
             st.rerun()
-    show_results(batch)
+    show_results(batch, batch.job)
+
+
+@st.fragment(run_every=TICK_S)
+def _show_progress(job: Job) -> None:
+    """Show how far a batch is, and rerun the page at its end."""
+    progress = job.progress()
+    st.progress(progress.share, batch_html.progress_line(progress))
+    # A callback runs before the page: a rerun caused by the banner would end before it reaches the button
+    st.button("Cancel", icon=":material/close:", key="batch-cancel", on_click=job.cancel)
+    if job.cancelled:
+        job.wait(CANCEL_S)
+    if job.ended:
+        st.rerun()
 
 
 main()

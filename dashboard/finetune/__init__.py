@@ -1,1 +1,1 @@
-"""Drawings with their right labels, kept to learn from."""
+"""The Fine-tune page, and the backup of its drawings."""

@@ -2,11 +2,10 @@
 
 The ZIP file has a picture for each drawing, named by its sha256, and drawings.json with the rest. DATABASE_URL names
 the database (default: that of `make up`); a backup of one kind of database can be restored into another. The dashboard
-may go on meanwhile.
+can run meanwhile.
 """
 
 import argparse
-import contextlib
 import datetime
 import hashlib
 import json
@@ -14,57 +13,55 @@ import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from training.drawing_store import Drawing, Store, StoreError, database_url
+from inkserve.command import CommandError, run
+from inkserve.files import atomic_write
+from training.drawing_store import Drawing, Store, database_url
 
 ROWS = "drawings.json"
 FIELDS = ("sha256", "label", "read_as", "confidence", "model", "version", "kept_at")
 
 
-class BackupError(Exception):
+class BackupError(CommandError):
     """A backup cannot be read or written; the message says why."""
 
 
 def save(store: Store, path: Path) -> int:
-    """Write all drawings into a ZIP file, which appears whole or not at all, and return how many they are.
+    """Write all drawings into a ZIP file, and return their number.
 
     Raises:
         BackupError: the file cannot be written.
         StoreError: the database cannot be read.
     """
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        with partial.open("wb") as file, zipfile.ZipFile(file, "w") as packed, store.session() as session:
-            rows = []
-            for drawing in session.scalars(select(Drawing).order_by(Drawing.id).execution_options(yield_per=100)):
-                packed.writestr(drawing.sha256, drawing.picture)
-                rows.append({name: _plain(getattr(drawing, name)) for name in FIELDS})
-            packed.writestr(ROWS, json.dumps(rows, indent=1))
-            packed.close()
+        with atomic_write(path) as partial, partial.open("wb") as file, store.session() as session:
+            with zipfile.ZipFile(file, "w") as packed:
+                rows = []
+                for drawing in session.scalars(select(Drawing).order_by(Drawing.id).execution_options(yield_per=100)):
+                    packed.writestr(drawing.sha256, drawing.picture)
+                    rows.append({name: _plain(getattr(drawing, name)) for name in FIELDS})
+                packed.writestr(ROWS, json.dumps(rows, indent=1))
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as err:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise BackupError(f"{path} cannot be written: {err}") from err
     return len(rows)
 
 
 def restore(store: Store, path: Path) -> tuple[int, int]:
-    """Bring the drawings of a backup back, all of them or none; those that were kept since then stay.
+    """Restore the drawings of a backup, all or none of them. Drawings that were kept later stay.
 
     Returns:
-        how many were missing, and how many there were already, whose labels are those of the backup again.
+        how many were missing, and how many were there; their labels are those of the backup again.
 
     Raises:
-        BackupError: it is no backup, or is damaged.
+        BackupError: it is not a backup, or is damaged.
         StoreError: the database cannot be written.
     """
     try:
@@ -78,7 +75,7 @@ def restore(store: Store, path: Path) -> tuple[int, int]:
 
 
 def _restore(session: Session, row: Mapping[str, Any], picture: bytes) -> bool:
-    """Add a drawing, or give the one that is there its label again; tell whether it was added."""
+    """Add a drawing, or set the label of the one that is there; return whether it was added."""
     if hashlib.sha256(picture).hexdigest() != row["sha256"]:
         raise ValueError(f"the picture {row['sha256']} has another sha256")
     values = {name: row[name] for name in FIELDS} | {"kept_at": datetime.datetime.fromisoformat(row["kept_at"])}
@@ -94,8 +91,8 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime.datetime) else value
 
 
-def main(arguments: Iterable[str] | None = None) -> int:
-    """Save or restore from the command line; 1 if it cannot be done."""
+def main() -> None:
+    """Save or restore, as the command line says."""
     parser = argparse.ArgumentParser(
         prog="python -m dashboard.finetune.backup",
         description=__doc__,
@@ -103,19 +100,14 @@ def main(arguments: Iterable[str] | None = None) -> int:
     )
     parser.add_argument("command", choices=["save", "restore"])
     parser.add_argument("file", type=Path, help="ZIP file of the backup")
-    options = parser.parse_args(arguments)
-    try:
-        store = Store(database_url())
-        if options.command == "save":
-            print(f"saved {save(store, options.file):,} drawings in {options.file}")
-        else:
-            added, known = restore(store, options.file)
-            print(f"restored {added:,} drawings; {known:,} were there and have their labels of the backup again")
-    except (BackupError, StoreError) as err:
-        print(f"backup: {err}", file=sys.stderr)
-        return 1
-    return 0
+    options = parser.parse_args()
+    store = Store(database_url())
+    if options.command == "save":
+        print(f"saved {save(store, options.file):,} drawings in {options.file}")
+    else:
+        added, known = restore(store, options.file)
+        print(f"restored {added:,} drawings; {known:,} were there and have their labels of the backup again")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("backup", main))

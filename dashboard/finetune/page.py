@@ -1,49 +1,75 @@
-"""Drawings with their right labels, and what becomes of them: a taught version, compared, promoted or rolled back."""
+"""The Fine-tune page: the kept drawings, fine-tuning with them, and the rollout of fine-tuned versions.
 
+The state is on disk and on the server, so it survives a reload.
+"""
+
+import html
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
 
-from dashboard.finetune.lessons import read_lessons, taught_folder
-from dashboard.finetune.opened import opened_store
-from dashboard.finetune.page_kept import show_kept, take_over_corrections
-from dashboard.finetune.page_learning import show_learning
-from dashboard.finetune.page_lesson import show_lessons
-from dashboard.finetune.store import StoreError
-from dashboard.shared import view
-from dashboard.shared.fleet import Fleet
-from dashboard.shared.management import Management, ManagementError
-from inkserve.client.address import management_url
+from dashboard.finetune.finetuned import finetuned_folder, read_finetuned
+from dashboard.finetune.training_section import show_training
+from dashboard.finetune.version_section import show_versions
+from dashboard.shared import answer_html
+from dashboard.shared.keep_drawing import drawing_store
+from dashboard.shared.loaded_versions import versions_or_empty
+from dashboard.shared.picture_html import thumbnail_url
+from training.drawing_store import Store, StoreError
 
 CSS = Path(__file__).with_name("finetune.css")
+SHOWN = 60
+THUMBNAIL_PX = 56
 
 
 def main() -> None:
-    """Show what is kept, what is being taught and what was: all read from disk and server, so it survives a reload."""
+    """Show the drawings, fine-tuning, and the fine-tuned versions."""
     st.html(CSS)
     try:
-        store = opened_store()
-        take_over_corrections(store)
-        counts, found = store.counts(), read_lessons(taught_folder())
+        store = drawing_store()
+        _offer_corrections(store)
+        counts, found = store.counts(), read_finetuned(finetuned_folder())
         if counts:
-            show_kept(store, counts)
+            _show_drawings(store, counts)
         else:
-            st.html(view.remark("No drawings are kept yet. Draw one, and say under its answer what it is."))
-        fleet = _fleet() if counts or found else ()
+            st.html(answer_html.remark("No drawings are kept yet. Draw one, and keep it below its answer."))
+        loaded = versions_or_empty() if counts or found else ()
         if counts:
-            show_learning(store, fleet)
+            show_training(store, loaded)
         if found:
-            show_lessons(found, fleet, store)
+            show_versions(found, loaded, store)
     except StoreError as err:
-        st.html(view.refusal(f"The drawings can't be shown: {err}"))
+        st.error(f"The drawings cannot be shown: {err}")
 
 
-def _fleet() -> Fleet:
-    """Return what the server has; nothing if it does not say, which the banner explains."""
-    try:
-        return Management(management_url()).fleet()
-    except ManagementError:
-        return ()
+def _offer_corrections(store: Store) -> None:
+    """Offer to keep the pictures whose labels were corrected on the Batch page."""
+    corrections = st.session_state.get("corrections", {})
+    if corrections and st.button(f"Keep {len(corrections)} corrected in Batch", icon=":material/playlist_add:"):
+        for label, picture in corrections.values():
+            store.keep(picture, label)
+        corrections.clear()
+        st.rerun()
+
+
+def _show_drawings(store: Store, counts: Mapping[str, int]) -> None:
+    """Show the drawings kept last, which can be deleted, and offer all of them as a ZIP file."""
+    total = sum(counts.values())
+    st.html(f'<h2 class="ink-name">{total} drawing{"s" if total != 1 else ""} for fine-tuning</h2>')
+    label = st.pills("Label", list(counts), format_func=lambda each: f"{each}: {counts[each]}", key="finetune-label")
+    with st.container(key="ink-kept", horizontal=True, gap="small"):
+        for drawing in store.latest(SHOWN, label):
+            with st.container(width=THUMBNAIL_PX + 24, gap=None):
+                alt = f"A {drawing.label}" + (f", read as {drawing.read_as}" if drawing.read_as else "")
+                if url := thumbnail_url(drawing.picture, THUMBNAIL_PX):
+                    st.html(f'<img src="{url}" alt="{html.escape(alt)}" title="{html.escape(alt)}">')
+                if st.button(drawing.label, key=f"drop-{drawing.id}", icon=":material/delete:", help=f"Delete: {alt}"):
+                    store.delete(drawing.id)
+                    st.rerun()
+    if total > SHOWN:
+        st.caption(f"The last {SHOWN} are shown.")
+    st.download_button("All drawings as a ZIP file", store.export, "drawings.zip", "application/zip", on_click="ignore")
 
 
 main()

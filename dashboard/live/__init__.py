@@ -1,1 +1,1 @@
-"""The Live page's parts: what samples, computes, draws and loads; only the page itself imports streamlit."""
+"""The Live page: samples, figures, charts and a test load. Only the page itself imports streamlit."""

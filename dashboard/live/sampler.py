@@ -1,4 +1,4 @@
-"""One thread that reads the metrics page and the management API, and remembers the last minutes."""
+"""A thread that reads the metrics page and the management API, and keeps the last minutes."""
 
 import logging
 import threading
@@ -10,18 +10,26 @@ from typing import Self
 
 import requests
 
-from dashboard.shared.catalogue import TIMEOUT_S
-from dashboard.shared.fleet import Fleet, changes, read_fleet, without_processes
-from inkserve.client.address import MANAGEMENT_DEFAULT_URL, MANAGEMENT_VARIABLE, is_loopback
-from inkserve.client.tokens import management_token
+from dashboard.live.events import (
+    NO_METRICS_PAGE,
+    SERVER_DOWN,
+    SERVER_UP,
+    Event,
+    Versions,
+    changes,
+    without_processes,
+)
+from dashboard.shared.loaded_versions import TIMEOUT_S
+from inkserve.client.address import MANAGEMENT_VARIABLE, is_loopback
+from inkserve.management import Management, ManagementError
 from inkserve.metrics import Page, PageError, Series, Totals, Values, read_page
 
 METRICS_URL = "http://127.0.0.1:8082/metrics"
 PERIOD_S = 1.0
-FLEET_PERIODS = 5  # the management API is asked at every fifth sample: an answer for each model costs more
+VERSIONS_PERIODS = 5  # the management API is read with every fifth sample, because it needs a request for each model
 KEPT_S = 15 * 60
 KEPT_EVENTS = 200
-NAMES = (  # what a figure is made of; the rest of the page is not parsed
+NAMES = (  # metrics that the figures need; the rest of the page is not parsed
     "torchserve_up",
     "handwriting_requests_total",
     "handwriting_handler_seconds",
@@ -31,7 +39,6 @@ NAMES = (  # what a figure is made of; the rest of the page is not parsed
     "Requests5XX",
 )
 UP = Series("torchserve_up")
-SERVER_UP, SERVER_DOWN, PAGE_DOWN = "server up", "server down", "no metrics page"
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +49,13 @@ class Sample:
 
     Attributes:
         time_s: s since the epoch.
-        is_up: whether TorchServe itself was on the page.
-        totals: counters since the first sample, that no restart lets fall; subtract those of two samples.
+        is_up: whether the page had metrics of a running TorchServe.
+        totals: counters since the first sample, which continue across restarts; subtract those of two samples.
     """
 
     time_s: float
     is_up: bool
     totals: Values
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that changed, and when it was seen, s since the epoch."""
-
-    time_s: float
-    text: str
 
 
 class Sampler:
@@ -69,29 +68,27 @@ class Sampler:
         """Remember the addresses; nothing is read.
 
         Args:
-            environment: INKSERVE_METRICS_URL and INKSERVE_MANAGEMENT_URL, by default those of `make up`.
-            clock: tells s since the epoch.
+            environment: INKSERVE_METRICS_URL and INKSERVE_MANAGEMENT_URL; by default the addresses of `make up`.
+            clock: returns s since the epoch.
         """
         self.metrics_url = environment.get("INKSERVE_METRICS_URL") or METRICS_URL
-        self.management_url = (environment.get(MANAGEMENT_VARIABLE) or MANAGEMENT_DEFAULT_URL).rstrip("/")
+        self._management = Management(environment.get(MANAGEMENT_VARIABLE), timeout_s=TIMEOUT_S)
         self._clock = clock
-        self._lock = threading.Lock()  # of what pages read: the four below
+        self._lock = threading.Lock()  # of the four below, which pages read
         self._samples: deque[Sample] = deque(maxlen=round(KEPT_S / PERIOD_S) + 1)
         self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
-        self._fleet: Fleet | None = None
-        self._known_fleet: Fleet | None = None  # the last one seen, also while nobody answers
+        self._versions: Versions | None = None
+        self._known_versions: Versions | None = None  # the last answer, also while there is none
         self._state = ""
         self._totals = Totals()
         self._ticks = 0
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._http, self._management = requests.Session(), requests.Session()  # the page of metrics gets no token
-        self._management.auth = management_token(self.management_url)
-        for session, url in ((self._http, self.metrics_url), (self._management, self.management_url)):
-            session.trust_env = not is_loopback(url)  # a proxy of the environment is no way to this machine
+        self._http = requests.Session()
+        self._http.trust_env = not is_loopback(self.metrics_url)  # no proxy leads to this machine
 
     def start(self) -> Self:
-        """Begin to sample; a second call changes nothing."""
+        """Start the thread, if it has not been started."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="live-sampler", daemon=True)
             self._thread.start()
@@ -115,26 +112,26 @@ class Sampler:
         with self._lock:
             return list(self._events)
 
-    def fleet(self) -> Fleet | None:
-        """Return the versions and workers of the last look, or None if nobody answered it."""
+    def versions(self) -> Versions | None:
+        """Return the versions of the last look, None if the management API did not answer."""
         with self._lock:
-            return self._fleet
+            return self._versions
 
-    def known_fleet(self) -> Fleet:
-        """Return the versions that were seen last, also while nobody answers."""
+    def known_versions(self) -> Versions:
+        """Return the versions of the last answer of the management API."""
         with self._lock:
-            return self._known_fleet or ()
+            return self._known_versions or ()
 
     def tick(self) -> None:
         """Look once."""
         page = self._read_page()
         is_up = bool(page and page.values.get(UP))
-        self._note_state(SERVER_UP if is_up else SERVER_DOWN if page else PAGE_DOWN)
+        self._note_state(SERVER_UP if is_up else SERVER_DOWN if page else NO_METRICS_PAGE)
         with self._lock:
             totals = self._totals.add(page.values) if page else self._samples[-1].totals if self._samples else {}
             self._samples.append(Sample(page.time_s if page else self._clock(), is_up, totals))
-        if self._ticks % FLEET_PERIODS == 0 or not is_up or self._fleet is None:
-            self._look_at_fleet()
+        if self._ticks % VERSIONS_PERIODS == 0 or not is_up or self._versions is None:
+            self._read_versions()
         self._ticks += 1
 
     def _run(self) -> None:
@@ -142,9 +139,9 @@ class Sampler:
         while not self._ended.is_set():
             try:
                 self.tick()
-            except Exception:  # whatever it is, the next look may succeed, and without a thread there is none
+            except Exception:  # the next look may succeed
                 log.exception("a look at the server failed")
-            due = max(due + PERIOD_S, time.monotonic())  # looks that were missed are not made up for
+            due = max(due + PERIOD_S, time.monotonic())  # missed looks are skipped
             self._ended.wait(due - time.monotonic())
 
     def _read_page(self) -> Page | None:
@@ -154,25 +151,25 @@ class Sampler:
             page = read_page(answer.text, self._clock(), NAMES)
         except (requests.RequestException, PageError):
             return None
-        return page if UP in page.values else None  # else it is another's page
+        return page if UP in page.values else None  # else it is the page of another program
 
     def _note_state(self, state: str) -> None:
-        if state != self._state and (self._state or state != SERVER_UP):  # up from the first look on is no news
+        if state != self._state and (self._state or state != SERVER_UP):  # up at the first look is not an event
             self._note(state)
         self._state = state
 
-    def _look_at_fleet(self) -> None:
+    def _read_versions(self) -> None:
         try:
-            fleet = read_fleet(self._management, self.management_url)
-        except (requests.RequestException, ValueError):
-            fleet = None
-        known = self._known_fleet
-        if fleet is not None and known is not None:
-            for text in changes(known, fleet):
+            found: Versions | None = self._management.versions()
+        except ManagementError:
+            found = None
+        known = self._known_versions
+        if found is not None and known is not None:
+            for text in changes(known, found):
                 self._note(text)
         with self._lock:
-            self._fleet = fleet
-            self._known_fleet = without_processes(known) if fleet is None and known is not None else fleet
+            self._versions = found
+            self._known_versions = without_processes(known) if found is None and known is not None else found
 
     def _note(self, text: str) -> None:
         with self._lock:

@@ -1,44 +1,64 @@
-"""The same pictures through two recognisers."""
+"""The answers of two recognisers for the same pictures."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from dashboard.shared.catalogue import Served
-from dashboard.shared.preview import data_url, preview
-from inkserve.client import Prediction, Recogniser, RecogniserError, ServerDown
+from dashboard.shared.endpoint import Endpoint
+from dashboard.shared.picture_html import thumbnail_url
+from inkserve import Prediction, Recogniser, ServerDown
+from inkserve.client.answers import Result
 
-SHOWN_PX = 56
+THUMBNAIL_PX = 56
 
 
-def compare(first: Served, second: Served, pictures: Mapping[str, bytes]) -> Sequence[dict[str, Any]]:
-    """Ask both for each picture, and put their answers side by side.
+@dataclass(frozen=True)
+class ComparedPicture:
+    """The answers of two recognisers for one picture.
 
-    Returns:
-        a row for each picture: its name and a small `picture` as data URL, `agree`, and for each of both its label or
-        the type of its error, and its confidence in [0, 1] or None.
+    Attributes:
+        name: of the picture.
+        thumbnail: data: URL, None if it cannot be decoded.
+        answers: of the first and the second recogniser.
+    """
+
+    name: str
+    thumbnail: str | None
+    answers: tuple[Result, Result]
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Both labels, or the type of the error in place of one."""
+        first, second = (each.label if isinstance(each, Prediction) else each.type for each in self.answers)
+        return first, second
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both labels are the same."""
+        return self.labels[0] == self.labels[1]
+
+    @property
+    def confidences(self) -> tuple[float | None, float | None]:
+        """Both confidences in [0, 1], None for an error."""
+        first, second = (each.confidence if isinstance(each, Prediction) else None for each in self.answers)
+        return first, second
+
+
+def compare(first: Endpoint, second: Endpoint, pictures: Mapping[str, bytes]) -> Sequence[ComparedPicture]:
+    """Send pictures, by name, to two recognisers.
 
     Raises:
-        ServerDown: the server answers nothing at all.
+        ServerDown: the server answers none of them.
     """
-    answers = [_ask(served, list(pictures.values())) for served in (first, second)]
-    rows = []
-    for (name, content), one, other in zip(pictures.items(), *answers, strict=True):
-        image = preview(content, SHOWN_PX)
-        row = {"picture": image and data_url(image), "name": name, "agree": _label(one) == _label(other)}
-        for served, answer in ((first, one), (second, other)):
-            row[str(served)] = _label(answer)
-            row[f"{served}, confidence"] = answer.confidence if isinstance(answer, Prediction) else None
-        rows.append(row)
-    return rows
+    answers = [_ask(endpoint, list(pictures.values())) for endpoint in (first, second)]
+    return [
+        ComparedPicture(name, thumbnail_url(content, THUMBNAIL_PX), (one, other))
+        for (name, content), one, other in zip(pictures.items(), *answers, strict=True)
+    ]
 
 
-def _ask(served: Served, pictures: Sequence[bytes]) -> Sequence[Prediction | RecogniserError]:
-    with Recogniser(served.model, version=served.version) as recogniser:
-        answers = list(recogniser.predict_many(pictures, progress=False))
-    if answers and all(isinstance(each, ServerDown) for each in answers):
+def _ask(endpoint: Endpoint, pictures: Sequence[bytes]) -> Sequence[Result]:
+    with Recogniser(endpoint.model, version=endpoint.version) as recogniser:
+        answers = list(recogniser.predict_many(pictures))
+    if answers and all(isinstance(each, ServerDown) for each in answers) and isinstance(answers[0], ServerDown):
         raise answers[0]
     return answers
-
-
-def _label(answer: Prediction | RecogniserError) -> str:
-    return answer.label if isinstance(answer, Prediction) else answer.type

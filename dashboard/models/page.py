@@ -1,20 +1,19 @@
-"""The server's recognisers: what they are, how they are, and what can be done with them."""
+"""The Models page: the loaded versions with their cards and workers, loading, traffic splits, and a comparison."""
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from dashboard.models.comparison import compare
-from dashboard.models.traffic import show_traffic
-from dashboard.shared import catalogue, connection, view
-from dashboard.shared.fleet import Fleet, Version
-from dashboard.shared.management import Management, ManagementError, describe, summary
+from dashboard.models.traffic_split import show_traffic
+from dashboard.shared import answer_html, loaded_versions, server_watch
+from dashboard.shared.endpoint import FALLBACK, Endpoint
 from deploy.checksums import checked
-from inkserve.client import RecogniserError
-from inkserve.client.address import management_url
+from inkserve import RecogniserError
+from inkserve.management import Management, ManagementError, ModelVersion
 from inkserve.versions import ARCHIVE
 
 MAX_WORKERS = 8
@@ -22,111 +21,151 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 
 def main() -> None:
-    """Show each version with what can be done with it, and below, two of them side by side."""
-    management = Management(management_url())
+    """Show each version with its actions, then traffic splits and the comparison of two versions."""
+    api = loaded_versions.management()
     try:
-        states = management.fleet()
+        loaded = api.versions()
     except ManagementError as err:
-        st.html(view.note(f"The recognisers can't be listed: {err}."))
-        connection.try_again_soon()
+        st.html(answer_html.note(f"The recognisers cannot be listed: {err}."))
+        server_watch.retry_soon()
         return
     if outcome := st.session_state.pop("outcome", None):
         (st.success if outcome[0] else st.error)(outcome[1])
-    for state in states:
-        _show(management, state, alone=sum(each.model == state.model for each in states) == 1)
-    _load(management, states)
-    show_traffic(states)
-    _side_by_side(states)
+    for version in loaded:
+        _show(api, version, is_only=sum(each.model == version.model for each in loaded) == 1)
+    _offer_to_load(api, loaded)
+    show_traffic(loaded)
+    _compare(loaded)
 
 
-def _show(management: Management, state: Version, alone: bool) -> None:
-    served = state.served
-    with st.container(border=True, key=f"ink-model-{served.model}-{served.version}"):
-        mark = '<span class="ink-mark">default</span>' if served.default and not alone else ""
-        card = _card(management.url, served)
+def summary(card: Mapping[str, Any]) -> str:
+    """Return the main figures of a card in a line."""
+    if not card:
+        return "No card, because no worker answers."
+    best = next(iter(card.get("metrics", [])), {})
+    accuracy = f", {100 * best['accuracy']:.2f} % on {best['set']} (n = {best['n']:,})" if "accuracy" in best else ""
+    size = f"{card.get('parameters', 0):,} parameters, {card.get('bytes', 0) / 1000:,.0f} kB"
+    return f"{card.get('architecture', '')}: {size}{accuracy}"
+
+
+def describe(version: ModelVersion) -> str:
+    """Return the state of a version in a line."""
+    batches = f"batches of up to {version.batch_size} within {version.batch_delay_ms} ms"
+    plural = "s" if version.wanted_workers != 1 else ""
+    ready = f"{version.ready_workers} of {version.wanted_workers} worker{plural} ready"
+    memory = f"{version.memory_mib:,.0f} MiB · " if version.memory_mib else ""
+    return f"{ready} · {version.waiting} waiting · {memory}{batches}"
+
+
+def _show(api: Management, version: ModelVersion, is_only: bool) -> None:
+    name, model, number = version.name, version.model, version.version
+    with st.container(border=True, key=f"ink-model-{model}-{number}"):
+        mark = '<span class="ink-mark">default</span>' if version.is_default and not is_only else ""
+        card = _card(api.url, model, number)
         st.html(
-            f'<h2 class="ink-name">{html.escape(str(served))} {mark}</h2>'
-            f'<p class="ink-note">{html.escape(summary(card))}</p><p>{html.escape(describe(state))}</p>'
+            f'<h2 class="ink-name">{html.escape(name)} {mark}</h2>'
+            f'<p class="ink-note">{html.escape(summary(card))}</p><p>{html.escape(describe(version))}</p>'
         )
         with st.container(horizontal=True, gap="small"):
             with st.popover("Workers", icon=":material/memory:"):
                 wanted = st.number_input(
-                    "Workers", 1, MAX_WORKERS, max(1, state.wanted), key=f"workers-{served}", help="One for each core"
+                    "Workers",
+                    1,
+                    MAX_WORKERS,
+                    max(1, version.wanted_workers),
+                    key=f"workers-{name}",
+                    help="At most one for each core",
                 )
-                if st.button(f"Set {served} to {wanted}", key=f"scale-{served}"):
-                    _do(f"{served} has {wanted} workers", lambda: management.scale(served, wanted))
-            if not served.default:
+                if st.button(f"Set {name} to {wanted}", key=f"scale-{name}"):
+                    _do(f"{name} has {wanted} workers", lambda: api.scale(model, number, wanted))
+            if not version.is_default:
                 with st.popover("Make default", icon=":material/star:"):
-                    st.write(f"Requests that name no version will then be answered by {served}.")
-                    if st.button(f"Make {served} the default", key=f"default-{served}"):
-                        _do(f"{served} is the default", lambda: management.make_default(served))
+                    st.write(f"Requests without a version go to {name} from then on.")
+                    if st.button(f"Make {name} the default", key=f"default-{name}"):
+                        _do(f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
             with st.popover("Unload", icon=":material/eject:"):
-                st.write(f"{served} answers no more until it is loaded again.")
-                if st.button(f"Unload {served}", key=f"unload-{served}"):
-                    _do(f"{served} is unloaded", lambda: management.unload(served))
+                st.write(f"Requests to {name} fail until it is loaded again.")
+                if st.button(f"Unload {name}", key=f"unload-{name}"):
+                    _do(f"{name} is unloaded", lambda: api.unload(model, number))
         if card:
             with st.expander("Card"):
                 st.json(card, expanded=1)
 
 
-def _load(management: Management, states: Fleet) -> None:
-    loaded = {f"{each.model}-{each.version}{ARCHIVE}" for each in states}
-    good, errors = checked(catalogue.model_store())
-    missing = [path.name for path in good if path.name not in loaded]
+def _offer_to_load(api: Management, loaded: Sequence[ModelVersion]) -> None:
+    names = {f"{each.model}-{each.version}{ARCHIVE}" for each in loaded}
+    valid, errors = checked(loaded_versions.model_store())
+    missing = [path.name for path in valid if path.name not in names]
     with st.popover("Load an archive of the model store", icon=":material/add:"):
         if not missing:
-            st.write("All archives of the model store that may be loaded are loaded.")
+            st.write("All valid archives of the model store are loaded.")
         elif (archive := st.selectbox("Archive", missing)) and st.button(f"Load {archive}"):
-            _do(f"{archive} is loaded", lambda: management.load(archive))
+            _do(f"{archive} is loaded", lambda: api.load(archive))
         for error in errors:
-            st.html(view.remark(f"Not to be loaded: {error}."))
+            st.html(answer_html.remark(f"Cannot be loaded: {error}."))
 
 
 def _do(done: str, action: Callable[[], None]) -> None:
-    with st.spinner("The server works on it ...", show_time=True):
+    with st.spinner("Waiting for the server ...", show_time=True):
         try:
             action()
             st.session_state["outcome"] = (True, f"{done}.")
         except ManagementError as err:
-            st.session_state["outcome"] = (False, f"That did not work: {err}")
+            st.session_state["outcome"] = (False, f"Failed: {err}")
     st.rerun()
 
 
-def _side_by_side(states: Fleet) -> None:
-    readers = [each.served for each in states if not each.served.reads_pages]
-    if len(readers) < 2:  # noqa: PLR2004
+def _compare(loaded: Sequence[ModelVersion]) -> None:
+    endpoints = [each for each in map(Endpoint.of, loaded) if not each.reads_pages]
+    if len(endpoints) < 2:  # noqa: PLR2004
         return
-    st.html('<h2 class="ink-name">Side by side</h2><p class="ink-note">The same pictures through two recognisers.</p>')
+    st.html(
+        '<h2 class="ink-name">Compare two recognisers</h2><p class="ink-note">Both read the same pictures, and the'
+        " table shows where they disagree.</p>"
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        start = next((i for i, each in enumerate(readers[:-1]) if each.model == connection.MODEL), 0)
-        first = st.selectbox("First", readers, index=start, format_func=str, key="first", width=220)
-        second = st.selectbox("Second", readers, index=start + 1, format_func=str, key="second", width=220)
-        asked = st.button("Compare", icon=":material/compare_arrows:")
-    files = st.file_uploader("Pictures (without any: our drawings)", accept_multiple_files=True, key="compared")
-    if not asked:
+        start = next((i for i, each in enumerate(endpoints[:-1]) if each.model == FALLBACK.model), 0)
+        first = st.selectbox("First", endpoints, index=start, format_func=str, key="first", width=220)
+        second = st.selectbox("Second", endpoints, index=start + 1, format_func=str, key="second", width=220)
+        requested = st.button("Compare", icon=":material/compare_arrows:")
+    files = st.file_uploader("Pictures (default: the examples)", accept_multiple_files=True, key="compared")
+    if not requested:
         return
     pictures = {each.name: each.getvalue() for each in files} or {
         path.name: path.read_bytes() for path in sorted(EXAMPLES.glob("*.png"))
     }
     try:
-        rows = compare(first, second, pictures)
+        compared = compare(first, second, pictures)
     except RecogniserError as err:
-        st.error(f"The comparison broke off: {err}")
+        st.error(f"The comparison failed: {err}")
         return
-    apart = [row for row in rows if not row["agree"]]
-    st.write(f"{len(rows) - len(apart)} of {len(rows)} pictures are read alike.")
-    if apart:
-        columns = {"picture": st.column_config.ImageColumn("picture"), "agree": None}
+    disagreements = [each for each in compared if not each.agrees]
+    st.write(f"Both agree on {len(compared) - len(disagreements)} of {len(compared)} pictures.")
+    if disagreements:
+        rows = [
+            {
+                "picture": each.thumbnail,
+                "name": each.name,
+                str(first): each.labels[0],
+                f"{first}, confidence": each.confidences[0],
+                str(second): each.labels[1],
+                f"{second}, confidence": each.confidences[1],
+            }
+            for each in disagreements
+        ]
+        columns = {"picture": st.column_config.ImageColumn("picture")}
         columns |= {f"{each}, confidence": st.column_config.NumberColumn(format="percent") for each in (first, second)}
-        st.dataframe(apart, column_config=columns, hide_index=True)
+        st.dataframe(rows, column_config=columns, hide_index=True)
 
 
 @st.cache_data(ttl=60, max_entries=64, show_spinner=False)
-def _card(url: str, served: catalogue.Served) -> Mapping[str, Any]:
+def _card(url: str, model: str, version: str) -> Mapping[str, Any]:
     try:
-        return Management(url).card(served)
+        with Management(url, timeout_s=loaded_versions.TIMEOUT_S) as api:
+            return api.card(model, version)
     except ManagementError:
         return {}
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ def start(settings: Settings) -> psutil.Process:
         "INKSERVE_METRICS_URL": f"{settings.url('METRICS_PORT')}/metrics",
         "INKSERVE_MODEL_STORE": str(settings.model_store),
         "INKSERVE_DEFAULTS": str(settings.run_dir / FILE),
-        "INKSERVE_TAUGHT": str(settings.run_dir / "taught"),
+        "INKSERVE_FINETUNED": str(settings.run_dir / "finetuned"),
         "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{settings.run_dir / 'drawings.db'}",
     }
     return process.start(command, environment, settings.logs / LOGS[0], cwd=ROOT)

@@ -1,0 +1,124 @@
+"""The fine-tuned versions in a folder, from their cards, and how they and their base versions read kept drawings."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.models.comparison import ComparedPicture, compare
+from dashboard.shared.endpoint import Endpoint
+from handwriting.labels import LABELS, merge_case
+from training.drawing_store import Drawing
+
+ROOT = Path(__file__).resolve().parents[2]
+VARIABLE = "INKSERVE_FINETUNED"
+DEFAULT = ROOT / "runs" / "stack" / "finetuned"
+WEIGHTS = ROOT / "weights"
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """The accuracies of both versions on a test set.
+
+    Attributes:
+        title: of the test set.
+        n: characters in it.
+        base: accuracy of the base version, in [0, 1].
+        tuned: accuracy of the fine-tuned version, in [0, 1].
+    """
+
+    title: str
+    n: int
+    base: float
+    tuned: float
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A fine-tuned version.
+
+    Attributes:
+        base: the version that it was fine-tuned from.
+        tuned: itself.
+        drawings: how many there were of each label, held-out ones included.
+        accuracies: of both versions.
+        base_was_finetuned: whether the base version had been fine-tuned, too.
+        weights: its checkpoint, with the card beside it.
+    """
+
+    base: Endpoint
+    tuned: Endpoint
+    drawings: Mapping[str, int]
+    accuracies: Sequence[Accuracies]
+    base_was_finetuned: bool
+    weights: Path
+
+
+@dataclass(frozen=True)
+class DrawingComparison:
+    """The answers of both versions for kept drawings.
+
+    Attributes:
+        n: drawings that both versions read.
+        base_correct: how many the base version reads correctly.
+        tuned_correct: how many the fine-tuned version reads correctly.
+        disagreements: the label of each drawing on which they disagree, with both answers.
+    """
+
+    n: int
+    base_correct: int
+    tuned_correct: int
+    disagreements: Sequence[tuple[str, ComparedPicture]]
+
+
+def finetuned_folder() -> Path:
+    """Return the folder of fine-tuned weights: that of INKSERVE_FINETUNED, or the one that `make up` uses."""
+    return Path(os.environ.get(VARIABLE) or DEFAULT)
+
+
+def read_finetuned(folder: Path) -> Sequence[FineTuned]:
+    """Return the versions in a folder, the latest first; incomplete cards are skipped."""
+    cards = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = (_read_card(path) for path in cards if path.with_suffix(".safetensors").exists())
+    return [each for each in found if each is not None]
+
+
+def compare_on_drawings(found: FineTuned, drawings: Sequence[Drawing]) -> DrawingComparison:
+    """Let both versions read the drawings whose labels they know.
+
+    Raises:
+        ServerDown: the server answers none of them.
+    """
+    labels = LABELS[found.tuned.model]
+    known = {
+        str(each.id): (each.label if each.label in labels else merge_case(each.label), each.picture)
+        for each in drawings
+        if {each.label, merge_case(each.label)} & {*labels}
+    }
+    compared = compare(found.base, found.tuned, {name: picture for name, (_, picture) in known.items()})
+    labelled = [(known[each.name][0], each) for each in compared]
+    return DrawingComparison(
+        n=len(labelled),
+        base_correct=sum(label == each.labels[0] for label, each in labelled),
+        tuned_correct=sum(label == each.labels[1] for label, each in labelled),
+        disagreements=[(label, each) for label, each in labelled if not each.agrees],
+    )
+
+
+def _read_card(path: Path) -> FineTuned | None:
+    try:
+        card = json.loads(path.read_text())
+        base, tuned = (Endpoint(each["model"], each["version"], False) for each in (card["base"], card))
+        accuracies = [_accuracies(row) for row in card["metrics"]]
+        drawings = {str(label): int(count) for label, count in card["drawings"].items()}
+        return FineTuned(
+            base, tuned, drawings, accuracies, "drawings" in card["base"], path.with_suffix(".safetensors")
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _accuracies(row: Mapping[str, Any]) -> Accuracies:
+    return Accuracies(str(row["set"]), int(row["n"]), float(row["accuracy_before"]), float(row["accuracy"]))

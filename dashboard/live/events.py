@@ -1,0 +1,46 @@
+"""What changed on the server between two looks: versions, numbers of workers, restarted workers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from inkserve.management import ModelVersion, Worker
+
+SERVER_UP, SERVER_DOWN, NO_METRICS_PAGE = "server up", "server down", "no metrics page"
+
+Versions = tuple[ModelVersion, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change, and when it was seen, s since the epoch."""
+
+    time_s: float
+    text: str
+
+
+def changes(before: Versions, after: Versions) -> list[str]:
+    """Describe the changes between two looks, in alphabetical order."""
+    old, new = ({version.name: version for version in versions} for versions in (before, after))
+    found = [f"{name} appeared" for name in new.keys() - old.keys()]
+    found += [f"{name} disappeared" for name in old.keys() - new.keys()]
+    for name in old.keys() & new.keys():
+        counts = len(old[name].workers), len(new[name].workers)
+        if counts[0] != counts[1]:
+            found.append(f"{name}: {counts[0]} to {_workers(counts[1])}")
+        if restarted := _restarted(old[name].workers, new[name].workers):
+            found.append(f"{name}: {_workers(restarted)} restarted")
+    return sorted(found)
+
+
+def without_processes(versions: Versions) -> Versions:
+    """Return versions without process ids: after a restart of the server all differ, which is one event, not many."""
+    return tuple(replace(each, workers=tuple(replace(worker, pid=0) for worker in each.workers)) for each in versions)
+
+
+def _restarted(before: Sequence[Worker], after: Sequence[Worker]) -> int:
+    pids = {worker.id: worker.pid for worker in before}
+    return sum(bool(worker.pid and pids.get(worker.id) and pids[worker.id] != worker.pid) for worker in after)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'' if count == 1 else 's'}"

@@ -1,0 +1,54 @@
+"""A session's traffic splits between versions of a recogniser, which the Draw page offers beside the versions."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from dashboard.shared.endpoint import Endpoint
+from inkserve.management import ModelVersion
+
+KEY = "splits"
+
+
+def splits() -> Sequence[Endpoint]:
+    """Return the splits of this session."""
+    return list(st.session_state.get(KEY, {}).values())
+
+
+def show_traffic(loaded: Sequence[ModelVersion]) -> None:
+    """Offer to split the pictures between the versions of a recogniser that has several."""
+    versions: dict[str, list[str]] = {}
+    for each in loaded:
+        versions.setdefault(each.model, []).append(each.version)
+    several = {model: found for model, found in versions.items() if len(found) > 1}
+    kept: dict[str, Endpoint] = st.session_state.setdefault(KEY, {})
+    gone = [model for model, endpoint in kept.items() if not {*dict(endpoint.shares)} <= {*several.get(model, ())}]
+    for model in gone:  # one of its versions is unloaded
+        del kept[model]
+    if not several:
+        return
+    st.html(
+        '<h2 class="ink-name">Split traffic</h2><p class="ink-note">Each version gets its share of the pictures; the'
+        " same picture always goes to the same version.</p>"
+    )
+    model = st.selectbox("Recogniser to split", list(several), key="split-model", width=220)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        weights = {
+            version: st.number_input(f"Weight of {version}", 0, 100, 1, key=f"weight-{model}-{version}", width=150)
+            for version in several[model]
+        }
+        if st.button("Split", icon=":material/call_split:", disabled=not sum(weights.values())):
+            kept[model] = split(model, weights)
+        if model in kept and st.button("Undo", icon=":material/undo:"):
+            del kept[model]
+            st.rerun()
+    if model in kept:
+        st.html(f'<p class="ink-note" role="status">The Draw page offers {kept[model]} in this session. In Python:</p>')
+        st.code(f"Split({model!r}, {weights})", language="python")
+
+
+def split(model: str, weights: Mapping[str, float]) -> Endpoint:
+    """Return a split by weight; versions with weight 0 get no pictures."""
+    total = sum(weights.values())
+    shares = tuple((version, weight / total) for version, weight in weights.items() if weight)
+    return Endpoint(model, "", is_default=False, shares=shares)

@@ -1,0 +1,83 @@
+"""HTML of answers, and of the messages that stand in their place; needs no server and no session."""
+
+import html
+
+from inkserve import Candidate, PageReading, Prediction
+
+
+def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: str = "") -> str:
+    """Return the label with its confidence, the top-k as bars, figures, and the model version.
+
+    Args:
+        answer: the server's.
+        figures: HTML of pictures and of the latency.
+        unsure_below: a lower confidence is marked.
+        of: digest of the picture, by which a script recognises a new answer.
+    """
+    bars = "".join(_bar(candidate) for candidate in answer.top)
+    unsure = "" if answer.confidence >= unsure_below else '<span class="ink-unsure">unsure</span>'
+    return (
+        f'<section class="ink-result" role="status" data-of="{html.escape(of)}">'
+        '<div class="ink-answer">'
+        f'<span class="ink-label">{html.escape(answer.label)}</span>'
+        f'<span class="ink-confidence"><b>{percent(answer.confidence)}</b> confidence {unsure}</span>'
+        "</div>"
+        f'<ol class="ink-top" aria-label="Most probable labels">{bars}</ol>'
+        f"{figures}{_source(answer)}</section>"
+    )
+
+
+def page(answer: PageReading, figures: str, unsure_below: float = 0.0) -> str:
+    """Return the text of a page, figures, and the model version."""
+    unsure = sum(each.confidence < unsure_below for each in answer.characters)
+    count = f"{len(answer.characters)} character{'s' if len(answer.characters) != 1 else ''}"
+    note = f"{count}, {unsure} of them unsure" if unsure else count
+    return (
+        '<section class="ink-result" role="status">'
+        f'<pre class="ink-text">{html.escape(answer.text)}</pre><p class="ink-note">{note}</p>'
+        f"{figures}{_source(answer)}</section>"
+    )
+
+
+def note(message: str) -> str:
+    """Return a message in the place of an answer."""
+    return f'<section class="ink-result" role="status">{remark(message)}</section>'
+
+
+def remark(message: str) -> str:
+    """Return a message that takes no more space than its text."""
+    return f'<p class="ink-note">{html.escape(message)}</p>'
+
+
+def refusal(message: str) -> str:
+    """Return the server's reason for refusing a picture."""
+    reason = html.escape(message[:1].upper() + message[1:])
+    return (
+        '<section class="ink-result" role="status"><div class="ink-refusal">'
+        f"<strong>This picture cannot be read.</strong> {reason}</div></section>"
+    )
+
+
+def percent(probability: float) -> str:
+    """Write a probability in [0, 1] with one decimal; never rounded to 0 or 100 %."""
+    if probability < 0.0005:  # noqa: PLR2004 - below half of the last digit shown
+        return "< 0.1 %"
+    if probability >= 0.9995:  # noqa: PLR2004
+        return "> 99.9 %"
+    return f"{100 * probability:.1f} %"
+
+
+def _source(answer: Prediction | PageReading) -> str:
+    return (
+        f'<p class="ink-source">{html.escape(answer.model)} {html.escape(answer.version)}'
+        f" &middot; {answer.round_trip_ms:.0f} ms round trip</p>"
+    )
+
+
+def _bar(candidate: Candidate) -> str:
+    width = f"{100 * candidate.probability:.1f}%"
+    return (
+        f"<li><b>{html.escape(candidate.label)}</b>"
+        f'<span class="ink-track" aria-hidden="true"><span style="width:{width}"></span></span>'
+        f"<span>{percent(candidate.probability)}</span></li>"
+    )

@@ -1,1 +1,1 @@
-"""Load tests: users who behave as ours do, shapes of load, and what came of it."""
+"""Load tests with Locust: users, load shapes, objectives, the comparison of batching, and the soak."""

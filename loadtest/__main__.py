@@ -1,31 +1,35 @@
-"""Load the inference API with Locust, and say what it held: `make loadtest`.
+"""Load the inference API with Locust: `make loadtest`.
 
 Writes into loadtest/results: SHAPE.md (one page), SHAPE.html (Locust's report) and SHAPE_*.csv. Exits with 1 when an
-objective of the SLO file is missed, with a line that says which. Ctrl-C ends it early and keeps what was measured.
+objective of the SLO file is missed, with a line for each. Ctrl-C ends the test early and keeps what was measured.
 """
 
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.settings import ROOT
 from inkserve.client.tokens import KEY_FILE_VARIABLE, inference_token
-from loadtest import running, summary, wrk
-from loadtest.errors import LoadTestError
-from loadtest.outcome import find_knee, read_failures, read_loads, read_rows
-from loadtest.server import Watch, check, describe
-from loadtest.shapes import PLANS
-from loadtest.slo import DEFAULT, missed, read_slo
+from inkserve.command import INTERRUPTED, run
+from loadtest import locust_run
+from loadtest.load_shapes import PLANS
+from loadtest.loadtest_page import WRK_CONNECTIONS, Found, figures, page_text
+from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_loads, read_rows
+from loadtest.objectives import DEFAULT, missed, read_slo
+from loadtest.target_server import MetricsWatch, describe_server, read_version
 from measuring.common.drawings import KINDS
+from measuring.common.wrk import run_wrk, write_bodies
 
+NAME = "loadtest"
+WRK_SECONDS, WRK_WARM_UP_S = 8, 3
 RESULTS = Path(__file__).with_name("results")
 HOST = "http://127.0.0.1:8080"
 MANAGEMENT = "http://127.0.0.1:8081"
 METRICS = "http://127.0.0.1:8082/metrics"
-KEY_FILE = ROOT / "runs" / "stack" / "key_file.json"  # of what `make up` runs, if it wants tokens
-INTERRUPTED = 130  # as shells report it
+KEY_FILE = ROOT / "runs" / "stack" / "key_file.json"  # of the server that `make up` starts, where it wants tokens
 
 
 def parse() -> argparse.Namespace:
@@ -35,8 +39,8 @@ def parse() -> argparse.Namespace:
     )
     shapes = "; ".join(f"{name}: {plan.what}" for name, plan in PLANS.items())
     parser.add_argument("--shape", choices=PLANS, default="smoke", help=shapes)
-    parser.add_argument("--users", type=positive, help="at most (default: the shape's)")
-    parser.add_argument("--seconds", type=positive, help="of each step (default: the shape's)")
+    parser.add_argument("--users", type=positive, help="maximum number (default: of the shape)")
+    parser.add_argument("--seconds", type=positive, help="of each step (default: of the shape)")
     parser.add_argument("--rounds", type=positive, default=3, help="of compare (default: %(default)s)")
     parser.add_argument("--host", default=HOST, help="of the inference API (default: %(default)s)")
     parser.add_argument("--management", help=f"of the management API (default: {MANAGEMENT}, for the default host)")
@@ -49,7 +53,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=positive, default=1, help="processes of Locust (default: %(default)s)")
     parser.add_argument(
-        "--wrk", action="store_true", help="beside a ramp, load the same server with wrk, as make bench"
+        "--wrk", action="store_true", help="before and after, load the server with wrk as well, as make bench does"
     )
     parser.add_argument("--slo", type=Path, default=DEFAULT, help="objectives (default: loadtest/slo.toml)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: loadtest/results)")
@@ -65,79 +69,69 @@ def parse() -> argparse.Namespace:
 def positive(text: str) -> int:
     """Read a whole number of 1 or more."""
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r}; wanted a whole number, 1 or more")
     return int(text)
 
 
 def main() -> int:
-    """Run from the command line; 1 if an objective is missed, or the test could not be made."""
+    """Run from the command line; 1 if an objective is missed."""
     options = parse()
     if options.host == HOST:
         os.environ.setdefault(KEY_FILE_VARIABLE, str(KEY_FILE))
-    try:
-        if options.shape == "compare" and not options.ui:
-            from loadtest import compare  # noqa: PLC0415 - brings matplotlib, and starts servers
+    if options.shape == "compare" and not options.ui:
+        from loadtest import batching_comparison  # noqa: PLC0415 - imports matplotlib
 
-            return compare.main(options)
-        slo = read_slo(options.slo)
-        version = check(options.host, options.model)
-        if options.ui:
-            return running.show(options).code
-        return measure(options, slo, version)
-    except LoadTestError as err:
-        print(f"loadtest: {err}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nloadtest: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return batching_comparison.compare(options)
+    slo = read_slo(options.slo)
+    version = read_version(options.host, options.model)
+    return locust_run.show(options).code if options.ui else measure(options, slo, version)
 
 
 def measure(options: argparse.Namespace, slo: Mapping[str, float], version: str) -> int:
-    """Load the server, write what came of it, and hold it to the objectives."""
+    """Load the server, write the page, and compare the results with the objectives."""
     options.out.mkdir(parents=True, exist_ok=True)
     prefix = options.out / options.shape
-    settings = describe(options.management, options.model, version)
-    others = [load_with_wrk(options)] if options.wrk else []
-    watch = Watch(options.metrics, options.model)
-    ran = running.measure(options, options.host, prefix)
+    served = describe_server(options.management, options.model, version)
+    wrk_rates = [load_with_wrk(options)] if options.wrk else []
+    watch = MetricsWatch(options.metrics, options.model)
+    locust = locust_run.measure(options, options.host, prefix)
     counted = watch.stop()
-    others += [load_with_wrk(options)] if options.wrk and not ran.interrupted else []
+    wrk_rates += [load_with_wrk(options)] if options.wrk and not locust.interrupted else []
     loads = read_loads(prefix)
     knee = find_knee(loads) if options.shape == "ramp" else None
-    found = summary.Found(
-        options,
-        version,
-        settings,
-        ran,
-        read_rows(prefix),
-        read_failures(prefix),
-        loads,
-        knee,
-        counted,
-        others,
-    )
+    rows, failures = read_rows(prefix), read_failures(prefix)
+    found = Found(options, version, served, locust, rows, failures, loads, knee, counted, wrk_rates)
     page = prefix.with_suffix(".md")
-    page.write_text(summary.write(found, slo))
+    page.write_text(page_text(found, slo))
     print(page.read_text())
-    misses = missed(slo, summary.figures(found))
+    misses = missed(slo, figures(found))
     for line in misses:
-        print(f"loadtest: SLO missed: {line}", file=sys.stderr)
-    if ran.interrupted:
-        print(f"loadtest: interrupted; what was measured until then is in {page}", file=sys.stderr)
+        print(f"{NAME}: SLO missed: {line}", file=sys.stderr)
+    if locust.interrupted:
+        print(f"{NAME}: interrupted; the results until then are in {page}", file=sys.stderr)
         return INTERRUPTED
     return 1 if misses else 0
 
 
 def load_with_wrk(options: argparse.Namespace) -> float:
-    """Return the requests/s that wrk finds, which takes next to nothing of the machine.
+    """Return the requests/s of wrk, which uses almost no processor time itself.
 
     Raises:
-        LoadTestError: wrk cannot be run, or the server wants a token, which would have to be on its command line.
+        WrkError: wrk is missing, or failed.
+        LoadTestError: an answer was wrong, or the server wants a token, which would be visible on wrk's command line.
     """
     if inference_token().current():
         raise LoadTestError("wrk sends no token; leave out --wrk, or start the server with TOKENS=off")
-    return wrk.requests_per_s(f"{options.host}/predictions/{options.model}", KINDS[options.pictures]())
+    url = f"{options.host}/predictions/{options.model}"
+    with tempfile.TemporaryDirectory() as folder:
+        bodies = Path(folder) / "bodies"
+        write_bodies([each.content for each in KINDS[options.pictures]()], False, bodies)
+        run_wrk(url, bodies, False, WRK_CONNECTIONS, WRK_WARM_UP_S)
+        load = run_wrk(url, bodies, False, WRK_CONNECTIONS, WRK_SECONDS)
+    if load.errors:
+        raise LoadTestError(f"wrk counts {load.errors:,} errors in {load.answers:,} answers; wanted none")
+    return load.requests_per_s
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(NAME, main))

@@ -1,8 +1,8 @@
 """Users of the inference API, for Locust: `make loadtest`, or `locust -f loadtest/locustfile.py` for its page.
 
-LOADTEST_MODEL names the recogniser (default: digits), LOADTEST_PICTURES what is sent (drawings, the default, or
-finished frames), LOADTEST_SHAPE the shape of the load, of loadtest.shapes; without one, Locust's own --users and
---run-time hold.
+Environment variables: LOADTEST_MODEL is the recogniser (default: digits), LOADTEST_PICTURES is what is sent (drawings,
+the default, or frames), LOADTEST_SHAPE is a shape of loadtest.load_shapes; without one, Locust's --users and --run-time
+apply.
 """
 
 import os
@@ -22,31 +22,31 @@ from locust.exception import CatchResponseError
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only the folder of this file
 
 from inkserve.client.tokens import bearer, inference_token, is_refusal
-from loadtest.shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
+from loadtest.load_shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
 from measuring.common.drawings import KINDS, Picture, check_answer, zipped
 from measuring.common.raw_http import Connection, post
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")
 PATH = f"/predictions/{MODEL}"
 PICTURES = KINDS[os.environ.get("LOADTEST_PICTURES", "drawings")]()
-TOKEN = inference_token()  # of a server that wants one; one for all users, who renew it together
+TOKEN = inference_token()  # shared by all users; empty where the server wants none
 CHANCE = random.Random()  # nosec B311 # noqa: S311 - which picture and when, no secret
-STROKES = 3  # a drawing is read after each
-MANY = 64  # pictures in an upload
-WAITING = 300  # requests of a steady program without an answer, before it counts the next as failed
-BURST = 20  # requests of a client between two looks at whether the test has ended
+STROKES = 3  # of a drawing; it is sent after each
+UPLOADED = 64  # pictures in a ZIP file
+MAX_WAITING = 300  # requests of a `Steady` user without an answer; the next one is not sent and fails
+BURST = 20  # requests of a `Client` in one Locust task
 TIMEOUT_S = 30.0
-RAMP_S = 2  # until all users of a step are there
+RAMP_S = 2  # in which the users of a step start
 
 
 class Reader(FastHttpUser):
-    """Somebody who has pictures read, and looks at the answers."""
+    """A user who sends pictures with Locust's HTTP client and checks the answers."""
 
     abstract = True
     network_timeout = connection_timeout = TIMEOUT_S
 
     def send(self, content: bytes, name: str) -> ResponseContextManager:
-        """Post a picture or a ZIP file, a second time where the token has expired; only the second is counted then."""
+        """Post a picture or a ZIP file; where the token has expired, post again, and only the second request counts."""
         token = TOKEN.current()
         answer = self.post(content, name, token)
         if is_refusal(answer.status_code, answer.content) and (another := TOKEN.refresh(token)):
@@ -59,21 +59,21 @@ class Reader(FastHttpUser):
 
 
 class Person(Reader):
-    """Draws: a picture after each stroke, and a pause before the next drawing."""
+    """Draws a digit: sends a picture after each stroke, and pauses before the next drawing."""
 
     weight = 6
     wait_time = between(1.0, 3.0)
 
     @task
     def draw(self) -> None:
-        """Draw a digit; here the whole digit is there from the first stroke on, so that each answer can be checked."""
+        """Draw a digit; the picture shows the complete digit after each stroke, so that each answer can be checked."""
         picture = CHANCE.choice(PICTURES)
         for _ in range(STROKES):
             self.read(picture)
             gevent.sleep(CHANCE.uniform(0.3, 0.8))
 
     def read(self, picture: Picture) -> None:
-        """Send a picture; a wrong label is a failure with a name of its own."""
+        """Send a picture; a wrong label is a failure."""
         name = "stroke of a drawing"
         with self.send(picture.content, name) as answer:
             wrong = check_answer(answer.status_code, answer.content, MODEL, picture.label)
@@ -92,34 +92,34 @@ class Uploader(Reader):
     @task
     def upload(self) -> None:
         """Send a ZIP file, and check each of its answers."""
-        pictures = CHANCE.choices(PICTURES, k=MANY)
-        with self.send(zipped(pictures), f"ZIP of {MANY}") as answer:
+        pictures = CHANCE.choices(PICTURES, k=UPLOADED)
+        with self.send(zipped(pictures), f"ZIP of {UPLOADED}") as answer:
             if answer.status_code != 200:  # noqa: PLR2004
                 answer.failure(check_answer(answer.status_code, answer.content, MODEL, ""))
                 return
             wrong = count_wrong(pictures, answer.json().get("predictions", []))
             if wrong:
-                answer.failure(f"wrong labels in a ZIP: {wrong} of {MANY}")
+                answer.failure(f"wrong labels in a ZIP: {wrong} of {UPLOADED}")
             else:
                 answer.success()
 
 
 class Program(User):
-    """A program that sends pictures, one in a request, and looks at each answer."""
+    """A program that sends one picture a request on raw connections, and checks each answer."""
 
     abstract = True
 
     def on_start(self) -> None:
-        """Make all requests ready."""
-        self.make_ready(TOKEN.current())
+        """Write all requests in advance."""
+        self.write_requests(TOKEN.current())
 
-    def make_ready(self, token: str) -> None:
+    def write_requests(self, token: str) -> None:
         """Write all requests, with a token."""
         url, self.token = self.host.rstrip("/") + PATH, token
         self.requests = [post(url, each.content, "image/png", bearer(token)) for each in PICTURES]
 
     def read(self, connection: Connection, name: str, began_s: float) -> None:
-        """Send a picture, and report what came of it since `began_s` (of time.perf_counter)."""
+        """Send a picture, and report the result; its time counts from `began_s` (of time.perf_counter)."""
         number = CHANCE.randrange(len(PICTURES))
         body = b""
         try:
@@ -130,7 +130,7 @@ class Program(User):
         self.report(name, began_s, wrong, len(body))
 
     def exchange(self, connection: Connection, number: int) -> tuple[int, bytes]:
-        """Send a picture, a second time where the token has expired; return the answer's status and body.
+        """Send a picture, again where the token has expired; return the answer's status and body.
 
         Raises:
             OSError: there is no answer.
@@ -139,12 +139,12 @@ class Program(User):
         status, body = connection.ask(self.requests[number])
         if is_refusal(status, body) and (another := TOKEN.refresh(token)):
             if self.token != another:
-                self.make_ready(another)
+                self.write_requests(another)
             status, body = connection.ask(self.requests[number])
         return status, body
 
     def report(self, name: str, began_s: float, wrong: str, length: int) -> None:
-        """Tell Locust of a request."""
+        """Report a request to Locust."""
         self.environment.events.request.fire(
             request_type="POST",
             name=name,
@@ -163,12 +163,12 @@ class Client(Program):
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        """Keep one connection."""
+        """Make a connection, which is kept."""
         super().on_start()
         self.connection = Connection(self.host, TIMEOUT_S)
 
     def on_stop(self) -> None:
-        """Let it go."""
+        """Close it."""
         self.connection.close()
 
     @task
@@ -181,22 +181,22 @@ class Client(Program):
 class Steady(Program):
     """Sends RATE_PER_S pictures a second however long the answers take: an open loop.
 
-    The time of a request counts from the moment that it was due. A request that is due while WAITING others have no
-    answer yet is not sent, and fails.
+    The time of a request counts from the moment that it was due. A request that is due while MAX_WAITING others wait
+    for an answer is not sent, and fails.
     """
 
     weight = 1
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        """Begin the clock."""
+        """Start the clock."""
         super().on_start()
         self.idle: list[Connection] = []
         self.waiting = Pool()
         self.due_s = time.perf_counter()
 
     def on_stop(self) -> None:
-        """Give up what has no answer yet, and let all connections go."""
+        """Drop the requests without an answer, and close all connections."""
         self.waiting.kill()
         for connection in self.idle:
             connection.close()
@@ -207,37 +207,37 @@ class Steady(Program):
         name = "picture at a steady rate"
         self.due_s += 1 / RATE_PER_S
         gevent.sleep(max(0.0, self.due_s - time.perf_counter()))
-        if len(self.waiting) >= WAITING:
-            self.report(name, self.due_s, f"not sent: {WAITING} requests have no answer", 0)
+        if len(self.waiting) >= MAX_WAITING:
+            self.report(name, self.due_s, f"not sent: {MAX_WAITING} requests have no answer", 0)
         else:
             self.waiting.spawn(self.read_on_any, name, self.due_s)
 
     def read_on_any(self, name: str, due_s: float) -> None:
-        """Send a picture on a connection that nobody waits at."""
+        """Send a picture on an idle connection, or a new one."""
         connection = self.idle.pop() if self.idle else Connection(self.host, TIMEOUT_S)
         self.read(connection, name, due_s)
         self.idle.append(connection)
 
 
 def count_wrong(pictures: Sequence[Picture], answers: Sequence[dict]) -> int:
-    """Count the pictures that have no answer with their label."""
+    """Count the pictures whose answer is missing or wrong."""
     right = sum(answer.get("label") == picture.label for picture, answer in zip(pictures, answers, strict=False))
     return len(pictures) - right
 
 
 if SHAPE:
-    # So that the percentiles at the end of a step are of this step alone
+    # The percentiles at the end of a step are of this step alone
     locust.stats.CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = max(
         1, min(step.seconds for step in steps_of(SHAPE)) - SETTLING_S
     )
 
     class Shape(LoadTestShape):
-        """Users by the clock."""
+        """The number of users over time."""
 
         steps = steps_of(SHAPE)
 
         def tick(self) -> tuple[int, float] | None:
-            """Return the number of users now and how many may be added a second; None at the end."""
+            """Return the number of users now and the spawn rate; None at the end."""
             left = self.get_run_time()
             for step in self.steps:
                 if left < step.seconds:

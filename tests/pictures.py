@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
 from handwriting.preprocess import picture_frame
-from measuring.reliability.archives import ordinary as zipped  # noqa: F401 - for tests
-from measuring.reliability.pictures import encode  # noqa: F401 - for tests
+from measuring.reliability.corpus.pictures import encode  # noqa: F401 - for tests
+from measuring.reliability.corpus.zip_npy import ordinary as zipped  # noqa: F401 - for tests
 
 
 def mnist_frame(picture: bytes) -> np.ndarray:

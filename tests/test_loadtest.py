@@ -19,16 +19,24 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from deploy.local.settings import ROOT, free_ports
+from inkserve.management import ModelVersion, Worker
 from loadtest.__main__ import parse
-from loadtest.comparison import draw_chart, mean_batch, paint, write_page
-from loadtest.errors import LoadTestError
-from loadtest.outcome import Load, Row, find_knee, read_failures, read_loads, read_rows
-from loadtest.running import Ran
-from loadtest.server import Counted, Settings
-from loadtest.shapes import PLANS, Step
-from loadtest.slo import DEFAULT, missed, read_slo
-from loadtest.summary import Found, figures, write
-from measuring.common.drawings import drawings, fault, frames, zipped
+from loadtest.batching_comparison import draw_chart, mean_batch, page_lines, paint
+from loadtest.load_shapes import PLANS, Step
+from loadtest.loadtest_page import Found, figures, page_text
+from loadtest.locust_run import (
+    Load,
+    LoadTestError,
+    LocustExit,
+    Row,
+    find_knee,
+    read_failures,
+    read_loads,
+    read_rows,
+)
+from loadtest.objectives import DEFAULT, missed, read_slo
+from loadtest.target_server import ServerFigures
+from measuring.common.drawings import check_answer, drawings, frames, zipped
 from measuring.common.raw_http import Connection, post
 from tests.answering import SEVEN, SILENCE, answering, closed_port, error
 
@@ -119,10 +127,10 @@ def test_frames_are_finished_and_show_what_the_drawings_show():
     ],
 )
 def test_faults_are_named_by_their_type(status, body, wrong):
-    assert fault(status, json.dumps(body).encode(), "digits", "7") == wrong
+    assert check_answer(status, json.dumps(body).encode(), "digits", "7") == wrong
 
 
-def test_a_lean_connection_is_kept_and_opens_again_after_an_end():
+def test_a_raw_connection_is_kept_and_opens_again_after_an_end():
     with answering(lambda body: (200, {"size": len(body)})) as server:
         connection = Connection(server.url, 5)
         for size in (3, 100_000):
@@ -138,7 +146,7 @@ def test_a_lean_connection_is_kept_and_opens_again_after_an_end():
     assert server.paths == ["/predictions/digits", "/predictions/digits", "/"]
 
 
-def test_a_lean_connection_waits_no_longer_than_it_should():
+def test_a_raw_connection_times_out():
     with answering(SILENCE) as server, pytest.raises(OSError, match="timed out"):
         Connection(server.url, 0.2).ask(post(server.url, b"x", "image/png"))
 
@@ -171,37 +179,39 @@ def found(**changes: object) -> Found:
     rows = [Row("ZIP of 64", 10, 0, 1.0, 300, 400, 500), Row("picture of a client", 90, 3, 9.0, 5, 6, 7)]
     rows.append(Row("Aggregated", 100, 3, 10.0, 5, 300, 400))
     loads = [Load(1, 30, 3.0, 4, 5, 6), Load(2, 60, 6.0, 5, 6, 7)]
-    ran, counted = Ran(0, False, 0.4), Counted(50, 2.0, 1.5, 3.5)
-    values = {"options": options, "version": "1.0", "settings": Settings(32, 1, 2), "ran": ran, "rows": rows}
+    locust, counted = LocustExit(0, False, 0.4), ServerFigures(50, 2.0, 1.5, 3.5)
+    workers = (Worker("9000", 1, True, 0), Worker("9001", 2, True, 0))
+    served = ModelVersion("digits", "1.0", True, workers, 2, batch_size=32, batch_delay_ms=1)
+    values = {"options": options, "version": "1.0", "served": served, "locust": locust, "rows": rows}
     values |= {"failures": {"status 400 InvalidImage": 1, "wrong label: 1 for a 7": 2}, "loads": loads}
     return Found(**(values | {"knee": loads[1], "counted": counted} | changes))
 
 
 def test_the_page_has_it_all():
-    page = write(found(wrk=[5.0, 7.0]), {"failures_share": 0.0})
+    page = page_text(found(wrk=[5.0, 7.0]), {"failures_share": 0.0})
     for text in (
         "digits 1.0 at http://h, frames; ",
         "| ZIP of 64 | 10 | 0 | 1.0 | 64.0 | 300 | 400 | 500 |",
         "| all | 100 | 3 | 10.0 | 72.7 | 5 | 300 | 400 |",
         "| wrong label: 1 for a 7 | 2 |\n| status 400 InvalidImage | 1 |",
-        "batches of up to 32 requests that wait for 1 ms at most, by 2 workers.",
-        "50 batches of 2.0 requests on the mean; a request waited 1.5 ms for a worker, a batch took 3.5 ms",
-        "Locust, 1 process, took 0.40 cores of the machine.",
+        "Batches of up to 32 requests, batch delay 1 ms, 2 workers.",
+        "50 batches of 2.0 requests; a request waited 1.5 ms in the queue, a batch took 3.5 ms in the handler (means).",
+        "Locust, 1 process, used 0.40 cores of the machine.",
         "| 2 | 60 | 6 | 5 | 6 | 7 |",
         "Knee: 2 users, 6 requests/s",
-        "found 5 and 7 requests/s before and after; the knee is 1.00 of their mean.",
+        "pictures: 5 and 7 requests/s before and after; the knee is 1.00 of their mean.",
         "SLO missed: failures_share is 0.03; wanted at most 0.",
     ):
         assert text in page
 
 
 def test_the_page_says_what_it_does_not_know():
-    page = write(found(shape="spike", knee=None, settings=None, counted=None, ran=Ran(0, True, 0.97)), {})
+    page = page_text(found(shape="spike", knee=None, served=None, counted=None, locust=LocustExit(0, True, 0.97)), {})
     assert "Knee" not in page
     assert "| 2 | 60 | 6 |" in page
     assert "Interrupted before its end." in page
-    assert "batches and queue times are not known" in page
-    assert "may be what limits the load" in page
+    assert "batches and queue times are unknown" in page
+    assert "may limit the load" in page
 
 
 def test_objectives_are_for_the_slowest_kind_of_single_pictures():
@@ -227,13 +237,13 @@ FACTS |= {"machine": "a machine", "complete": True}
 
 
 def test_the_comparison_has_medians_with_their_spread_and_ratios_within_rounds():
-    page = write_page(FACTS, compared())
+    page = "\n".join(page_lines(FACTS, compared()))
     assert "| 1 | 50 (50 to 50) | 100 (100 to 100) | 0.50 (0.50 to 0.50) | 9 (9 to 9) | 9 (9 to 9) | 100, 100 |" in page
     assert "| 64 | 300 (200 to 400) | 100 (100 to 100) | 3.00 (2.00 to 4.00) |" in page
-    assert "With 64 users, batches bring 3.00 (2.00 to 4.00) times" in page
+    assert "With 64 users, batches multiply the requests/s by 3.00 (2.00 to 4.00)." in page
     assert "8.0 requests with batches, 1.0 without; 4 requests failed." in page
     assert "Interrupted" not in page
-    assert "Interrupted" in write_page(FACTS | {"complete": False}, compared())
+    assert "Interrupted" in page_lines(FACTS | {"complete": False}, compared())[-1]
     assert mean_batch(compared(), "on") == 8
 
 
@@ -253,7 +263,7 @@ def test_the_chart_has_the_medians_of_both_servers_by_users(tmp_path):
 def test_a_test_without_requests_is_none(tmp_path):
     row = {"Name": "Aggregated", "Request Count": 0, "Failure Count": 0, "Requests/s": 0}
     write_table(tmp_path / "smoke_stats.csv", [row | {"50%": "N/A", "95%": "N/A", "99%": "N/A"}])
-    with pytest.raises(LoadTestError, match="no request was made"):
+    with pytest.raises(LoadTestError, match="sent no request"):
         read_rows(tmp_path / "smoke")
 
 
@@ -327,9 +337,9 @@ def test_a_smoke_test_with_two_processes_writes_its_page_and_meets_an_easy_objec
     assert "| picture of a client |" in page
     assert "| picture at a steady rate |" in page
     assert "| stroke of a drawing |" in page
-    assert "batches of up to 32 requests that wait for 1 ms at most, by 2 workers." in page
-    assert "requests on the mean; a request waited" in page
-    assert "Locust, 2 processes, took" in page
+    assert "Batches of up to 32 requests, batch delay 1 ms, 2 workers." in page
+    assert "requests; a request waited" in page
+    assert "Locust, 2 processes, used" in page
     assert (tmp_path / "smoke.html").exists()
     rows = {row.name: row for row in read_rows(tmp_path / "smoke")}
     assert rows["picture of a client"].requests > 0

@@ -21,7 +21,7 @@ from measuring.accuracy.ask import ask
 from measuring.accuracy.labelled_pictures import official_test, photographs
 from measuring.accuracy.page_accuracy import READER, evaluate_reader
 from measuring.common.temporary_server import serving
-from training.idx import DataError
+from training.data import DataError
 
 CARD_TOLERANCE = 0.0002  # a picture in 5,000: the last bits of sums differ between batch sizes
 

@@ -1,4 +1,4 @@
-"""Pages composed from the characters of a test set, with the text that they show: `python -m measuring.common.composed_pages`.
+"""Pages composed from the characters of a test set, with their text: `python -m measuring.common.composed_pages`.
 
 Sizes, spacing, slope and light differ from page to page; the same seed gives the same pages. Letters stand on the
 line as high as people write them, since a test set's frames have lost their size. Where ByMerge files both cases under
@@ -6,6 +6,7 @@ one label, each is drawn half of the time if the two look alike, which is then k
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from handwriting.labels import CHARACTERS, DIGITS
+from inkserve.command import run
 from training.data import Characters, load_characters
 
 X_HEIGHT = 0.62  # of a capital's
@@ -173,7 +175,7 @@ def light(ink: np.ndarray, style: Style, generator: np.random.Generator) -> np.n
     return np.round(np.clip(grey, 0, 1) * 255).astype(np.uint8)
 
 
-def main() -> None:
+def main() -> int:
     """Write some pages as pictures with their texts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("digits", "mixed"))
@@ -185,7 +187,8 @@ def main() -> None:
     for number, page in enumerate(pages(options.kind, options.count, options.seed)):
         Image.fromarray(page.picture).save(options.out / f"{options.kind}-{number}.png")
         (options.out / f"{options.kind}-{number}.txt").write_text(page.text + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run("composed_pages", main))

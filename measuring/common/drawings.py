@@ -1,4 +1,4 @@
-"""The pictures that are sent, with what is on them."""
+"""The project's own drawings of digits as pictures to send, and the check of the answers."""
 
 import io
 import json
@@ -25,17 +25,17 @@ class Picture(NamedTuple):
 
 
 def drawings() -> Sequence[Picture]:
-    """Return our own drawings, whose names begin with their digit; `digits` reads them all."""
+    """Return the drawings, whose file names begin with their digit; `digits` reads all of them right."""
     return [Picture(path.name, path.read_bytes(), path.name[0]) for path in sorted(FOLDER.glob("*.png"))]
 
 
 def frames() -> Sequence[Picture]:
-    """Return the same as finished 28 x 28 frames, which cost the server next to no preprocessing."""
+    """Return the drawings as 28 x 28 frames, which need almost no preprocessing."""
     return [Picture(each.name, frame(each.content), each.label) for each in drawings()]
 
 
 def frame(content: bytes) -> bytes:
-    """Bring a picture into MNIST's form, and write it as PNG."""
+    """Bring a picture into MNIST's form and encode it as PNG."""
     buffer = io.BytesIO()
     pixels = np.round(picture_frame(content, "mnist") * 255).astype(np.uint8)
     Image.fromarray(pixels).save(buffer, "PNG")
@@ -46,7 +46,7 @@ KINDS: Mapping[str, Callable[[], Sequence[Picture]]] = {"drawings": drawings, "f
 
 
 def zipped(pictures: Sequence[Picture]) -> bytes:
-    """Pack pictures into a ZIP file, numbered, so that one may come more than once."""
+    """Pack pictures into a ZIP file under numbered names; a picture may occur several times."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number, picture in enumerate(pictures):
@@ -54,13 +54,13 @@ def zipped(pictures: Sequence[Picture]) -> bytes:
     return buffer.getvalue()
 
 
-def fault(status: int, body: bytes | None, model: str, label: str) -> str:
-    """Say what is wrong with the answer to a picture of a digit, in words that are the same for faults of one type.
+def check_answer(status: int, body: bytes | None, model: str, label: str) -> str:
+    """Say what is wrong with the answer to a picture of a digit; errors of one type have the same text.
 
     Returns:
         "" for the right label from the right recogniser.
     """
-    found = read(body)
+    found = read_object(body)
     if status != OK:
         return f"status {status} {found.get('type', 'without a reason')}" if status else "no answer"
     if found.get("model") != model or "label" not in found:
@@ -68,8 +68,8 @@ def fault(status: int, body: bytes | None, model: str, label: str) -> str:
     return "" if found["label"] == label else f"wrong label: {found['label']} for a {label}"
 
 
-def read(body: bytes | None) -> Mapping:
-    """Read a JSON object; without one it is empty."""
+def read_object(body: bytes | None) -> Mapping[str, object]:
+    """Parse a JSON object; empty where the body is something else."""
     try:
         found = json.loads(body or b"")
     except ValueError:

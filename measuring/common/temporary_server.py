@@ -1,13 +1,30 @@
-"""A TorchServe of one's own with chosen archives, for as long as a measurement takes."""
+"""A temporary TorchServe with chosen archives, and how many batches it has made."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.checksums import copy_archive
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
 from deploy.local.stack import Stack
+
+BATCH_REQUESTS = "handwriting_batch_requests"  # a histogram of the workers
+
+
+class BatchCounts(NamedTuple):
+    """Requests and batches that workers have counted."""
+
+    requests: int
+    batches: int
+
+    def since(self, before: "BatchCounts") -> "BatchCounts":
+        """Return what was counted since."""
+        return BatchCounts(self.requests - before.requests, self.batches - before.batches)
 
 
 @contextmanager
@@ -23,7 +40,7 @@ def serving(*archives: Path) -> Iterator[str]:
 
 @contextmanager
 def running_stack(*archives: Path) -> Iterator[Stack]:
-    """The same, for those who want more of it than its address.
+    """Start TorchServe in the same way, and yield the stack.
 
     Raises:
         StackError: it does not start.
@@ -42,3 +59,13 @@ def running_stack(*archives: Path) -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop("torchserve")
+
+
+def count_batches(stack: Stack) -> BatchCounts:
+    """Return how many requests and batches the workers have counted so far."""
+    families = MultiProcessCollector(CollectorRegistry(), str(stack.settings.metrics)).collect()
+    samples = [each for family in families for each in family.samples]
+    requests, batches = (
+        int(sum(each.value for each in samples if each.name == f"{BATCH_REQUESTS}_{kind}")) for kind in ("sum", "count")
+    )
+    return BatchCounts(requests, batches)

@@ -1,4 +1,4 @@
-"""Load from wrk: a number of connections that each send the next picture when the last one is answered."""
+"""Load from wrk: each of its connections sends the next picture when the last one is answered (a closed loop)."""
 
 import base64
 import json
@@ -9,26 +9,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inkserve.command import CommandError
+
 SCRIPT = Path(__file__).with_name("post.lua")
 THREADS = 1
 GRACE_S = 20
 
 
-class LoadError(Exception):
-    """wrk is missing, or failed."""
+class WrkError(CommandError):
+    """wrk is missing, or failed; the message says which."""
 
 
 @dataclass(frozen=True)
-class Load:
-    """What came of a load.
+class WrkLoad:
+    """The results of a load.
 
     Attributes:
         requests_per_s: answered.
         p50_ms: median latency of the answers.
         p99_ms: 99th percentile.
-        answers: how many.
-        errors: answers that are no 2xx, broken connections, and requests that timed out.
-        generator_cpu: cores that wrk itself took; near 1 it would be what limits the load.
+        answers: number of answers.
+        errors: answers other than 2xx, broken connections, and requests that timed out.
+        generator_cpu: cores that wrk itself used; near 1, wrk limits the load.
     """
 
     requests_per_s: float
@@ -40,16 +42,16 @@ class Load:
 
 
 def write_bodies(pictures: Sequence[bytes], as_json: bool, path: Path) -> None:
-    """Write the bodies for wrk, each after its length; as JSON documents with base64 if asked to."""
+    """Write the bodies for wrk, each after its length; with `as_json`, as JSON documents with base64."""
     bodies = [json.dumps({"b64": base64.b64encode(each).decode()}).encode() if as_json else each for each in pictures]
     path.write_bytes(b"".join(struct.pack(">I", len(body)) + body for body in bodies))
 
 
-def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: int) -> Load:
-    """Send bodies in turn.
+def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: int) -> WrkLoad:
+    """Send the bodies of a file in turn.
 
     Raises:
-        LoadError: wrk is missing, or failed.
+        WrkError: wrk is missing, or failed.
     """
     kind = "application/json" if as_json else "image/png"
     command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT, url]
@@ -63,13 +65,13 @@ def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: in
             check=False,
         )
     except FileNotFoundError as err:
-        raise LoadError("wrk, which makes the load, is not on PATH; Debian has it as the package wrk") from err
+        raise WrkError("wrk is not on PATH; it is the package wrk in Debian") from err
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
-        raise LoadError(f"wrk ended with exit code {done.returncode}: {done.stdout[-300:]}{done.stderr[-300:]}")
+        raise WrkError(f"wrk ended with exit code {done.returncode}: {done.stdout[-300:]}{done.stderr[-300:]}")
     found = json.loads(done.stdout.splitlines()[-1])
     spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return Load(
+    return WrkLoad(
         requests_per_s=found["requests"] / found["seconds"],
         p50_ms=found["p50_ms"],
         p99_ms=found["p99_ms"],

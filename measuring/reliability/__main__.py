@@ -1,64 +1,32 @@
-"""Bad input, faults and a soak, each with real servers of its own: `make torture`.
+"""Reliability under bad input and under faults, each with a server of its own: `python -m measuring.reliability`.
 
-Writes docs/results/reliability.md, in which a part that is not run keeps what it found before. Exits with 1 if a demand
-is not met, with a line for each.
+Writes docs/results/reliability.md; a part that does not run keeps what it found before. Exit code 1 if a criterion is
+not met, with a line for each. `--url` sends the bad input to a running server instead, and writes no page.
 """
 
 import argparse
-import datetime
-import os
-import platform
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
-from deploy.local.errors import StackError
 from deploy.local.settings import ROOT
-from loadtest.errors import LoadTestError
-from loadtest.soak import soak
+from inkserve.command import run
+from measuring.common.criteria import Criterion, exit_code
+from measuring.common.results_page import RESULTS, when_and_where
 from measuring.common.temporary_server import running_stack
-from measuring.reliability import inputs
-from measuring.reliability.corpus import corpus
-from measuring.reliability.errors import TortureError
+from measuring.reliability import campaign, reliability_page
+from measuring.reliability.campaign import Campaign
 from measuring.reliability.faults import FAULTS, faulty_stack
-from measuring.reliability.outcome import Outcome, Row
-from measuring.reliability.report import Part, keep, write
-from training.card import commit
+from measuring.reliability.http_wire import LIMIT_S
+from measuring.reliability.reliability_page import Findings
 
-HEADINGS = {"inputs": "Bad input", "faults": "Faults under load", "soak": "Soak"}
-PARTS = tuple(HEADINGS)
+COMMAND = "reliability"
+HEADINGS = {"inputs": "Bad input", "faults": "Faults under load"}
 FAULT_SECONDS = 10.0
-RESULTS = ROOT / "docs" / "results"
-INTERRUPTED = 130  # as shells report it
-
-
-def bad_input(requests: int, seed: int) -> Outcome:
-    """Send bad requests to a server with all recognisers."""
-    with running_stack(*sorted((ROOT / "model_store").glob("*.mar"))) as stack:
-        url, management_url = (stack.settings.url(port) for port in ("INFERENCE_PORT", "MANAGEMENT_PORT"))
-        return inputs.run(inputs.Campaign(url, management_url, requests, seed, entries=list(corpus())))
-
-
-def faults(seconds: float) -> Outcome:
-    """Try all faults on one server."""
-    rows: list[Row] = []
-    with faulty_stack() as stack:
-        for name, fault in tqdm(FAULTS.items(), desc="faults", unit="fault", disable=None):
-            found = fault(stack, seconds)
-            rows += found or [Row(name.replace("_", " "), "tried", "not tried: libfaketime is not installed", False)]
-    return Outcome(rows, [])
-
-
-def facts() -> Sequence[str]:
-    """Return where and when."""
-    when = datetime.datetime.now(datetime.UTC)
-    return [
-        f"{when:%Y-%m-%d %H:%M} UTC, commit {commit()}",
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}; "
-        "other work on the machine changes times, and nothing else",
-    ]
+URL = "http://127.0.0.1:8080"
+MANAGEMENT = "http://127.0.0.1:8081"
 
 
 def parse() -> argparse.Namespace:
@@ -68,50 +36,72 @@ def parse() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts (default: all)")
-    parser.add_argument("--requests", type=int, default=inputs.REQUESTS, help="bad ones (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bad requests (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=20.0, help="of the soak (default: %(default)s)")
+    parser.add_argument("--only", choices=HEADINGS, nargs="+", default=list(HEADINGS), help="parts (default: all)")
+    parser.add_argument(
+        "--requests", type=int, default=campaign.REQUESTS, help="number of bad requests (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument(
+        "--connections", type=int, default=campaign.CONNECTIONS, help="at the same time (default: %(default)s)"
+    )
+    parser.add_argument("--limit", type=float, default=LIMIT_S, help="s for each answer (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the page (default: docs/results)")
+    parser.add_argument("--url", help="inference API of a running server to send bad input to, such as " + URL)
+    parser.add_argument("--management", default=MANAGEMENT, help="its management API (default: %(default)s)")
+    parser.add_argument("--again", type=Path, help="send the requests in this file again, to --url, and nothing else")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Run from the command line; 1 if a demand is not met, or a part could not be run."""
+    """Run from the command line; 1 if a criterion is not met."""
     options = parse()
-    missed: list[Row] = []
-    try:
-        for name in PARTS:
-            if name in options.only:
-                part = run(name, options)
-                keep(options.out, HEADINGS[name], part)
-                missed += [row for row in part.outcome.rows if not row.reached]
-    except (StackError, TortureError, LoadTestError) as err:
-        print(f"torture: {err}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ntorture: interrupted; parts that were over are on record", file=sys.stderr)
-        return INTERRUPTED
-    print(write(options.out).read_text())
-    for row in missed:
-        print(f"torture: {row.what}: {row.found}; wanted {row.wanted}", file=sys.stderr)
-    return 1 if missed else 0
+    if options.again:
+        return campaign.send_again(options.url or URL, options.again, options.limit)
+    if options.url:
+        return show(campaign.run(campaign_of(options, options.url, options.management)))
+    criteria: list[Criterion] = []
+    for name, heading in HEADINGS.items():
+        if name in options.only:
+            facts = when_and_where()
+            findings = bad_input(options) if name == "inputs" else faults(FAULT_SECONDS)
+            reliability_page.record(options.out, heading, replace(findings, facts=facts))
+            criteria += findings.criteria
+    print(reliability_page.write(options.out))
+    return exit_code(COMMAND, criteria)
 
 
-def run(name: str, options: argparse.Namespace) -> Part:
-    """Run one part.
+def campaign_of(options: argparse.Namespace, url: str, management_url: str) -> Campaign:
+    """Return the campaign that the command line describes."""
+    return Campaign(url, management_url, options.requests, options.seed, options.connections, options.limit)
 
-    Raises:
-        StackError: a server does not start.
-        TortureError: there is nothing to be found.
-        LoadTestError: Locust fails.
-    """
-    when = facts()
-    if name == "soak":
-        soaked = soak(options.minutes)
-        return Part(when, Outcome(soaked.rows, [], soaked.notes), soaked.samples)
-    return Part(when, faults(FAULT_SECONDS) if name == "faults" else bad_input(options.requests, options.seed))
+
+def bad_input(options: argparse.Namespace) -> Findings:
+    """Send bad requests to a server with all recognisers."""
+    with running_stack(*sorted((ROOT / "model_store").glob("*.mar"))) as stack:
+        urls = (stack.settings.url(port) for port in ("INFERENCE_PORT", "MANAGEMENT_PORT"))
+        return campaign.run(campaign_of(options, *urls))
+
+
+def faults(seconds: float) -> Findings:
+    """Inject all faults into one server."""
+    criteria: list[Criterion] = []
+    with faulty_stack() as stack:
+        for name, inject in tqdm(FAULTS.items(), desc="faults", unit="fault", disable=None):
+            untested = Criterion(name.replace("_", " "), "tested", "untested: libfaketime is not installed", False)
+            criteria += inject(stack, seconds) or [untested]
+    return Findings(criteria)
+
+
+def show(findings: Findings) -> int:
+    """Print what a campaign found; 1 if a criterion is not met."""
+    for each in findings.criteria:
+        print(f"{'ok    ' if each.is_met else 'MISSED'} {each}")
+    for count in findings.statuses:
+        print(f"{count.answers:8,} answers {count.status or 'none'} {count.type}")
+    for note in findings.notes:
+        print(note)
+    return int(not all(each.is_met for each in findings.criteria))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(COMMAND, main, "interrupted; parts that were complete are on record"))

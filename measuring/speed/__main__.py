@@ -21,8 +21,7 @@ from inkserve.client.pictures import encode, from_array
 from measuring.common.wrk import LoadError, run_wrk, write_bodies
 from measuring.speed.peers import Contestant, Running, contestants
 from measuring.speed.speed_report import print_summary, write_report
-from training.data import load_characters
-from training.idx import DataError
+from training.data import DataError, load_characters
 
 PICTURES = 512
 CHECKED = 16

@@ -30,8 +30,7 @@ from measuring.common.temporary_server import running_stack
 from measuring.common.wrk import LoadError, run_wrk, write_bodies
 from measuring.speed.peers import MODEL
 from measuring.speed.speed_report import spread, text
-from training.data import load_characters
-from training.idx import DataError
+from training.data import DataError, load_characters
 from training.plots import draw
 from training.provenance import commit, processor
 

@@ -28,8 +28,7 @@ from inkserve.client.pictures import encode, from_array
 from measuring.common.temporary_server import serving
 from measuring.speed.peers import MODEL
 from measuring.speed.speed_report import spread, text
-from training.data import load_characters
-from training.idx import DataError
+from training.data import DataError, load_characters
 from training.provenance import commit, processor
 
 PICTURES = 256

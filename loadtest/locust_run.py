@@ -1,0 +1,234 @@
+"""Locust as a process, and the CSV files that it writes: totals, failures, the load of each step, and the knee.
+
+An interrupted test ends Locust in an orderly way, so that it writes what it has measured.
+"""
+
+import csv
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inkserve.command import CommandError
+from loadtest.load_shapes import PLANS, SETTLING_S
+
+LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+GRACE_S = 30  # for Locust to write its report
+TOTAL = "Aggregated"
+KNEE_SHARE = 0.95  # of the highest requests/s
+ZIP = "ZIP of "  # begins the names of requests with many pictures, before their number
+
+
+class LoadTestError(CommandError):
+    """The load test could not run; the message says why."""
+
+
+@dataclass(frozen=True)
+class LocustExit:
+    """How Locust ended.
+
+    Attributes:
+        code: exit code.
+        interrupted: whether somebody ended the test.
+        cores: mean number of processor cores that it used; each of its processes uses 1 at most.
+    """
+
+    code: int
+    interrupted: bool
+    cores: float
+
+
+def show(options: Namespace) -> LocustExit:
+    """Open Locust's own page until interrupted."""
+    command = ["--web-host", "127.0.0.1", "--web-port", str(options.web_port), "--class-picker"]
+    return run([*locust(options.host), *command, *processes(options)], options, shape="")
+
+
+def measure(options: Namespace, host: str, prefix: Path) -> LocustExit:
+    """Load a server with a shape; the results are files whose names begin with `prefix`.
+
+    Raises:
+        LoadTestError: Locust failed.
+    """
+    for old in prefix.parent.glob(f"{prefix.name}_*.csv"):
+        old.unlink()  # not to be taken for the results of this test
+    command = [*locust(host), *PLANS[options.shape].kinds, "--headless", "--csv", prefix, "--csv-full-history"]
+    command += ["--html", prefix.with_suffix(".html"), "--only-summary", "--exit-code-on-error", "0"]
+    ran = run([*command, *processes(options)], options, options.shape)
+    if ran.code and not ran.interrupted:
+        raise LoadTestError(f"locust ended with exit code {ran.code}; its output is above")
+    return ran
+
+
+def locust(host: str) -> Sequence[str | Path]:
+    """Return the beginning of Locust's command line."""
+    return [sys.executable, "-m", "locust", "--locustfile", LOCUSTFILE, "--host", host]
+
+
+def processes(options: Namespace) -> Sequence[str]:
+    """Return the options for a Locust master with several workers, where more than one is asked for."""
+    return ["--processes", str(options.workers)] if options.workers > 1 else []
+
+
+def run(command: Sequence[str | Path], options: Namespace, shape: str) -> LocustExit:
+    """Run Locust to its end; an interrupt is passed on to it once."""
+    variables = {"MODEL": options.model, "PICTURES": options.pictures, "SHAPE": shape}
+    variables |= {"USERS": str(options.users or 0), "SECONDS": str(options.seconds or 0)}
+    environment = os.environ | {f"LOADTEST_{name}": value for name, value in variables.items()}
+    before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    # A new session: Ctrl-C in a terminal would reach Locust as well, and the second one ends it without a report
+    child = subprocess.Popen(command, env=environment, start_new_session=True)
+    interrupted = False
+    try:
+        code = child.wait()
+    except KeyboardInterrupt:
+        interrupted = True
+        child.send_signal(signal.SIGINT)
+        try:
+            code = child.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            code = child.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return LocustExit(code, interrupted, spent_s / (time.perf_counter() - began_s))
+
+
+@dataclass(frozen=True)
+class Row:
+    """Results of one kind of request, or of all.
+
+    Attributes:
+        name: of the kind of request.
+        requests: number, failed ones included.
+        failures: number of failed ones.
+        requests_per_s: mean.
+        p50_ms: median time of a request.
+        p95_ms: 95th percentile.
+        p99_ms: 99th percentile.
+    """
+
+    name: str
+    requests: int
+    failures: int
+    requests_per_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+    @property
+    def pictures(self) -> int:
+        """Number of pictures in each request."""
+        return int(self.name.removeprefix(ZIP)) if self.name.startswith(ZIP) else 1
+
+    @property
+    def pictures_per_s(self) -> float:
+        """Answered pictures/s; a failed request counts as none."""
+        answered = (self.requests - self.failures) / self.requests if self.requests else 0.0
+        return self.pictures * answered * self.requests_per_s
+
+
+@dataclass(frozen=True)
+class Load:
+    """Results with one number of users.
+
+    Attributes:
+        users: at the same time.
+        answers: number of answers counted.
+        requests_per_s: answered.
+        p50_ms: median time of a request.
+        p95_ms: 95th percentile.
+        p99_ms: 99th percentile.
+    """
+
+    users: int
+    answers: int
+    requests_per_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+def read_rows(prefix: Path) -> Sequence[Row]:
+    """Read Locust's totals, those of all requests last.
+
+    Raises:
+        LoadTestError: there are none.
+    """
+    rows = [
+        Row(
+            each["Name"],
+            int(each["Request Count"]),
+            int(each["Failure Count"]),
+            float(each["Requests/s"]),
+            *(
+                float(each[percentile]) if each[percentile] != "N/A" else float("nan")
+                for percentile in ("50%", "95%", "99%")
+            ),
+        )
+        for each in _read_table(prefix, "stats")
+    ]
+    if not rows or not rows[-1].requests:
+        raise LoadTestError("Locust sent no request: is the address right, and does the server run?")
+    return rows
+
+
+def read_failures(prefix: Path) -> Mapping[str, int]:
+    """Read how often each failure came."""
+    failures: dict[str, int] = {}
+    for each in _read_table(prefix, "failures"):
+        failures[each["Error"]] = failures.get(each["Error"], 0) + int(each["Occurrences"])
+    return failures
+
+
+def read_loads(prefix: Path) -> Sequence[Load]:
+    """Read the results with each number of users, in the order of the test, without the first seconds of each step."""
+    found: list[list[dict[str, str]]] = []
+    for each in _read_table(prefix, "stats_history"):
+        if each["Name"] != TOTAL or each["User Count"] == "0":
+            continue
+        if not found or found[-1][0]["User Count"] != each["User Count"]:
+            found.append([])
+        found[-1].append(each)
+    return [_load_of(rows) for rows in found if len(rows) > SETTLING_S + 1]
+
+
+def _load_of(rows: Sequence[Mapping[str, str]]) -> Load:
+    """Sum up the seconds after SETTLING_S of one number of users; the percentiles are Locust's, of the same seconds."""
+    first, last = rows[SETTLING_S], rows[-1]
+    answered = _succeeded(last) - _succeeded(first)
+    elapsed_s = int(last["Timestamp"]) - int(first["Timestamp"])
+    times_ms = (float(last[percentile]) for percentile in ("50%", "95%", "99%"))
+    return Load(int(last["User Count"]), answered, answered / elapsed_s, *times_ms)
+
+
+def _succeeded(row: Mapping[str, str]) -> int:
+    """Count the requests of a row that did not fail."""
+    return int(row["Total Request Count"]) - int(row["Total Failure Count"])
+
+
+def find_knee(loads: Sequence[Load]) -> Load | None:
+    """Find the fewest users with KNEE_SHARE of the highest requests/s; None where there was one number of users."""
+    if len(loads) < 2:  # noqa: PLR2004
+        return None
+    most = max(load.requests_per_s for load in loads)
+    return next(load for load in loads if load.requests_per_s >= KNEE_SHARE * most)
+
+
+def _read_table(prefix: Path, name: str) -> Sequence[dict[str, str]]:
+    """Read one of Locust's CSV files.
+
+    Raises:
+        LoadTestError: it is missing.
+    """
+    try:
+        with Path(f"{prefix}_{name}.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+    except OSError as err:
+        raise LoadTestError(f"Locust wrote no {prefix.name}_{name}.csv") from err

@@ -1,0 +1,99 @@
+"""The server that faults are injected into, the load on it, and common criteria."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import psutil
+
+from deploy.local.errors import StackError
+from deploy.local.settings import ROOT
+from deploy.local.stack import Stack
+from inkserve.client import Recogniser
+from inkserve.management import Management
+from measuring.common.altered_archives import WAITING, alter_archive
+from measuring.common.criteria import Criterion
+from measuring.common.temporary_server import running_stack
+from measuring.reliability.faults.background_load import BackgroundLoad, without_retries
+
+MODEL, SLOW = "digits", "slow"
+DIGITS = ROOT / "model_store" / f"{MODEL}-1.0.mar"
+RESPONSE_TIMEOUT_S, QUEUE_SIZE = 3, 4  # of the slow recogniser
+REQUEST_TIMEOUT_S = 5  # of the front end's agent, for incomplete requests
+WORKER_DIED = {f"status {status} InternalServerException" for status in (500, 507)}  # 507: killed by a signal
+
+Fault = Callable[[Stack, float], Sequence[Criterion]]
+
+
+@contextmanager
+def faulty_stack() -> Iterator[Stack]:
+    """Start TorchServe with `digits` and a recogniser that waits on request; its model API is on.
+
+    Raises:
+        StackError: it does not start.
+    """
+    java = f"{os.environ.get('JDK_JAVA_OPTIONS', '')} -Dinkserve.request.timeout.s={REQUEST_TIMEOUT_S}"
+    settings = {"responseTimeout": RESPONSE_TIMEOUT_S, "jobQueueSize": QUEUE_SIZE, "batchSize": 1}
+    with tempfile.TemporaryDirectory() as folder:
+        slow = alter_archive(DIGITS, Path(folder), SLOW, "1.0", WAITING, **settings)
+        with (
+            mock.patch.dict(os.environ, TS_ENABLE_MODEL_API="true", JDK_JAVA_OPTIONS=java),
+            running_stack(DIGITS, slow) as stack,
+        ):
+            yield stack
+
+
+def load_on_digits(stack: Stack) -> BackgroundLoad:
+    """Return a load on `digits` by clients that do not retry."""
+    return BackgroundLoad(without_retries(predictions_url(stack, MODEL)))
+
+
+def client(stack: Stack) -> Recogniser:
+    """Return the project's client for `digits`."""
+    return Recogniser(MODEL, stack.settings.url("INFERENCE_PORT"))
+
+
+def management(stack: Stack) -> Management:
+    """Return a client of the management API."""
+    return Management(stack.settings.url("MANAGEMENT_PORT"))
+
+
+def loaded_versions(stack: Stack) -> Sequence[str]:
+    """Name the loaded versions of `digits`."""
+    return [each.name for each in management(stack).versions() if each.model == MODEL]
+
+
+def ready_pids(stack: Stack) -> set[int]:
+    """Return the process ids of the workers of `digits` that take requests."""
+    versions = management(stack).versions()
+    return {each.pid for version in versions if version.model == MODEL for each in version.workers if each.is_ready}
+
+
+def front_end(stack: Stack) -> psutil.Process:
+    """Return TorchServe's Java process.
+
+    Raises:
+        StackError: it has ended.
+    """
+    process = stack.record.find("torchserve")
+    if process is None:
+        raise StackError("TorchServe has ended")
+    return process
+
+
+def predictions_url(stack: Stack, model: str) -> str:
+    """Return the address of a recogniser."""
+    return f"{stack.settings.url('INFERENCE_PORT')}/predictions/{model}"
+
+
+def no_failure(what: str, load: BackgroundLoad, and_also: bool = True) -> Criterion:
+    """Demand that each request of a load was answered right."""
+    return Criterion(what, "every prediction right", str(load), and_also and not load.failed())
+
+
+def yes_or_no(what: str, is_so: bool, wanted: str = "yes") -> Criterion:
+    """Demand that something is so."""
+    return Criterion(what, wanted, "yes" if is_so else "no", is_so)

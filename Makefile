@@ -1,5 +1,6 @@
 # `make help` lists the targets. Ports and folders are variables: make up INFERENCE_PORT=9080
-PYTHON ?= $(if $(shell command -v python3.11),python3.11,python3)
+# The first of these that runs
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell $(name) -c 'print("$(name)")' 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL ?= digits
@@ -7,48 +8,48 @@ MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
 PARTS := $(shell find src/handwriting -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/checksums.py
-# for bandit; tests and torture are what attacks
+# for bandit; not tests and measuring/reliability, which attack on purpose
 SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy measuring/speed measuring/common examples
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help backup restore torture soak up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest budgets screenshots test test-fast lint audit clean
+.PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest torture soak \
+  backup restore budgets screenshots test test-all test-fast lint audit lock clean
 .DELETE_ON_ERROR:
 
-help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: install archive ## start TorchServe and the dashboard, and wait for a real prediction
 	@$(BIN)/python -m deploy.local up
 
-down: ## stop both, and leave no process and no socket behind
+down: ## stop all that runs, and remove its sockets
 	@test ! -x $(BIN)/python || $(BIN)/python -m deploy.local down
 
-status: ## what runs, and where
+status: ## show what runs, and where
 	@$(BIN)/python -m deploy.local status
 
-monitoring: install ## Prometheus on 127.0.0.1:9090, with rules and alerts for what `make up` runs; installed where it is missing
+monitoring: install ## start Prometheus on 127.0.0.1:9090 with rules and alerts; as root, install it if it is missing
 	@$(BIN)/python -m deploy.packages prometheus
 	@$(BIN)/python -m deploy.local monitoring
 
-install: $(VENV)/installed ## the virtual environment with everything that `make up` needs
+install: $(VENV)/installed ## make the virtual environment with all that `make up` needs
 
-archive: $(ARCHIVES) ## pack all versions in weights/ into model_store/*.mar
+archive: $(ARCHIVES) ## pack all weights into model_store/*.mar
 
-data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data), checked by sha256; EMNIST and fonts too: make data ARGS="--emnist --fonts"
+data: $(VENV)/installed-dev ## download MNIST into DATA_DIR (default: data) and check its sha256; with EMNIST and fonts: make data ARGS="--emnist --fonts"
 	$(BIN)/python -m training.download $(ARGS)
 
-finetune: $(VENV)/installed-dev ## teach MODEL your own hand: make finetune MODEL=digits DRAWINGS=my-drawings
+finetune: $(VENV)/installed-dev ## fine-tune MODEL on your own drawings: make finetune MODEL=digits DRAWINGS=my-drawings
 	$(BIN)/python -m training.finetune $(MODEL) $(DRAWINGS) $(ARGS)
 
-evaluate: $(VENV)/installed-dev archive ## measure MODEL over HTTP and write docs/results/MODEL: make evaluate MODEL=digits
+evaluate: $(VENV)/installed-dev archive ## measure MODEL's accuracy over HTTP, into docs/results/MODEL: make evaluate MODEL=digits
 	@$(BIN)/python -m measuring.accuracy $(MODEL) $(ARGS)
 
-export: $(VENV)/installed-mobile ## all recognisers in other formats, checked and measured: docs/results/exports.md
+export: $(VENV)/installed-mobile ## export all recognisers to other formats, check and measure them: docs/results/exports.md
 	$(BIN)/python -m training.export $(ARGS)
 	$(BIN)/python -m training.export.table
 
-mlflow: $(VENV)/installed-dev ## show the training runs on http://127.0.0.1:5000
+mlflow: $(VENV)/installed-dev ## show training runs on http://127.0.0.1:5000
 	@mkdir -p runs
 	@$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///runs/mlflow.db} --port $(MLFLOW_PORT) --workers 1
 
@@ -62,73 +63,77 @@ loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest S
 backup: install ## save the drawings that the dashboard keeps: make backup FILE=drawings.zip
 	@$(BIN)/python -m dashboard.finetune.backup save $(or $(FILE),drawings.zip)
 
-restore: install ## bring them back: make restore FILE=drawings.zip
+restore: install ## restore saved drawings: make restore FILE=drawings.zip
 	@$(BIN)/python -m dashboard.finetune.backup restore $(or $(FILE),drawings.zip)
 
-torture: $(VENV)/installed-dev archive ## bad input, faults and a soak with real servers: docs/results/reliability.md; half an hour
-	@$(BIN)/python -m deploy.packages --wish faketime
+torture: $(VENV)/installed-dev archive ## bad input, faults and a soak on real servers, half an hour: docs/results/reliability.md
+	@$(BIN)/python -m deploy.packages --optional faketime
 	$(BIN)/python -m measuring.reliability $(ARGS)
 
-soak: $(VENV)/installed-dev archive ## steady load at 70 % of what the server holds, with its memory watched: make soak MINUTES=20
+soak: $(VENV)/installed-dev archive ## steady load at 70 % of the server's capacity while its memory is measured: make soak MINUTES=20
 	@$(BIN)/python -m measuring.reliability --only soak --minutes $(or $(MINUTES),20) $(ARGS)
 
-bench: $(VENV)/installed-bench archive ## our server against its peers: docs/results/bench.md; needs wrk
+bench: $(VENV)/installed-bench archive ## compare with other servers: docs/results/bench.md; needs wrk
 	$(BIN)/python -m measuring.speed $(ARGS)
 
-test: $(VENV)/installed-dev archive ## everything, with the real TorchServe and a real Chromium
-	$(BIN)/python -m deploy.packages chromium --wish postgresql prometheus faketime
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+test: $(VENV)/installed-dev archive ## all tests but the campaign, with a real TorchServe and a real Chromium
+	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not campaign and not slow"
 
-test-fast: $(VENV)/installed-dev archive ## what needs neither a server nor a browser
-	$(BIN)/python -m pytest -m "not server and not browser and not slow"
+test-all: $(VENV)/installed-dev archive ## all tests with the campaign: bad input, faults, load and training
+	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
 
-budgets: $(VENV)/installed-dev archive ## the slow tests: how long a person waits on the dashboard, printed; 10,000 pictures in a batch
+test-fast: $(VENV)/installed-dev archive ## tests that need neither a server nor a browser
+	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow"
+
+budgets: $(VENV)/installed-dev archive ## the slow tests: response times of the dashboard, printed; 10,000 pictures in a batch
 	@$(BIN)/python -m deploy.packages chromium
 	$(BIN)/python -m pytest -m slow -s --no-header -q
 
-screenshots: $(VENV)/installed-dev archive ## pictures of the dashboard for the README: docs/screenshots
+screenshots: $(VENV)/installed-dev archive ## take the pictures of the dashboard: docs/screenshots
 	@$(BIN)/python -m deploy.packages chromium
 	$(BIN)/python -m examples.screenshots
 
-lint: $(VENV)/installed-dev ## ruff: format and rules; bandit: what an attacker would look for
+lint: $(VENV)/installed-dev ## format and rules (ruff), types (mypy), direction of imports (import-linter), security (bandit)
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SOURCES)
 
-audit: $(VENV)/installed-dev ## whether the pinned packages are known to be vulnerable, as far as the index tells
+audit: $(VENV)/installed-dev ## check the pinned packages for known vulnerabilities
 	@$(BIN)/python -m deploy.audit
 
-clean: down ## remove what was built, downloaded data and runs stay
+lock: $(VENV)/installed-dev ## write requirements.lock, the hashes of all packages of `make up`
+	@$(BIN)/python -m deploy.lock
+
+clean: down ## remove the environment and the archives; data and runs stay
 	rm -rf $(VENV) model_store/*.mar*
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "make: $(PYTHON) is no Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "make: needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..." >&2; exit 1; }
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@echo "installing the requirements: a few minutes the first time, without a further word"
-	@$(PIP_INSTALL) --editable '.[serve,dashboard,client]'
+$(VENV)/installed: pyproject.toml constraints.txt requirements.lock | $(VENV)/bin/python
+	@$(BIN)/python -m deploy.install up
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	@echo "installing what training and tests need"
-	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,train,export,dev]'
+	@$(BIN)/python -m deploy.install dev
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev
-	@echo "installing other servers to measure against"
-	@$(PIP_INSTALL) --editable '.[bench]'
+	@$(BIN)/python -m deploy.install bench
 	@touch $@
 
 $(VENV)/installed-loadtest: $(VENV)/installed
-	@echo "installing Locust"
-	@$(PIP_INSTALL) --editable '.[serve,dashboard,client,loadtest]'
+	@$(BIN)/python -m deploy.install loadtest
 	@touch $@
 
 $(VENV)/installed-mobile: $(VENV)/installed-dev
-	@echo "installing what exports for small devices need"
-	@$(PIP_INSTALL) --editable '.[mobile]'
+	@$(BIN)/python -m deploy.install mobile
 	@touch $@
 
 model_store/%.mar: weights/%.safetensors weights/%.json $(PARTS) | install

@@ -1,7 +1,7 @@
-"""Installs Debian packages that are missing: `python -m deploy.packages chromium --wish postgresql prometheus`.
+"""Installs missing Debian packages: `python -m deploy.packages chromium --optional postgresql prometheus`.
 
-As root with apt-get; otherwise it says what to do. Exits with 1 if a package is then still missing, unless it was only
-wished for. No server among them is started.
+Uses apt-get as root, and otherwise prints the command to run. Exits with 1 if a package is still missing, unless it is
+optional. No server among them is started.
 """
 
 import argparse
@@ -21,13 +21,13 @@ PROGRAMS = {
 
 
 def missing(packages: Sequence[str]) -> list[str]:
-    """Return those whose programs are not there."""
+    """Return the packages whose programs are not installed."""
     return [name for name in packages if not any(Path("/").glob(PROGRAMS[name]))]
 
 
 def install(packages: Sequence[str]) -> None:
-    """Install packages, as far as that is possible."""
-    # In runlevel 1 Debian's packages do not start their servers
+    """Install packages with apt-get; errors are ignored, as the caller checks the result."""
+    # In runlevel 1, Debian's packages do not start their servers
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]):
         subprocess.run(command, env=environment, check=False, stdout=sys.stderr)
@@ -37,7 +37,7 @@ def package(name: str) -> str:
     """Check the name of a package on the command line.
 
     Raises:
-        argparse.ArgumentTypeError: nobody here needs it.
+        argparse.ArgumentTypeError: the name is unknown.
     """
     if name not in PROGRAMS:
         raise argparse.ArgumentTypeError(f"{name!r} is no package of {', '.join(PROGRAMS)}")
@@ -45,15 +45,15 @@ def package(name: str) -> str:
 
 
 def main() -> int:
-    """Install what is missing; 1 if something that is needed stays so."""
+    """Install what is missing; 1 if a needed package is still missing."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.packages", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    # No `choices`: with them argparse refuses an empty list of needed ones
-    parser.add_argument("needed", nargs="*", type=package, help="without which nothing goes on")
-    parser.add_argument("--wish", nargs="*", type=package, default=[], help="whose tests are skipped without them")
+    # Not `choices`: argparse then refuses an empty list
+    parser.add_argument("needed", nargs="*", type=package, help="packages that are needed")
+    parser.add_argument("--optional", nargs="*", type=package, default=[], help="packages that some tests use")
     options = parser.parse_args()
-    packages = [*options.needed, *options.wish]
+    packages = [*options.needed, *options.optional]
     if missing(packages) and not os.geteuid() and shutil.which("apt-get"):
         install(missing(packages))
     if lacking := missing(packages):

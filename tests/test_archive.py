@@ -96,7 +96,7 @@ def checkout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copy(ROOT / "Makefile", folder)
     names = [path.relative_to(ROOT) for part in SOURCES for path in (ROOT / part).rglob("*") if path.is_file()]
-    for name in [Path("pyproject.toml"), Path("constraints.txt"), *names]:
+    for name in [*map(Path, ("pyproject.toml", "constraints.txt", "requirements.lock")), *names]:
         write_at(folder / name, 1000)
     stamps = [".venv/bin/python", ".venv/installed"]
     for name in [*stamps, *(f"model_store/{path.name}" for path in (ROOT / "model_store").glob("*.mar"))]:

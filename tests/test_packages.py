@@ -31,12 +31,12 @@ def test_the_makefile_asks_for_packages_that_are_known(monkeypatch, arguments):
 
 
 def test_what_is_missing_is_installed_and_only_what_is_needed_fails(monkeypatch, capsys):
-    assert ask(monkeypatch, "--wish faketime", {"faketime"}) == (0, ["faketime"])
-    assert ask(monkeypatch, "chromium --wish faketime", {"chromium"}) == (1, ["chromium"])
+    assert ask(monkeypatch, "--optional faketime", {"faketime"}) == (0, ["faketime"])
+    assert ask(monkeypatch, "chromium --optional faketime", {"chromium"}) == (1, ["chromium"])
     assert "apt-get install chromium" in capsys.readouterr().err
 
 
 def test_an_unknown_package_is_named(monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        ask(monkeypatch, "--wish nonesuch", set())
+        ask(monkeypatch, "--optional nonesuch", set())
     assert "'nonesuch' is no package of chromium, postgresql" in capsys.readouterr().err

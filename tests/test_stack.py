@@ -166,7 +166,7 @@ def test_a_log_level_that_is_none_is_named_before_anything_starts(monkeypatch, t
 def test_what_root_alone_can_install_is_said_and_fails_only_where_it_is_needed(monkeypatch, capsys):
     monkeypatch.setattr(packages, "PROGRAMS", {"chromium": "no/such", "prometheus": "no/such/*/at-all"})
     monkeypatch.setattr(packages.shutil, "which", lambda _: None)
-    for arguments, code in ((["chromium"], 1), (["chromium", "--wish", "prometheus"], 1)):
+    for arguments, code in ((["chromium"], 1), (["chromium", "--optional", "prometheus"], 1)):
         monkeypatch.setattr("sys.argv", ["packages", *arguments])
         assert packages.main() == code
     assert capsys.readouterr().err.endswith("not installed: sudo apt-get install chromium prometheus\n")

@@ -1,4 +1,4 @@
-"""Reading a folder or ZIP file from the command line: against the real server, and a small one for what goes wrong."""
+"""`inkserve batch`, which reads a folder or ZIP file: with the real server, and a small one for what goes wrong."""
 
 import csv
 import io
@@ -17,14 +17,14 @@ import pytest
 
 from deploy.local.settings import ROOT
 from handwriting.preprocess import MAX_BYTES
-from inkserve.batch.__main__ import main
+from inkserve import Candidate, Prediction, Rejected, UnusablePicture
 from inkserve.batch.results import open_results, partial_of
 from inkserve.batch.sources import SourceError, open_source
 from inkserve.batch.summary import Summary, printable
-from inkserve.client import Candidate, Prediction, Rejected
-from inkserve.client.exceptions import UnusablePicture
+from inkserve.cli import main
+from inkserve.client.bulk import FIRST_PICTURES
 from inkserve.client.pictures import to_bytes
-from tests.answering import SEVEN, answering, closed_port, error
+from tests.answering import SILENCE, answering, closed_port, error, sevens
 from tests.conftest import drawings
 
 EXAMPLES = ROOT / "examples" / "digits"
@@ -50,7 +50,7 @@ def zipped(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFL
 
 
 def run(source: Path, out: Path, url: str, *options: str) -> int:
-    return main([str(source), "--out", str(out), "--url", url, *options])
+    return main(["batch", str(source), "--out", str(out), "--url", url, *options])
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -110,8 +110,8 @@ def test_a_model_that_is_not_served_is_one_line(stack, scans, capsys):
 
 
 def test_the_module_can_be_run(scans):
-    with answering((200, SEVEN)) as server:
-        command = [sys.executable, "-m", "inkserve.batch", str(scans), "--out", str(scans / "results.csv")]
+    with answering(sevens) as server:
+        command = [sys.executable, "-m", "inkserve", "batch", str(scans), "--out", str(scans / "results.csv")]
         done = subprocess.run([*command, "--url", server.url], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     assert "read 3 of 3 pictures" in done.stdout
@@ -126,10 +126,10 @@ def test_a_missing_server_is_one_line_and_leaves_no_file(scans, capsys):
 
 
 def test_the_recogniser_is_the_one_asked_for(scans):
-    with answering((200, SEVEN)) as server:
+    with answering(sevens) as server:
         run(scans, scans / "results.csv", server.url, "--model", "characters", "--version", "1.1", "--top-k", "5")
     assert set(server.paths) == {"/predictions/characters/1.1"}
-    assert {headers["X-Top-K"] for headers in server.headers} == {"5"}
+    assert server.headers[-1]["X-Top-K"] == "5"
 
 
 @pytest.mark.parametrize(
@@ -142,56 +142,64 @@ def test_the_recogniser_is_the_one_asked_for(scans):
         ({"out": "results"}, "ends in .csv or .json"),
         ({"out": "missing/results.csv"}, "a folder that exists"),
         ({"out": "folder.csv"}, "wanted a file"),
-        ({"chunk": "0"}, "at least 1"),
-        ({"top-k": "x"}, "invalid count value"),
+        ({"top-k": "0"}, "for '--top-k'"),
+        ({"top-k": "x"}, "for '--top-k'"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_command_is_told_and_ends_with_2(scans, tmp_path, capsys, change, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "folder.csv").mkdir()
-    options = {"source": "scans", "out": "results.csv", "chunk": "9", "top-k": "3"} | change
-    arguments = [str(tmp_path / options["source"]), "--out", str(tmp_path / options["out"])]
-    with pytest.raises(SystemExit) as caught:
-        main([*arguments, "--chunk", options["chunk"], "--top-k", options["top-k"]])
-    assert caught.value.code == 2
-    assert message in capsys.readouterr().err
+    options = {"source": "scans", "out": "results.csv", "top-k": "3"} | change
+    arguments = ["batch", str(tmp_path / options["source"]), "--out", str(tmp_path / options["out"])]
+    assert main([*arguments, "--top-k", options["top-k"]]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
 
 
 def test_help_tells_units_and_defaults(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    text = capsys.readouterr().out
-    assert all(words in text for words in ["16 MiB", "default: 256", "default: 3", "INKSERVE_URL"])
+    assert main(["batch", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(
+        words in text for words in ["16 MiB", "default: digits", "default: 3", "INKSERVE_URL", "130 after Ctrl-C"]
+    )
 
 
-def test_a_server_that_goes_away_leaves_every_answer_in_the_table(scans):
-    def die_after_two(_: bytes):
-        return (200, SEVEN) if len(server.bodies) <= 2 else error(500)  # the probe and one picture
+def test_a_server_that_goes_away_leaves_every_answer_in_the_table(scans, monkeypatch):
+    monkeypatch.setattr("inkserve.client.bulk.FIRST_PICTURES", 1)
+    monkeypatch.setattr("inkserve.client.bulk.IN_FLIGHT", 1)
+
+    def die_after_two(body: bytes):
+        return sevens(body) if len(server.bodies) <= 2 else error(500)  # the probe and one picture
 
     with answering(die_after_two) as server:
-        assert run(scans, scans / "results.csv", server.url, "--chunk", "1") == 1
+        assert run(scans, scans / "results.csv", server.url) == 1
     assert [row["error_type"] for row in rows(scans / "results.csv")] == ["", "ServerDown", "ServerDown"]
 
 
 def test_ctrl_c_keeps_what_is_answered_and_says_where(scans):
-    def hang_after_two(_: bytes):
-        return (200, SEVEN) if len(server.bodies) <= 2 else (0, None)
+    for number in range(FIRST_PICTURES):
+        shutil.copy(drawings()[0], scans / f"{number}.png")
+
+    def hang_after_two(body: bytes):
+        return sevens(body) if len(server.bodies) <= 2 else SILENCE
 
     with answering(hang_after_two) as server:
-        command = [sys.executable, "-m", "inkserve.batch", str(scans), "--out", str(scans / "results.json")]
-        batch = subprocess.Popen([*command, "--url", server.url, "--chunk", "1"], stderr=subprocess.PIPE, text=True)
-        give_up = time.monotonic() + 20
-        while len(server.bodies) < 3 and time.monotonic() < give_up:
+        command = [sys.executable, "-m", "inkserve", "batch", str(scans), "--out", str(scans / "results.json")]
+        batch = subprocess.Popen([*command, "--url", server.url], stderr=subprocess.PIPE, text=True)
+        partial = scans / "results.json.partial"
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up and not (partial.exists() and partial.read_text().count("label") >= 8):
             time.sleep(0.02)
         batch.send_signal(signal.SIGINT)
         time.sleep(1)  # the signal first: what hangs would otherwise be answered, and the batch done
         server.ended.set()
-        _, said = batch.communicate(timeout=20)
+        _, told = batch.communicate(timeout=60)
     assert batch.returncode == 130
-    assert f"stopped after 1 of 3 pictures, kept in {scans / 'results.json.partial'}" in said
-    assert "Traceback" not in said
-    assert [result["name"] for result in json.loads((scans / "results.json.partial").read_text())] == ["a.PNG"]
+    assert f"stopped after 8 of 11 pictures; their results are in {partial}" in told
+    assert "Traceback" not in told
+    assert [result["name"] for result in json.loads(partial.read_text())] == [f"{number}.png" for number in range(8)]
 
 
 # Sources
@@ -224,7 +232,7 @@ def test_a_member_is_the_picture_that_was_packed(tmp_path, seven):
 def test_nothing_of_a_zip_file_reaches_the_disk(tmp_path, seven):
     (tmp_path / "in").mkdir()
     archive = zipped(tmp_path / "in/scans.zip", {"../7.png": seven})
-    with answering((200, SEVEN)) as server:
+    with answering(sevens) as server:
         assert run(archive, tmp_path / "results.csv", server.url) == 0
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "results.csv", "scans.zip"]
 
@@ -386,7 +394,7 @@ def test_names_cannot_command_a_terminal():
 def test_the_progress_bar_stays_out_of_the_results(scans, capsys, monkeypatch):
     screen = io.StringIO()
     screen.isatty = lambda: True
-    with answering((200, SEVEN)) as server:
+    with answering(sevens) as server:
         monkeypatch.setattr(sys, "stderr", screen)
         run(scans, scans / "results.csv", server.url)
     assert "3/3" in screen.getvalue()

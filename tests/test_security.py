@@ -36,7 +36,6 @@ from deploy.local.settings import ROOT
 from inkserve.batch.results import plain
 from inkserve.batch.sources import Entry
 from inkserve.client import Candidate, Character, PageReading, Prediction, Recogniser, Rejected
-from inkserve.client.bulk import BulkRecogniser
 from tests.answering import SEVEN, answering, closed_port
 from tests.test_batch_page import upload
 
@@ -188,7 +187,7 @@ def test_in_a_browser_markup_in_names_runs_nothing_and_paths_lead_nowhere(chromi
 def test_no_cell_of_a_table_is_a_formula(text):
     entries = [Entry(text, b""), Entry("b.png", b"")]
     predicted = Prediction(text, 0.9, (Candidate(text, 0.9), Candidate(text, 0.1)), text, text, 1.0)
-    with BulkRecogniser("digits", closed_port()) as recogniser:
+    with Recogniser("digits", closed_port()) as recogniser:
         job = Job(entries, recogniser, [predicted, Rejected(text, text)])
     job.results = [predicted, Rejected(text, text)]
     rows = list(csv.reader(io.StringIO(to_csv(job, [text, None]).decode(), newline="")))

@@ -23,8 +23,7 @@ from deploy.local import torchserve
 from deploy.local.errors import StackError
 from deploy.local.settings import ROOT, read_settings
 from deploy.local.versions import versions
-from inkserve.client import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
-from inkserve.client.bulk import BulkRecogniser
+from inkserve import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_expired, management_token
 from inkserve.management import Management, ManagementError
 from tests.answering import SEVEN, answering
@@ -288,13 +287,12 @@ def test_clients_find_their_token_by_the_environment(guarded, key_file, seven):
     with Recogniser("digits", guarded.inference_url) as digits:
         assert digits.predict(seven).label == "7"
         assert digits.explain(seven).label == "7"
-    with BulkRecogniser("digits", guarded.inference_url) as digits:
-        assert [row.result.label for row in digits.read([("a", seven), ("b", seven)])] == ["7", "7"]
+        assert [result.label for result in digits.predict_many([seven] * 2)] == ["7", "7"]
 
 
 @pytest.mark.server
 def test_a_batch_of_files_is_read(guarded, key_file, tmp_path):
-    command = [sys.executable, "-m", "inkserve.batch", "examples/digits", "--url", guarded.inference_url, "--out"]
+    command = [sys.executable, "-m", "inkserve", "batch", "examples/digits", "--url", guarded.inference_url, "--out"]
     done = subprocess.run(
         [*command, tmp_path / "out.csv"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
@@ -393,7 +391,7 @@ def test_a_token_that_expires_under_load_fails_no_request(guarded, key_file, mon
     ]
     tokens, pictures = {guarded.keys["inference"]}, drawings()
     while len(tokens) < 3:  # two renewals
-        results = list(digits.predict_many(pictures * 5, progress=False))
+        results = list(digits.predict_many(pictures * 5))
         assert [each for each in results if not isinstance(each, Prediction)] == []
         tokens.add(guarded.keys["inference"])
     digits.close()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
-from inkserve.client import Prediction
+from inkserve.client import PageReading, Prediction, RecogniserError
 from inkserve.client.answers import Result
 
 COLUMNS = (
@@ -103,8 +103,8 @@ def plain(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def json_object(name: str, result: Result) -> dict[str, object]:
-    """Return the object of a list: a prediction without TIMES, which differ from run to run, or an error."""
-    if not isinstance(result, Prediction):
+def json_object(name: str, result: Result | PageReading) -> dict[str, object]:
+    """Return the object of a list: an error, or an answer without TIMES, which differ from run to run."""
+    if isinstance(result, RecogniserError):
         return {"name": name, "error": {"type": result.type, "message": result.message}}
     return {"name": name, **{key: value for key, value in asdict(result).items() if key not in TIMES}}

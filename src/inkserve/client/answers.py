@@ -109,6 +109,16 @@ def read_prediction(response: requests.Response, round_trip_ms: float) -> Predic
     return _read(response, lambda body: prediction(body, round_trip_ms, stages(response)), "a prediction")
 
 
+def read_any(response: requests.Response, round_trip_ms: float) -> Prediction | PageReading:
+    """Read the answer for one picture or for a page, whichever it is.
+
+    Raises:
+        As `read_prediction`.
+    """
+    is_page = response.status_code == requests.codes.ok and b'"lines"' in response.content
+    return (read_page if is_page else read_prediction)(response, round_trip_ms)
+
+
 def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping[str, float]) -> Prediction:
     """Read the part of an answer that tells of one picture.
 

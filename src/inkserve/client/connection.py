@@ -11,7 +11,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from inkserve.client.address import DEFAULT_URL, is_loopback, server_url
-from inkserve.client.answers import read_prediction
+from inkserve.client.answers import read_any
 from inkserve.client.exceptions import Rejected, ServerDown
 from inkserve.client.pictures import encode
 from inkserve.client.tokens import KeyFileError, inference_token
@@ -110,11 +110,11 @@ class Server:
     def fault(self, path: str, tries: int | None = None, timeout_s: Timeout | None = None) -> str:
         """Return why no recogniser answers at a path, or "" when a real prediction has just proved that one does.
 
-        TorchServe's `/ping` says Healthy while no worker lives, so only a prediction counts. An `InvalidImage` from
-        the handler is an answer, too.
+        TorchServe's `/ping` says Healthy while no worker lives, so only an answer to a picture counts. An
+        `InvalidImage` from the handler is an answer, too.
         """
         try:
-            read_prediction(*self.post(path, PROBE_PICTURE, OCTETS, tries, timeout_s))
+            read_any(*self.post(path, PROBE_PICTURE, OCTETS, tries, timeout_s))
         except Rejected as err:
             return "" if err.type == "InvalidImage" else err.message
         except ServerDown as err:

@@ -14,6 +14,7 @@ from inkserve.client.answers import (
     PageReading,
     Prediction,
     Result,
+    read_any,
     read_explanation,
     read_page,
     read_prediction,
@@ -96,6 +97,14 @@ class Recogniser:
             Rejected: a 4xx.
         """
         return read_prediction(*self._send("predictions", picture, request_id))
+
+    def read(self, picture: AnyPicture) -> Prediction | PageReading:
+        """Send a picture to a recogniser of characters or of pages, and return what it answers.
+
+        Raises:
+            As `predict`.
+        """
+        return read_any(*self._send("predictions", picture))
 
     def explain(self, picture: AnyPicture) -> Explanation:
         """Send a picture, and return what the network saw of it and a Grad-CAM heatmap; needs NumPy.

@@ -44,7 +44,7 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
     with tempfile.TemporaryDirectory(prefix="inkserve-archive-") as folder:
         # Of a folder the archiver takes what is in it, so the package goes into one that holds nothing else
         package = Path(folder) / "src"
-        shutil.copytree(PACKAGE, package / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PACKAGE, package / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__", "py.typed"))
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
         command += ["--version", version, "--handler", handler, "--serialized-file", weights]
         command += ["--extra-files", f"{package},{card}", "--config-file", config, "--export-path", folder]

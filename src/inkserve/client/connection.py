@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Mapping
+from functools import cache
 
 import requests
 from PIL import Image
@@ -114,7 +115,7 @@ class Server:
         `InvalidImage` from the handler is an answer, too.
         """
         try:
-            read_any(*self.post(path, PROBE_PICTURE, OCTETS, tries, timeout_s))
+            read_any(*self.post(path, probe_picture(), OCTETS, tries, timeout_s))
         except Rejected as err:
             return "" if err.type == "InvalidImage" else err.message
         except ServerDown as err:
@@ -152,11 +153,9 @@ def pause_s(number: int) -> float:
     return float(most_s * random.uniform(0.5, 1))  # nosec B311 # noqa: S311 - no secret
 
 
-def _drawn_one() -> bytes:
+@cache
+def probe_picture() -> bytes:
     """Return a "1" as MNIST frames it, white on black, as PNG."""
     frame = Image.new("L", (28, 28))
     frame.paste(255, (13, 4, 15, 24))
     return encode(frame)
-
-
-PROBE_PICTURE = _drawn_one()

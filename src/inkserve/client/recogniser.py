@@ -20,7 +20,7 @@ from inkserve.client.answers import (
     read_prediction,
 )
 from inkserve.client.bulk import BulkRequests, progress_bar
-from inkserve.client.connection import OCTETS, PROBE_PICTURE, Server, Timeout
+from inkserve.client.connection import OCTETS, Server, Timeout, probe_picture
 from inkserve.client.pictures import AnyPicture, to_bytes
 
 TOP_K = 3
@@ -157,7 +157,7 @@ class Recogniser:
         TorchServe's `/ping` says Healthy while no worker lives, so only a prediction counts. An `InvalidImage` from the
         handler is an answer, too.
         """
-        return self._server.fault(self._path_of(PROBE_PICTURE))
+        return self._server.fault(self._path_of(probe_picture()))
 
     def is_ready(self) -> bool:
         """Whether a worker of the recogniser answers a real prediction request."""

@@ -1,15 +1,14 @@
 """The fine-tuned versions in a folder, from their cards, and how they and their base versions read kept drawings."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dashboard.models.comparison import ComparedPicture, compare
 from dashboard.shared.endpoint import Endpoint
 from handwriting.labels import LABELS, merge_case
+from training.card import Card, CardError
 from training.drawing_store import Drawing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,16 +108,16 @@ def compare_on_drawings(found: FineTuned, drawings: Sequence[Drawing]) -> Drawin
 
 def _read_card(path: Path) -> FineTuned | None:
     try:
-        card = json.loads(path.read_text())
-        base, tuned = (Endpoint(each["model"], each["version"], False) for each in (card["base"], card))
-        accuracies = [_accuracies(row) for row in card["metrics"]]
-        drawings = {str(label): int(count) for label, count in card["drawings"].items()}
-        return FineTuned(
-            base, tuned, drawings, accuracies, "drawings" in card["base"], path.with_suffix(".safetensors")
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        card = Card.read(path)
+    except CardError:
         return None
-
-
-def _accuracies(row: Mapping[str, Any]) -> Accuracies:
-    return Accuracies(str(row["set"]), int(row["n"]), float(row["accuracy_before"]), float(row["accuracy"]))
+    if card.base is None or card.drawings is None:
+        return None
+    base, tuned = (Endpoint(each.model, each.version, False) for each in (card.base, card))
+    accuracies = [
+        Accuracies(metric.set, metric.n, metric.accuracy_before, metric.accuracy)
+        for metric in card.metrics
+        if metric.accuracy_before is not None
+    ]
+    weights = path.with_suffix(".safetensors")
+    return FineTuned(base, tuned, card.drawings, accuracies, card.base.drawings is not None, weights)

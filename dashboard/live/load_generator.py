@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 import numpy as np
-import requests
 
-from inkserve import Rejected, ServerDown, ServerError
-from inkserve.client.answers import failure
-from inkserve.client.connection import Server
+from dashboard.shared.endpoint import PAGE_MODEL
+from inkserve import Recogniser, RecogniserError, Rejected
 from inkserve.metrics import Quantile
 
 MAX_RATE = 200  # requests/s; for more there is Locust
@@ -141,24 +138,24 @@ class LoadGenerator:
             return self._plan, copy
 
     def _run(self, plan: LoadPlan, result: LoadResult) -> None:
-        server = Server(self._url, TIMEOUT_S, 1, IN_FLIGHT)
-        path = f"/predictions/{quote(plan.model, safe='')}"
         try:
-            with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="live-load") as pool:
+            with (
+                Recogniser(plan.model, self._url, timeout_s=TIMEOUT_S, tries=1) as recogniser,
+                ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="live-load") as pool,
+            ):
                 began = time.monotonic()
                 for number in range(plan.requests):
                     due = began + number / plan.rate
                     if self._stop.wait(max(0.0, due - time.monotonic())):
                         break
                     picture = self._pictures[number % len(self._pictures)]
-                    pool.submit(self._send, server, path, picture, due, result)
+                    pool.submit(self._send, recogniser, picture, due, result)
         finally:
-            server.http.close()
             with self._lock:
                 result.is_running = False
                 result.was_stopped = self._stop.is_set()
 
-    def _send(self, server: Server, path: str, picture: bytes, due: float, result: LoadResult) -> None:
+    def _send(self, recogniser: Recogniser, picture: bytes, due: float, result: LoadResult) -> None:
         if self._stop.is_set():
             return
         if time.monotonic() - due > LATEST_S:
@@ -167,7 +164,7 @@ class LoadGenerator:
             return
         with self._lock:
             result.sent += 1
-        reason = _ask(server, path, picture)
+        reason = _ask(recogniser, picture)
         with self._lock:
             if reason:
                 result.errors[reason] += 1
@@ -182,13 +179,13 @@ def listens(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def _ask(server: Server, path: str, picture: bytes) -> str:
-    """Send a picture and return why there was no prediction, or ""."""
+def _ask(recogniser: Recogniser, picture: bytes) -> str:
+    """Send a picture and return why there was no answer, or ""."""
     try:
-        response, _ = server.post(path, picture, {"Content-Type": "application/octet-stream"})
-        if response.status_code == requests.codes.ok:
-            return ""
-        error: ServerError = failure(response)
-    except ServerDown as err:
-        error = err
-    return (error.type if isinstance(error, Rejected) else error.message)[:REASON_CHARACTERS]
+        if recogniser.model == PAGE_MODEL:
+            recogniser.read_page(picture)
+        else:
+            recogniser.predict(picture)
+    except RecogniserError as err:
+        return (err.type if isinstance(err, Rejected) else err.message)[:REASON_CHARACTERS]
+    return ""

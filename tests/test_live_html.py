@@ -1,0 +1,48 @@
+"""HTML of the Live page's figures, tables and loads."""
+
+from collections import Counter
+from datetime import UTC
+
+from dashboard.live import live_html
+from dashboard.live.events import Event
+from dashboard.live.load_generator import LoadPlan, LoadResult
+from dashboard.live.sampler import Sample
+from dashboard.live.window_figures import Selection, figures
+from inkserve.management import ModelVersion
+from inkserve.metrics import read_page
+from tests.metrics_pages import samples, version, worker
+
+
+def test_few_batches_have_a_count_and_no_quantile():
+    html = live_html.cards(figures(samples([0, 99]), 60, Selection()), None)
+    assert html.count("<b>too few</b>") == 3
+    assert "of 99 batches; needs 100" in html
+
+
+def test_enough_batches_have_quantiles_with_their_count():
+    html = live_html.cards(figures(samples([0, 100]), 60, Selection()), (version(worker()),))
+    assert "<dt>Handler p50</dt><dd><b>1.75 ms</b> <span>of 100 batches</span>" in html
+    assert "<b>1 of 1</b>" in html
+    assert "too few" not in html
+
+
+def test_batch_sizes_are_bars_up_to_the_largest():
+    html = live_html.batches(figures(samples([0, 5]), 60, Selection()))
+    assert "<b>1</b>" in html
+    assert "<b>2</b>" in html
+    assert "3 to 4" not in html
+
+
+def test_names_from_servers_are_escaped():
+    versions = (ModelVersion("<b>", "1.0", True, (worker(),), 1),)
+    shown = live_html.workers_table(versions) + live_html.events_list([Event(0, "<i>")], UTC)
+    shown += live_html.load_result(LoadPlan("<u>", 1, 1), LoadResult(errors=Counter(["<s>"])))
+    assert not {"<b>1.0", "<i>", "<u>", "<s>"} & set(shown.split())
+    assert "&lt;i&gt;" in shown
+    assert "&lt;s&gt;" in shown
+
+
+def test_torchserves_5xx_are_shown():
+    first, last = samples([0, 5])
+    last = Sample(last.time_s, True, {**last.totals, **read_page('Requests5XX_total{Level="Host"} 4', 0).values})
+    assert "4 requests with 5xx" in live_html.errors(figures([first, last], 60, Selection()))

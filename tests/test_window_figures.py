@@ -1,0 +1,106 @@
+"""The figures of a window of samples, and the data of the charts over time."""
+
+import pytest
+
+from dashboard.live import time_charts
+from dashboard.live.events import Event
+from dashboard.live.sampler import Sample
+from dashboard.live.window_figures import Selection, figures, points, selected, selections
+from inkserve.management import ModelVersion
+from inkserve.metrics import Quantile, read_page
+from tests.metrics_pages import page, samples, version, worker
+
+
+def test_the_figures_of_a_window():
+    now = figures(samples([0, 100, 200, 300]), 60, Selection())
+    assert (now.elapsed_s, now.requests, now.requests_per_s) == (3, 600, 200)
+    assert now.handler.quantile(0.5) == Quantile(pytest.approx(0.00175), 300)  # the middle of 1 to 2.5 ms
+    assert (now.mean_batch, now.batches.count) == (2, 300)
+    assert (now.mean_queue_ms, now.queued) == (3, 600)
+    assert now.errors == {}
+
+
+def test_a_window_has_the_last_seconds():
+    now = figures(samples([0, 100, 200, 300]), 2, Selection())
+    assert (now.elapsed_s, now.requests) == (2, 400)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_without_two_samples_there_are_no_figures(count):
+    assert figures(samples([5] * count), 60, Selection()) is None
+
+
+def test_errors_are_counted_by_type_the_most_frequent_first():
+    first, last = samples([0, 10])
+    more = read_page('handwriting_requests_total{model="digits",version="1.0",outcome="InternalError"} 9', 0).values
+    last = Sample(last.time_s, True, read_page(page(10, refused=3), 0).values | more)
+    assert list(figures([first, last], 60, Selection()).errors.items()) == [("InternalError", 9), ("InvalidImage", 3)]
+
+
+@pytest.mark.parametrize(
+    ("selection", "requests", "queued"),
+    [
+        (Selection("digits"), 20, 20),
+        (Selection("reader"), 0, 0),
+        (Selection("digits", "1.0", is_default=True), 20, 20),
+        (Selection("digits", "1.0"), 20, 0),  # TorchServe counts requests without a version for the default
+        (Selection("digits", "1.1"), 0, 0),
+    ],
+)
+def test_figures_are_of_the_selection(selection, requests, queued):
+    now = figures(samples([0, 10]), 60, selection)
+    assert (now.requests, now.queued) == (requests, queued)
+
+
+def test_versions_can_be_selected_where_there_are_several():
+    versions = (version(worker()), version(worker(), name="1.1"), ModelVersion("reader", "1.0", True, (), 0))
+    assert [each.name for each in selections(versions)] == [
+        "All recognisers",
+        "digits",
+        "digits 1.0",
+        "digits 1.1",
+        "reader",
+    ]
+    assert [each.name for each in selected(versions, Selection("digits", "1.1"))] == ["digits 1.1"]
+    assert selected(versions, Selection()) == versions
+
+
+def test_points_slide_over_15_s():
+    found = points(samples([10 * i for i in range(31)]), 60, Selection())
+    last = found[-1]
+    assert (last.time_s, last.requests_per_s, last.batches) == (1030, 20, 150)
+    assert last.p50 == pytest.approx(1.75)
+    assert last.p99 == pytest.approx(1 + 0.99 * 1.5)
+
+
+def test_a_point_of_too_few_batches_has_a_rate_and_no_quantile():
+    last = points(samples([2 * i for i in range(31)]), 60, Selection())[-1]
+    assert (last.requests_per_s, last.p95, last.batches) == (4, None, 30)
+
+
+def test_points_have_gaps_where_the_server_was_down():
+    found = samples([10 * i for i in range(40)])
+    found[30:] = [Sample(each.time_s, False, each.totals) for each in found[30:]]
+    rates = {point.time_s: point.requests_per_s for point in points(found, 60, Selection())}
+    assert rates[1029] == 20
+    assert rates[1030] is rates[1039] is None
+
+
+def test_points_stay_in_their_places():
+    one = {point.time_s for point in points(samples([0] * 400), 900, Selection())}
+    other = {point.time_s for point in points(samples([0] * 403), 900, Selection())}
+    assert one <= other
+    assert {time_s % 10 for time_s in one} == {0}
+
+
+def test_the_charts_data_are_points_events_and_the_windows_edges():
+    found = points(samples([10 * i for i in range(31)]), 60, Selection())
+    frame = time_charts.frame(found, [Event(1020.0, "server down")], 970.0, 1030.0)
+    assert frame["kind"].value_counts().to_dict() == {"point": 4 * len(found), "event": 1, "edge": 2}
+    assert frame[frame["kind"] == "edge"]["time"].tolist() == [970_000, 1_030_000]
+    assert frame[frame["kind"] == "event"]["event"].tolist() == ["server down"]
+
+
+def test_the_charts_data_have_the_same_form_with_nothing_in_them():
+    full = time_charts.frame(points(samples([0] * 30), 60, Selection()), [Event(1020.0, "x")], 970.0, 1030.0)
+    assert time_charts.frame([], [], 970.0, 1030.0).dtypes.to_dict() == full.dtypes.to_dict()

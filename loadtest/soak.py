@@ -20,7 +20,6 @@ from typing import Self
 import psutil
 from matplotlib.figure import Figure
 
-from deploy.local.errors import StackError
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from inkserve.command import run
@@ -30,7 +29,7 @@ from loadtest.load_shapes import RATE_PER_S
 from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_loads, read_rows
 from measuring.common.criteria import Criterion, criteria_table, exit_code
 from measuring.common.results_page import RESULTS, when_and_where, write_json, write_page
-from measuring.common.temporary_server import running_stack
+from measuring.common.temporary_server import process_of, running_stack
 from training.plots import draw
 
 NAME = "soak"
@@ -136,12 +135,9 @@ def processes_of(stack: Stack) -> Mapping[str, psutil.Process]:
     Raises:
         StackError: the front end has ended.
     """
-    front_end = stack.record.find("torchserve")
-    if front_end is None:
-        raise StackError("TorchServe has ended")
     versions = Management(stack.settings.url("MANAGEMENT_PORT")).versions()
     workers = {f"{each.name} worker {worker.id}": worker.pid for each in versions for worker in each.workers}
-    return {FRONT_END: front_end} | {name: psutil.Process(pid) for name, pid in workers.items()}
+    return {FRONT_END: process_of(stack)} | {name: psutil.Process(pid) for name, pid in workers.items()}
 
 
 def judge_processes(samples: Sequence[Sample]) -> Sequence[Criterion]:

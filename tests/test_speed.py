@@ -1,4 +1,4 @@
-"""The load and the report of `make bench`."""
+"""wrk, and the page of `make bench`."""
 
 import argparse
 import json
@@ -8,8 +8,8 @@ import struct
 import pytest
 
 from measuring.common.wrk import run_wrk, write_bodies
-from measuring.speed.peers import Contestant, contestants
-from measuring.speed.speed_report import write_report
+from measuring.speed.bench_page import write_report
+from measuring.speed.peer_servers import PeerServer, all_servers
 from tests.answering import SEVEN, answering, error
 
 
@@ -46,7 +46,7 @@ def row(server: str, number: int, requests_per_s: float) -> dict:
 
 
 def test_ratios_are_taken_within_a_round(tmp_path):
-    chosen = [Contestant(name, "torch", "torch", False, lambda *_: None) for name in ("ours", "theirs", "lame")]
+    chosen = [PeerServer(name, "torch", "torch", False, lambda *_: None) for name in ("ours", "theirs", "lame")]
     rows = [row("ours", 0, 300), row("theirs", 0, 100), row("ours", 1, 200), row("theirs", 1, 200)]
     options = argparse.Namespace(rounds=2, seconds=1, out=tmp_path)
     results = write_report(options, chosen, {"lame": "it limps"}, rows)
@@ -59,8 +59,8 @@ def test_ratios_are_taken_within_a_round(tmp_path):
     assert json.loads((tmp_path / "bench.json").read_text())["rows"] == rows
 
 
-def test_ours_comes_first_and_can_run():
-    first, *peers = contestants()
+def test_inkserve_comes_first_and_can_run():
+    first, *peers = all_servers()
     assert first.package == "torchserve"
     assert first.missing() == ""
     assert {peer.package for peer in peers} == {"mosec", "fastapi", "litserve", "ray"}

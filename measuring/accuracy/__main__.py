@@ -8,7 +8,6 @@ is not the one on the card.
 """
 
 import argparse
-import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +20,7 @@ from measuring.accuracy.ask import ask
 from measuring.accuracy.labelled_pictures import official_test, photographs
 from measuring.accuracy.page_accuracy import READER, evaluate_reader
 from measuring.common.temporary_server import serving
+from training.card import Card
 from training.data import DataError
 
 CARD_TOLERANCE = 0.0002  # a picture in 5,000: the last bits of sums differ between batch sizes
@@ -46,7 +46,7 @@ def parse() -> argparse.Namespace:
 def evaluate(options: argparse.Namespace) -> bool:
     """Measure, write and print; True if the accuracy is the card's, or the test set was not complete."""
     name = f"{options.model}-{options.version}"
-    card = json.loads((options.weights / f"{name}.json").read_text())
+    card = Card.read(options.weights / f"{name}.json")
     sets = [official_test(options.model, options.limit), photographs(options.model)]
     server = nullcontext(options.url) if options.url else serving(options.model_store / f"{name}.mar")
     measured = []
@@ -66,7 +66,7 @@ def evaluate(options: argparse.Namespace) -> bool:
             f"calibration error {row['expected_calibration_error']:.2%}, refused {row['refused']}"
         )
     print(f"wrote {folder}")
-    promised, found = card["metrics"][0]["accuracy"], results["sets"][0]["accuracy"]
+    promised, found = card.metrics[0].accuracy, results["sets"][0]["accuracy"]
     agrees = options.limit is not None or abs(promised - found) <= CARD_TOLERANCE
     print(f"the card says {promised:.2%}" + ("" if agrees else f": not what was measured, {found:.4%}"))
     return agrees

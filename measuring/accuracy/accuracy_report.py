@@ -9,6 +9,7 @@ from handwriting.preprocess import picture_frame
 from measuring.accuracy import charts as plots
 from measuring.accuracy.labelled_pictures import LabelledPictures
 from measuring.accuracy.scores import Answers, most_confused, summarise, worst_mistakes
+from training.card import Card
 from training.plots import draw_history
 
 MISTAKES = 40
@@ -16,7 +17,7 @@ MISTAKES = 40
 Measured = Sequence[tuple[LabelledPictures, Answers]]
 
 
-def write_report(folder: Path, card: Mapping[str, Any], command: str, measured: Measured) -> dict[str, Any]:
+def write_report(folder: Path, card: Card, command: str, measured: Measured) -> dict[str, Any]:
     """Write results.json, the pictures and README.md into a folder.
 
     The mistakes are pictures of the data sets, which are not ours to publish: mistakes.png stays out of git.
@@ -32,42 +33,42 @@ def write_report(folder: Path, card: Mapping[str, Any], command: str, measured: 
     """
     folder.mkdir(parents=True, exist_ok=True)
     results = {
-        "model": card["model"],
-        "version": card["version"],
-        "weights_sha256": card["sha256"],
+        "model": card.model,
+        "version": card.version,
+        "weights_sha256": card.sha256,
         "command": command,
         "sets": [{"set": pictures.title, **summarise(answers)} for pictures, answers in measured],
     }
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (pictures, answers), summary = measured[0], results["sets"][0]
-    title = f"{card['model']} {card['version']} on {pictures.title}"
+    title = f"{card.name} on {pictures.title}"
     plots.draw_confusion(answers, title, folder / "confusion.png")
     plots.draw_recalls(answers, summary["classes"], title, folder / "classes.png")
     plots.draw_reliability(answers, title, summary["expected_calibration_error"], folder / "reliability.png")
-    draw_history(card["history"], f"{card['model']} {card['version']}", folder / "history.png")
+    draw_history(card.history or (), f"{card.name}", folder / "history.png")
     draw_worst(card, pictures, answers, folder / "mistakes.png")
     (folder / "README.md").write_text(page(card, results, measured))
     return results
 
 
-def draw_worst(card: Mapping[str, Any], pictures: LabelledPictures, answers: Answers, path: Path) -> None:
+def draw_worst(card: Card, pictures: LabelledPictures, answers: Answers, path: Path) -> None:
     """Draw what was read wrong with the most confidence."""
     rows = worst_mistakes(answers, MISTAKES)
     encoded = list(pictures.take(rows))
-    frames = [picture_frame(each, card["config"]["normal_form"]) for each in encoded]
+    frames = [picture_frame(each, card.normal_form) for each in encoded]
     captions = [
         f"{answers.labels[right]} as {answers.labels[wrong]}, {confidence:.0%}"
         for right, wrong, confidence in zip(
             answers.right[rows], answers.predicted[rows], answers.confidences[rows], strict=True
         )
     ]
-    plots.draw_mistakes(frames, captions, f"{card['model']} {card['version']}: its surest mistakes", path)
+    plots.draw_mistakes(frames, captions, f"{card.name}: its surest mistakes", path)
 
 
-def page(card: Mapping[str, Any], results: Mapping[str, Any], measured: Measured) -> str:
+def page(card: Card, results: Mapping[str, Any], measured: Measured) -> str:
     """Write the results page, in Markdown."""
     lines = [
-        f"# {card['model']} {card['version']}: results",
+        f"# {card.name}: results",
         "",
         f"Read over HTTP, from the archive, by `{results['command']}`, which writes this page.",
         "",
@@ -99,7 +100,7 @@ def page(card: Mapping[str, Any], results: Mapping[str, Any], measured: Measured
             "",
             "The command also draws the surest mistakes, into `mistakes.png` here; that one shows pictures of the data",
             "set and is not committed. Precision, recall and F1 of each class are in [results.json](results.json). How",
-            f"the weights were made is on [their card](../../../weights/{card['model']}-{card['version']}.json).",
+            f"the weights were made is on [their card](../../../weights/{card.model}-{card.version}.json).",
             "",
         ]
     )

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from handwriting.labels import LABELS, NORMAL_FORMS, merge_case
-from training.data import TITLES, data_dir, load_characters
+from training.data import data_dir, load_characters, title_of
 
 PHOTOS = "photos-dev/photos-dev.zip"
 
@@ -60,7 +60,7 @@ def official_test(model: str, limit: int | None) -> LabelledPictures:
     characters = load_characters(data_set, "test").take(slice(limit))
     labels = [LABELS[model][index] for index in characters.labels]
     names = [f"{data_set} test {row}" for row in range(len(labels))]
-    return LabelledPictures(TITLES[data_set, "test"], names, characters.images, labels)
+    return LabelledPictures(title_of(data_set, "test"), names, characters.images, labels)
 
 
 def photographs(model: str) -> LabelledPictures | None:

@@ -1,7 +1,6 @@
 """How many characters of a page the reader gets wrong, over HTTP, on pages that `measuring.common.composed_pages` composes."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from inkserve.client.tokens import inference_token
 from measuring.accuracy.page_report import Reading, write_report
 from measuring.common.composed_pages import LOOK_ALIKES, Page, pages
 from measuring.common.temporary_server import serving
+from training.card import Card
 from training.provenance import commit
 
 READER = "reader"
@@ -43,11 +43,11 @@ def evaluate_reader(options: argparse.Namespace) -> dict[str, Any]:
     count = options.limit or PAGES
     with server as url:
         readings = {kind: read(url, options.version, kind, count) for kind in KINDS}
-    card = json.loads((options.weights / f"characters-{options.version}.json").read_text())
+    card = Card.read(options.weights / f"characters-{options.version}.json")
     results = {
         "model": READER,
         "version": options.version,
-        "weights_sha256": card["sha256"],
+        "weights_sha256": card.sha256,
         "commit": commit(),
         "command": "make evaluate MODEL=reader",
         "seed": SEED,

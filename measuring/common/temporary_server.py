@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.checksums import copy_archive
+from deploy.local.errors import StackError
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
 from deploy.local.stack import Stack
 
@@ -59,6 +61,23 @@ def running_stack(*archives: Path) -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop("torchserve")
+
+
+def predictions_url(stack: Stack, model: str) -> str:
+    """Return the address of a recogniser."""
+    return f"{stack.settings.url('INFERENCE_PORT')}/predictions/{model}"
+
+
+def process_of(stack: Stack, name: str = "torchserve") -> psutil.Process:
+    """Return the first process of a part of the stack; TorchServe's is the Java front end.
+
+    Raises:
+        StackError: it has ended.
+    """
+    process = stack.record.find(name)
+    if process is None:
+        raise StackError(f"{name} has ended")
+    return process
 
 
 def count_batches(stack: Stack) -> BatchCounts:

@@ -1,1 +1,1 @@
-"""How well and how fast, on pages and loads that are made here."""
+"""Speed: Inkserve against other servers, batch settings, bulk requests, cost of metrics, memory."""

@@ -1,7 +1,7 @@
-"""Measure our server against its peers: `make bench`.
+"""Compare Inkserve with other servers: `make bench`.
 
-Starts one server after the other, round by round, so that what else the machine does meets all of them; sends the same
-pictures, and writes docs/results/bench.md and bench.json. Needs wrk, from Debian's package of that name, and MNIST.
+Starts the servers one after the other, round by round, so that other work on the machine affects all of them; sends the
+same pictures, and writes docs/results/bench.md and bench.json. Needs wrk (the package wrk in Debian) and MNIST.
 """
 
 import argparse
@@ -17,75 +17,62 @@ from tqdm import tqdm
 
 from deploy.local.errors import StackError
 from deploy.local.settings import NO_PROXY
-from inkserve.client.pictures import encode, from_array
-from measuring.common.wrk import LoadError, run_wrk, write_bodies
-from measuring.speed.peers import Contestant, Running, contestants
-from measuring.speed.speed_report import print_summary, write_report
-from training.data import DataError, load_characters
+from inkserve.command import run
+from measuring.common.results_page import RESULTS
+from measuring.common.wrk import run_wrk, write_bodies
+from measuring.speed.bench_page import Row, page_lines, write_report
+from measuring.speed.digit_requests import encoded, mnist_frames
+from measuring.speed.peer_servers import PeerServer, Running, all_servers
 
-PICTURES = 512
 CHECKED = 16
 CONNECTIONS = (1, 64, 128)
-WARM_UP_S = 10  # Java compiles what runs often; the others are given the same
+WARM_UP_S = 10  # for Java's compiler; the others get the same
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
+def main() -> int:
+    """Run from the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m measuring.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5, help="of all servers (default: 5)")
     parser.add_argument("--seconds", type=int, default=6, help="of each load (default: 6)")
-    parser.add_argument("--only", nargs="+", default=[], help="servers whose names begin so, and ours")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder (default: docs/results)")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run from the command line; 1 if something that is needed is missing."""
-    options = parse()
-    try:
-        digits = load_characters("mnist", "test").take(slice(PICTURES))
-        measure(options, [encode(from_array(image)) for image in digits.images], digits.labels)
-    except (DataError, LoadError, StackError) as err:
-        print(f"bench: {err}", file=sys.stderr)
-        return 1
+    parser.add_argument("--only", nargs="+", default=[], help="beginnings of server names; Inkserve runs always")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: docs/results)")
+    options = parser.parse_args()
+    frames, labels = mnist_frames()
+    measure(options, encoded(frames), labels)
     return 0
 
 
 def measure(options: argparse.Namespace, pictures: list[bytes], labels: np.ndarray) -> None:
-    """Run all rounds, print and write what came of them.
+    """Run all rounds, write and print the results.
 
     Raises:
-        LoadError: wrk is missing, or failed.
+        WrkError: wrk is missing, or failed.
     """
-    chosen = [
-        each
-        for each in contestants()
-        if not options.only or each.package == "torchserve" or each.name.startswith(tuple(options.only))
-    ]
-    excuses = {each.name: each.missing() for each in chosen if each.missing()}
-    rows = []
+    ours, *peers = all_servers()
+    servers = [ours, *(each for each in peers if not options.only or each.name.startswith(tuple(options.only)))]
+    not_run = {each.name: each.missing() for each in servers if each.missing()}
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for as_json in (False, True):
             write_bodies(pictures, as_json, folder / str(as_json))
-        turns = [(number, each) for number in range(options.rounds) for each in chosen if each.name not in excuses]
+        turns = [(number, each) for number in range(options.rounds) for each in servers if each.name not in not_run]
         for number, each in tqdm(turns, unit="server", disable=None):
-            if each.name in excuses:
+            if each.name in not_run:
                 continue
             try:
                 with each.serve(each.runtime, folder) as running:
                     check(each, running, pictures, labels)
-                    rows += [{"round": number} | row for row in load(each, running, folder, options.seconds)]
+                    rows += [{"round": number, **row} for row in load(each, running, folder, options.seconds)]
             except StackError as err:
-                excuses[each.name] = str(err).strip().splitlines()[-1][:200]
-    results = write_report(options, chosen, excuses, rows)
-    print_summary(results)
+                not_run[each.name] = str(err).strip().splitlines()[-1][:200]
+    print("\n".join(page_lines(write_report(options, servers, not_run, rows))))
 
 
-def check(each: Contestant, running: Running, pictures: list[bytes], labels: np.ndarray) -> None:
-    """Compare some answers with the right labels: a server that answers nonsense is quick.
+def check(each: PeerServer, running: Running, pictures: list[bytes], labels: np.ndarray) -> None:
+    """Compare some answers with the right labels: wrong answers can be fast.
 
     Raises:
         StackError: more than one is wrong.
@@ -99,17 +86,17 @@ def check(each: Contestant, running: Running, pictures: list[bytes], labels: np.
         raise StackError(f"{each.name} reads {wrong} of {CHECKED} digits wrong")
 
 
-def load(each: Contestant, running: Running, folder: Path, seconds: int) -> list[dict]:
-    """Warm a server up, and measure it at each number of connections."""
+def load(each: PeerServer, running: Running, folder: Path, seconds: int) -> list[Row]:
+    """Warm up a server, and measure it at each number of connections."""
     bodies = folder / str(each.as_json)
     run_wrk(running.url, bodies, each.as_json, max(CONNECTIONS), WARM_UP_S)
-    rows = []
+    rows: list[Row] = []
     for connections in CONNECTIONS:
         found = run_wrk(running.url, bodies, each.as_json, connections, seconds)
-        row = {"server": each.name, "connections": connections, "memory_mib": running.memory_mib()}
-        rows.append(row | asdict(found))
+        facts = {"server": each.name, "connections": connections, "memory_mib": running.memory_mib()}
+        rows.append(facts | asdict(found))
     return rows
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("bench", main))

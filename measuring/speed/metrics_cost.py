@@ -1,41 +1,38 @@
-"""What counting costs at full load: `python -m measuring.speed.metrics_cost`.
+"""The cost of metrics at full load: `python -m measuring.speed.metrics_cost`.
 
-Two servers with `digits`: one counts and is scraped by a Prometheus, the other does neither. They are loaded in turn,
-in rounds whose order alternates; Prometheus stands still while the other server's turn lasts. Needs wrk, Prometheus and
-MNIST. Writes docs/results/metrics_cost.json.
+Two servers with `digits`: one counts and is scraped by Prometheus, the other does neither. They are loaded in turn, in
+rounds whose order alternates; Prometheus is paused during the other server's turn. Needs wrk, Prometheus and MNIST.
+Writes docs/results/metrics_cost.json.
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tqdm import tqdm
 
-from deploy.local.errors import StackError
-from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from handwriting.serving.worker_metrics import OFF, SWITCH
-from inkserve.client.pictures import encode, from_array
-from measuring.common.temporary_server import running_stack
-from measuring.common.wrk import LoadError, run_wrk, write_bodies
-from measuring.speed.peers import MODEL
-from measuring.speed.speed_report import spread, text
-from training.data import DataError, load_characters
-from training.provenance import commit, processor
+from inkserve.command import run
+from measuring.common.results_page import RESULTS, provenance, spread, spread_text, write_json
+from measuring.common.temporary_server import predictions_url, process_of, running_stack
+from measuring.common.wrk import run_wrk
+from measuring.speed.digit_requests import ARCHIVE, MODEL, write_bodies_of_digits
+
+Row = Mapping[str, Any]
 
 ON = "on"
 CONNECTIONS = 64
-PICTURES = 512
 WARM_UP_S = 10
-BESIDE = ("metrics", "prometheus")  # of the server that counts
+METRICS_PARTS = ("metrics", "prometheus")  # run beside the server that counts
 
 
 @contextmanager
@@ -45,17 +42,14 @@ def measured(folder: Path) -> Iterator[tuple[Stack, psutil.Process]]:
     Raises:
         StackError: one does not start.
     """
-    with running_stack(ROOT / "model_store" / f"{MODEL}-1.0.mar") as stack:
+    with running_stack(ARCHIVE) as stack:
         own = Stack(replace(stack.settings, prometheus_data=folder / "prometheus"))
         try:
-            for name in BESIDE:
+            for name in METRICS_PARTS:
                 own.start(name)
-            scraping = own.record.find("prometheus")
-            if scraping is None:
-                raise StackError("Prometheus has ended")
-            yield own, scraping
+            yield own, process_of(own, "prometheus")
         finally:
-            for name in reversed(BESIDE):
+            for name in reversed(METRICS_PARTS):
                 own.stop(name)
 
 
@@ -68,26 +62,23 @@ def unmeasured() -> Iterator[Stack]:
     """
     os.environ[SWITCH] = OFF
     try:
-        with running_stack(ROOT / "model_store" / f"{MODEL}-1.0.mar") as stack:
+        with running_stack(ARCHIVE) as stack:
             del os.environ[SWITCH]  # the server has its own copy
             yield stack
     finally:
         os.environ.pop(SWITCH, None)
 
 
-def measure(rounds: int, seconds: int, bodies: Path) -> list[dict]:
+def measure(rounds: int, seconds: int, bodies: Path) -> list[Row]:
     """Load both servers in turn.
 
     Raises:
-        LoadError: wrk is missing, or failed.
+        WrkError: wrk is missing, or failed.
         StackError: a server does not start.
     """
-    rows = []
+    rows: list[Row] = []
     with measured(bodies.parent) as (counting, scraping), unmeasured() as silent:
-        urls = {
-            name: f"{stack.settings.url('INFERENCE_PORT')}/predictions/{MODEL}"
-            for name, stack in ((ON, counting), (OFF, silent))
-        }
+        urls = {name: predictions_url(stack, MODEL) for name, stack in ((ON, counting), (OFF, silent))}
         turns = [
             (number, name) for number in range(rounds) for name in (list(urls) if number % 2 else list(urls)[::-1])
         ]
@@ -100,55 +91,46 @@ def measure(rounds: int, seconds: int, bodies: Path) -> list[dict]:
                 found = run_wrk(urls[name], bodies, False, CONNECTIONS, seconds)
                 rows.append({"round": number, "metrics": name} | asdict(found))
         finally:
-            scraping.send_signal(signal.SIGCONT)  # a process that stands still does not end
+            scraping.send_signal(signal.SIGCONT)  # a stopped process does not end
     return rows
 
 
-def ratios(rows: Sequence[dict]) -> list[float]:
+def ratios(rows: Sequence[Row]) -> list[float]:
     """Return requests/s with counting to those without, for each round."""
     rates = {(row["round"], row["metrics"]): row["requests_per_s"] for row in rows}
     return [rate / rates[number, OFF] for (number, name), rate in rates.items() if name == ON]
 
 
+def report(options: argparse.Namespace, rows: Sequence[Row]) -> None:
+    """Write the rounds and print a summary."""
+    facts = {"model": MODEL, "connections": CONNECTIONS, "rounds": options.rounds, "seconds": options.seconds}
+    rates = {name: spread([row["requests_per_s"] for row in rows if row["metrics"] == name]) for name in (ON, OFF)}
+    ratio, errors = spread(ratios(rows)), sum(row["errors"] for row in rows)
+    found = {"requests_per_s": rates, "on_to_off": ratio, "errors": errors, "ratios": ratios(rows), "rows": list(rows)}
+    results = provenance("python -m measuring.speed.metrics_cost") | facts | found
+    write_json(options.out / "metrics_cost.json", results)
+    for name, each in rates.items():
+        print(f"metrics {name:3}  {spread_text(each, '{:,.0f}'.format)} requests/s")
+    print(f"on to off    {spread_text(ratio, '{:.3f}'.format)}: median (least to largest) of the rounds")
+    print(f"errors       {errors}")
+
+
 def main() -> int:
-    """Run from the command line; 1 if something that is needed is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m measuring.speed.metrics_cost",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=10, help="of both servers (default: 10)")
     parser.add_argument("--seconds", type=int, default=8, help="of each load (default: 8)")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder (default: docs/results)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: docs/results)")
     options = parser.parse_args()
-    try:
-        images = load_characters("mnist", "test").images[:PICTURES]
-        with tempfile.TemporaryDirectory() as name:
-            bodies = Path(name) / "bodies"
-            write_bodies([encode(from_array(image)) for image in images], False, bodies)
-            rows = measure(options.rounds, options.seconds, bodies)
-    except (DataError, LoadError, StackError) as err:
-        print(f"metrics_cost: {err}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory() as name:
+        rows = measure(options.rounds, options.seconds, write_bodies_of_digits(Path(name) / "bodies"))
     report(options, rows)
     return 0
 
 
-def report(options: argparse.Namespace, rows: Sequence[dict]) -> None:
-    """Write the rounds, and print what they come to."""
-    facts = {"model": MODEL, "connections": CONNECTIONS, "rounds": options.rounds, "seconds": options.seconds}
-    found = {
-        "requests_per_s": {
-            name: spread([row["requests_per_s"] for row in rows if row["metrics"] == name]) for name in (ON, OFF)
-        },
-        "on_to_off": spread(ratios(rows)),
-        "errors": sum(row["errors"] for row in rows),
-    }
-    results = {"command": "python -m measuring.speed.metrics_cost", "commit": commit(), "processor": processor()}
-    results |= facts | found | {"ratios": ratios(rows), "rows": list(rows)}
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "metrics_cost.json").write_text(json.dumps(results, indent=1) + "\n")
-    for name, rates in found["requests_per_s"].items():
-        print(f"metrics {name:3}  {text(rates, '{:,.0f}'.format)} requests/s")
-    print(f"on to off    {text(found['on_to_off'], '{:.3f}'.format)}: median (least to largest) of the rounds")
-    print(f"errors       {found['errors']}")
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("metrics_cost", main))

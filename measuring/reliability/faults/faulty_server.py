@@ -7,16 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-import psutil
-
-from deploy.local.errors import StackError
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from inkserve.client import Recogniser
 from inkserve.management import Management
 from measuring.common.altered_archives import WAITING, alter_archive
 from measuring.common.criteria import Criterion
-from measuring.common.temporary_server import running_stack
+from measuring.common.temporary_server import predictions_url, running_stack
 from measuring.reliability.faults.background_load import BackgroundLoad, without_retries
 
 MODEL, SLOW = "digits", "slow"
@@ -70,23 +67,6 @@ def ready_pids(stack: Stack) -> set[int]:
     """Return the process ids of the workers of `digits` that take requests."""
     versions = management(stack).versions()
     return {each.pid for version in versions if version.model == MODEL for each in version.workers if each.is_ready}
-
-
-def front_end(stack: Stack) -> psutil.Process:
-    """Return TorchServe's Java process.
-
-    Raises:
-        StackError: it has ended.
-    """
-    process = stack.record.find("torchserve")
-    if process is None:
-        raise StackError("TorchServe has ended")
-    return process
-
-
-def predictions_url(stack: Stack, model: str) -> str:
-    """Return the address of a recogniser."""
-    return f"{stack.settings.url('INFERENCE_PORT')}/predictions/{model}"
 
 
 def no_failure(what: str, load: BackgroundLoad, and_also: bool = True) -> Criterion:

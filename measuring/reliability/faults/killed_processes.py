@@ -7,15 +7,14 @@ import psutil
 
 from deploy.local.stack import Stack
 from measuring.common.criteria import Criterion
+from measuring.common.temporary_server import predictions_url, process_of
 from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries, without_retries
 from measuring.reliability.faults.faulty_server import (
     SLOW,
     WORKER_DIED,
     client,
-    front_end,
     load_on_digits,
     no_failure,
-    predictions_url,
     ready_pids,
     yes_or_no,
 )
@@ -67,8 +66,8 @@ def front_end_killed(stack: Stack, seconds: float) -> Sequence[Criterion]:
     with client(stack) as recogniser:
         with BackgroundLoad(with_retries(recogniser)) as load:
             time.sleep(seconds / 2)
-            workers = front_end(stack).children(recursive=True)
-            front_end(stack).kill()
+            workers = process_of(stack).children(recursive=True)
+            process_of(stack).kill()
             _, alive = psutil.wait_procs(workers, timeout=EXIT_S)
         stack.start("torchserve")
         ask = with_retries(recogniser)
@@ -88,7 +87,7 @@ def terminated(stack: Stack, seconds: float) -> Sequence[Criterion]:
     slow = without_retries(predictions_url(stack, SLOW), **{"X-Wait-S": "0.5"})
     with load_on_digits(stack) as load, BackgroundLoad(slow, threads=2) as slow_load:
         time.sleep(max(1.0, seconds / 2))
-        process = front_end(stack)
+        process = process_of(stack)
         at_s = time.monotonic()
         process.terminate()
         process.wait(EXIT_S)

@@ -14,12 +14,12 @@ import requests
 from deploy.local.settings import NO_PROXY
 from deploy.local.stack import Stack
 from measuring.common.criteria import Criterion
+from measuring.common.temporary_server import predictions_url
 from measuring.reliability.faults.background_load import TIMEOUT_S
 from measuring.reliability.faults.faulty_server import (
     MODEL,
     load_on_digits,
     no_failure,
-    predictions_url,
     ready_pids,
     yes_or_no,
 )

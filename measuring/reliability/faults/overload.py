@@ -9,6 +9,7 @@ from deploy.local.settings import HOST
 from deploy.local.stack import Stack
 from inkserve.client import Recogniser
 from measuring.common.criteria import Criterion
+from measuring.common.temporary_server import predictions_url
 from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries, without_retries
 from measuring.reliability.faults.faulty_server import (
     MODEL,
@@ -20,7 +21,6 @@ from measuring.reliability.faults.faulty_server import (
     load_on_digits,
     management,
     no_failure,
-    predictions_url,
     yes_or_no,
 )
 

@@ -1,1 +1,1 @@
-"""The same recogniser behind other servers, as its makers advise: two processes of one thread, and batches."""
+"""The same recogniser behind other servers, set up as their makers advise: two processes of one thread, batches."""

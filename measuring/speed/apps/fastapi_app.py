@@ -1,8 +1,8 @@
-"""Behind FastAPI and uvicorn, without batches: `uvicorn measuring.speed.apps.fastapi_app:app --workers 2`."""
+"""The recogniser behind FastAPI, without batches: `uvicorn measuring.speed.apps.fastapi_app:app --workers 2`."""
 
 from fastapi import FastAPI, Request, Response
 
-from measuring.speed.apps.recogniser import Recogniser
+from measuring.speed.apps.peer_recogniser import Recogniser
 
 app = FastAPI()
 recogniser = Recogniser()
@@ -10,6 +10,6 @@ recogniser = Recogniser()
 
 @app.post("/inference")
 async def read(request: Request) -> Response:
-    """Read one picture where its bytes arrive: a thread for it would cost more than it brings."""
+    """Read one picture in the event loop: a thread for it would cost more than it saves."""
     [answer] = recogniser.read([await request.body()])
     return Response(answer, media_type="application/json")

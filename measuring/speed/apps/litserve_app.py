@@ -1,4 +1,4 @@
-"""Behind LitServe: `python -m measuring.speed.apps.litserve_app PORT`. Pictures come as base64 in JSON, which it parses."""
+"""The recogniser behind LitServe: `python -m measuring.speed.apps.litserve_app PORT`; pictures are base64 in JSON."""
 
 import base64
 import sys
@@ -6,7 +6,7 @@ import sys
 import litserve
 from fastapi import Response
 
-from measuring.speed.apps.recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
+from measuring.speed.apps.peer_recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
 
 
 class Reader(litserve.LitAPI):

@@ -1,8 +1,8 @@
-"""Behind mosec: `python -m measuring.speed.apps.mosec_app --port 9000`."""
+"""The recogniser behind mosec: `python -m measuring.speed.apps.mosec_app --port 9000`."""
 
 from mosec import Server, Worker
 
-from measuring.speed.apps.recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
+from measuring.speed.apps.peer_recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
 
 
 class Reader(Worker):
@@ -12,11 +12,11 @@ class Reader(Worker):
         self.recogniser = Recogniser()
 
     def deserialize(self, data: bytes) -> bytes:
-        """Leave the picture to the batch."""
+        """Pass the bytes on."""
         return data
 
     def serialize(self, data: bytes) -> bytes:
-        """Leave the answer as it is."""
+        """Pass the answer on."""
         return data
 
     def forward(self, data: list[bytes]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Behind Ray Serve: `python -m measuring.speed.apps.ray_app PORT`."""
+"""The recogniser behind Ray Serve: `python -m measuring.speed.apps.ray_app PORT`."""
 
 import signal
 import sys
@@ -8,12 +8,12 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
-from measuring.speed.apps.recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
+from measuring.speed.apps.peer_recogniser import BATCH_SIZE, DELAY_MS, WORKERS, Recogniser
 
 
 @serve.deployment(num_replicas=WORKERS, max_ongoing_requests=256, ray_actor_options={"num_cpus": 0.5})
 class Reader:
-    """Reads batches of what its replica is asked."""
+    """Reads batches of a replica's requests."""
 
     def __init__(self) -> None:
         self.recogniser = Recogniser()
@@ -24,7 +24,7 @@ class Reader:
         return self.recogniser.read(pictures)
 
     async def __call__(self, request: Request) -> Response:
-        """Read one picture with others."""
+        """Read one picture in a batch."""
         return Response(await self.read(await request.body()), media_type="application/json")
 
 

@@ -1,18 +1,18 @@
-"""What carrying many pictures in one request costs: `python -m measuring.speed.bulk_cost`.
+"""The cost of HTTP for many pictures a request: `python -m measuring.speed.bulk_requests`.
 
-Sends 256 pictures a request to one worker, as npy, ZIP file and form, and does by turns the same decoding and scoring
-in this process, with the same runtime on one thread. Writes docs/results/many.md and many.json.
+Sends 256 pictures a request to one worker, as npy, ZIP file and form, and alternately decodes and scores the same bytes
+in this process, with the same runtime on one thread. Writes docs/results/bulk.md and bulk.json. Needs MNIST.
 """
 
 import argparse
 import io
-import json
 import statistics
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import requests
@@ -20,28 +20,27 @@ import torch
 from tqdm import tqdm
 
 from deploy.local.errors import StackError
-from deploy.local.settings import NO_PROXY, ROOT
+from deploy.local.settings import NO_PROXY
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame, unit_frames
 from handwriting.serving.runtime import RUNTIMES, make_runtime
-from inkserve.client.pictures import encode, from_array
+from inkserve.command import CommandError, run
+from measuring.common.results_page import RESULTS, provenance, spread, spread_text, table, write_json, write_page
 from measuring.common.temporary_server import serving
-from measuring.speed.peers import MODEL
-from measuring.speed.speed_report import spread, text
-from training.data import DataError, load_characters
-from training.provenance import commit, processor
+from measuring.speed.digit_requests import ARCHIVE, MODEL, WEIGHTS, encoded, mnist_frames
+
+Row = Mapping[str, Any]
 
 PICTURES = 256
 TIMEOUT_S = 30
 WARM_UP = 20  # requests
 INTRODUCTION = """# Many pictures a request
 
-`python -m measuring.speed.bulk_cost`, which writes this page: {pictures} digits of MNIST's test set a request to `{model}` with
-one worker, and by turns decoding and scoring of the same bytes in one process, with the same runtime on one thread.
-{rounds} pairs of each kind on {processor}; the share is the median of the pairs (least to largest).
-
-| body | pictures/s over HTTP | in process | HTTP's share | quartiles |
-|---|---|---|---|---|"""
+`{command}` writes this page. It sends {pictures} digits of MNIST's test set a request to
+`{model}` with one worker, and alternately decodes and scores the same bytes in one process, with the same runtime on
+one thread. {rounds} pairs of each kind on {processor}; the share is the median of the pairs (least to largest).
+"""
+COLUMNS = ("body", "pictures/s over HTTP", "in process", "HTTP's share", "quartiles")
 
 
 def npy(frames: np.ndarray) -> bytes:
@@ -52,7 +51,7 @@ def npy(frames: np.ndarray) -> bytes:
 
 
 def zipped(pictures: Sequence[bytes]) -> bytes:
-    """Write pictures into a ZIP file; they are packed already."""
+    """Write pictures into a ZIP file without compression: PNG is compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for number, picture in enumerate(pictures):
@@ -78,11 +77,11 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(url: str, frames: np.ndarray, rounds: int) -> list[dict]:
-    """Measure each kind of body, over HTTP and in process by turns."""
+def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
+    """Measure each kind of body, alternately over HTTP and in process."""
     torch.set_num_threads(1)
-    score = make_runtime(load_checkpoint(ROOT / "weights" / f"{MODEL}-1.0.safetensors"), RUNTIMES[0])
-    pictures = [encode(from_array(frame)) for frame in frames]
+    score = make_runtime(load_checkpoint(WEIGHTS), RUNTIMES[0])
+    pictures = encoded(frames)
     as_npy, as_zip = npy(frames), zipped(pictures)
     form = {f"picture-{number}": ("a.png", picture, "image/png") for number, picture in enumerate(pictures)}
     bodies = {"npy": {"data": as_npy}, "ZIP file": {"data": as_zip}, "form": {"files": form}}
@@ -91,10 +90,12 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[dict]:
         "ZIP file": lambda: decoded(unzipped(as_zip)),
         "form": lambda: decoded(pictures),
     }
-    rows = []
+    rows: list[Row] = []
     with requests.Session() as session:
         for kind, body in bodies.items():
-            prepared = session.prepare_request(requests.Request("POST", url, **body))  # the client's part, left out
+            prepared = session.prepare_request(
+                requests.Request("POST", url, **body)
+            )  # the client's work is not measured
 
             def over_http(prepared: requests.PreparedRequest = prepared) -> None:
                 answer = session.send(prepared, timeout=TIMEOUT_S, proxies=NO_PROXY)
@@ -123,36 +124,40 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[dict]:
     return rows
 
 
+def write_report(folder: Path, rounds: int, rows: Sequence[Row]) -> str:
+    """Write the page and its record, and return the page."""
+    facts = provenance("python -m measuring.speed.bulk_requests")
+    facts |= {"model": MODEL, "pictures": PICTURES, "rounds": rounds}
+    write_json(folder / "bulk.json", facts | {"rows": list(rows)})
+    return write_page(folder / "bulk.md", [INTRODUCTION.format(**facts), *table(COLUMNS, map(table_row, rows))])
+
+
+def table_row(row: Row) -> Sequence[str]:
+    """Return a kind of body as a row of the table."""
+    low, _, high = row["quartiles"]
+    rates = [f"{row['http_pictures_per_s']:,.0f}", f"{row['in_process_pictures_per_s']:,.0f}"]
+    return [row["body"], *rates, spread_text(row["ratio"], "{:.0%}".format), f"{low:.0%} to {high:.0%}"]
+
+
 def main() -> int:
-    """Run from the command line; 1 if something that is needed is missing."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m measuring.speed.bulk_requests",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=60, help="pairs of measurements of each kind (default: 60)")
-    parser.add_argument("--out", type=Path, default=Path("docs/results"), help="folder (default: docs/results)")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: docs/results)")
     options = parser.parse_args()
+    frames, _ = mnist_frames(PICTURES)
     try:
-        frames = load_characters("mnist", "test").images[:PICTURES]
-        with serving(ROOT / "model_store" / f"{MODEL}-1.0.mar") as url:
+        with serving(ARCHIVE) as url:
             rows = measure(f"{url}/predictions/{MODEL}", frames, options.rounds)
-    except (DataError, StackError, requests.RequestException) as err:
-        print(f"many: {err}", file=sys.stderr)
-        return 1
-    results = {
-        "command": "python -m measuring.speed.bulk_cost",
-        "commit": commit(),
-        "processor": processor(),
-        "rows": rows,
-    }
-    (options.out / "many.json").write_text(json.dumps(results | {"rounds": options.rounds}, indent=1) + "\n")
-    lines = [INTRODUCTION.format(pictures=PICTURES, model=MODEL, rounds=options.rounds, processor=processor())]
-    for row in rows:
-        low, _, high = row["quartiles"]
-        share = text(row["ratio"], "{:.0%}".format)
-        rates = f"{row['http_pictures_per_s']:,.0f} | {row['in_process_pictures_per_s']:,.0f}"
-        lines.append(f"| {row['body']} | {rates} | {share} | {low:.0%} to {high:.0%} |")
-        print(f"{row['body']}: {rates.replace(' |', ' pictures/s over HTTP, in process')}, HTTP's share {share}")
-    (options.out / "many.md").write_text("\n".join([*lines, ""]))
+    except requests.RequestException as err:
+        raise CommandError(f"a request failed: {err}") from err
+    print(write_report(options.out, options.rounds, rows))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("bulk_requests", main))

@@ -1,4 +1,4 @@
-"""What all peers serve: our preprocessing, weights and answers. Only what carries requests and batches differs."""
+"""The recogniser behind all peers: the project's preprocessing, weights and answers. Only the servers differ."""
 
 import os
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame
 from handwriting.serving.runtime import make_runtime
 
-WEIGHTS, RUNTIME = "BENCH_WEIGHTS", "BENCH_RUNTIME"  # environment variables
+WEIGHTS_VARIABLE, RUNTIME_VARIABLE = "BENCH_WEIGHTS", "BENCH_RUNTIME"
 BATCH_SIZE = 32
 DELAY_MS = 1
 WORKERS = 2
@@ -23,13 +23,13 @@ class Recogniser:
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        network = load_checkpoint(os.environ[WEIGHTS])
+        network = load_checkpoint(os.environ[WEIGHTS_VARIABLE])
         self.labels, self.form = network.config.labels, network.config.normal_form
-        self.score = make_runtime(network, os.environ[RUNTIME])
+        self.score = make_runtime(network, os.environ[RUNTIME_VARIABLE])
 
     @torch.inference_mode()
     def read(self, pictures: Sequence[bytes]) -> list[bytes]:
-        """Answer each picture as our API does."""
+        """Answer each picture as the inference API does."""
         frames = np.stack([picture_frame(picture, self.form) for picture in pictures])
         probabilities = self.score(torch.from_numpy(frames)[:, None]).softmax(dim=1).numpy()
         return [self.answer(row) for row in probabilities]

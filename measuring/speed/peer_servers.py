@@ -1,4 +1,4 @@
-"""The servers that are measured: ours, and its peers with the same recogniser behind them."""
+"""The servers of the comparison: Inkserve, and other servers with the same recogniser."""
 
 import importlib.metadata
 import importlib.util
@@ -15,10 +15,10 @@ import requests
 from deploy.local import process
 from deploy.local.settings import HOST, NO_PROXY, ROOT, free_ports
 from inkserve.management import Management
-from measuring.common.temporary_server import running_stack
-from measuring.speed.apps.recogniser import RUNTIME, WEIGHTS, WORKERS
+from measuring.common.temporary_server import predictions_url, process_of, running_stack
+from measuring.speed.apps.peer_recogniser import RUNTIME_VARIABLE, WEIGHTS_VARIABLE, WORKERS
+from measuring.speed.digit_requests import ARCHIVE, MODEL, WEIGHTS
 
-MODEL = "digits"
 START_TIMEOUT_S = 120
 REQUEST_TIMEOUT_S = 5
 MIB = 2**20
@@ -29,15 +29,15 @@ class Running:
     """A server that answers.
 
     Attributes:
-        url: that pictures are posted to.
-        main: its first process, of which the others are descendants.
+        url: pictures are posted to it.
+        main: first process of the server, the parent of all others.
     """
 
     url: str
     main: psutil.Process
 
     def memory_mib(self) -> float:
-        """Memory of all its processes; what several share counts once (PSS)."""
+        """Memory of all its processes (PSS: shared pages count once)."""
         total = 0
         for each in [self.main, *self.main.children(recursive=True)]:
             try:
@@ -48,15 +48,15 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class PeerServer:
     """A server with a runtime.
 
     Attributes:
         name: for tables.
-        package: on PyPI, whose version is reported.
-        runtime: that scores the frames.
-        as_json: whether pictures are sent as base64 in JSON.
-        serve: starts it, for as long as the context lasts.
+        package: on PyPI; its version is reported.
+        runtime: scores the frames.
+        as_json: pictures are sent as base64 in JSON.
+        serve: context manager that runs it.
     """
 
     name: str
@@ -66,40 +66,34 @@ class Contestant:
     serve: Callable[[str, Path], AbstractContextManager[Running]]
 
     def missing(self) -> str:
-        """Why it cannot run here, or ""."""
-        name = self.package.replace("-", "_")
-        return (
-            "" if importlib.util.find_spec(name) or self.package == "torchserve" else f"{self.package} is not installed"
-        )
+        """Say why it cannot run here, or ""."""
+        is_there = self.package == "torchserve" or importlib.util.find_spec(self.package.replace("-", "_"))
+        return "" if is_there else f"{self.package} is not installed"
 
     def version(self) -> str:
-        """Of its package."""
+        """Return the version of its package."""
         return importlib.metadata.version(self.package)
 
 
 @contextmanager
-def serve_ours(runtime: str, folder: Path) -> Iterator[Running]:  # noqa: ARG001 - the archive says which runtime
-    """TorchServe with our archive, scaled to as many workers as the peers have."""
-    with running_stack(ROOT / "model_store" / f"{MODEL}-1.0.mar") as stack:
+def serve_ours(runtime: str, folder: Path) -> Iterator[Running]:  # noqa: ARG001 - the archive has the runtime
+    """Run TorchServe with the archive of `digits` and as many workers as the peers have."""
+    with running_stack(ARCHIVE) as stack:
         with Management(stack.settings.url("MANAGEMENT_PORT")) as management:
             management.scale(MODEL, "1.0", WORKERS)
-        main = stack.record.find("torchserve")
-        if main is None:
-            raise process.StackError("TorchServe has ended")
-        yield Running(f"{stack.settings.url('INFERENCE_PORT')}/predictions/{MODEL}", main)
+        yield Running(predictions_url(stack, MODEL), process_of(stack))
 
 
 def serve_app(*command: str) -> Callable[[str, Path], AbstractContextManager[Running]]:
-    """Make what starts a peer with a command, in which PORT stands for its port."""
+    """Return a context manager that runs a peer with a command; PORT in it is replaced by a free port."""
 
     @contextmanager
     def serve(runtime: str, folder: Path) -> Iterator[Running]:
         [port] = free_ports(1)
-        weights = ROOT / "weights" / f"{MODEL}-1.0.safetensors"
-        environment = os.environ | {WEIGHTS: str(weights), RUNTIME: runtime, "PYTHONPATH": str(ROOT)}
+        variables = {WEIGHTS_VARIABLE: str(WEIGHTS), RUNTIME_VARIABLE: runtime, "PYTHONPATH": str(ROOT)}
         arguments = [sys.executable, *(part.replace("PORT", str(port)) for part in command)]
         log = folder / "peer.log"
-        main = process.start(arguments, environment, log, ROOT)
+        main = process.start(arguments, os.environ | variables, log, ROOT)
         url = f"http://{HOST}:{port}/inference"
         try:
             process.wait_until(lambda: is_listening(url), main, START_TIMEOUT_S, [log])
@@ -111,7 +105,7 @@ def serve_app(*command: str) -> Callable[[str, Path], AbstractContextManager[Run
 
 
 def is_listening(url: str) -> bool:
-    """Tell whether a server answers anything but a fault of its own."""
+    """Tell whether a server knows the path."""
     try:
         answer = requests.post(url, data=b"", timeout=REQUEST_TIMEOUT_S, proxies=NO_PROXY)
     except requests.RequestException:
@@ -119,16 +113,16 @@ def is_listening(url: str) -> bool:
     return answer.status_code != requests.codes.not_found
 
 
-def contestants() -> Sequence[Contestant]:
-    """Return all servers, ours first."""
+def all_servers() -> Sequence[PeerServer]:
+    """Return all servers, Inkserve first."""
     mosec = serve_app("-m", "measuring.speed.apps.mosec_app", "--address", HOST, "--port", "PORT")
     arguments = ("--workers", str(WORKERS), "--port", "PORT", "--no-access-log")
     uvicorn = serve_app("-m", "uvicorn", "measuring.speed.apps.fastapi_app:app", *arguments)
     return (
-        Contestant("Inkserve", "torchserve", "frozen", False, serve_ours),
-        Contestant("mosec, plain torch", "mosec", "torch", False, mosec),
-        Contestant("mosec, our runtime", "mosec", "frozen", False, mosec),
-        Contestant("FastAPI + uvicorn", "fastapi", "torch", False, uvicorn),
-        Contestant("LitServe", "litserve", "torch", True, serve_app("-m", "measuring.speed.apps.litserve_app", "PORT")),
-        Contestant("Ray Serve", "ray", "torch", False, serve_app("-m", "measuring.speed.apps.ray_app", "PORT")),
+        PeerServer("Inkserve", "torchserve", "frozen", False, serve_ours),
+        PeerServer("mosec, plain torch", "mosec", "torch", False, mosec),
+        PeerServer("mosec, our runtime", "mosec", "frozen", False, mosec),
+        PeerServer("FastAPI + uvicorn", "fastapi", "torch", False, uvicorn),
+        PeerServer("LitServe", "litserve", "torch", True, serve_app("-m", "measuring.speed.apps.litserve_app", "PORT")),
+        PeerServer("Ray Serve", "ray", "torch", False, serve_app("-m", "measuring.speed.apps.ray_app", "PORT")),
     )

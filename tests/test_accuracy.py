@@ -1,12 +1,15 @@
+"""Scores of answers, and the results page of a recogniser."""
+
 import json
 
 import numpy as np
 import pytest
 
+from deploy.local.settings import ROOT
 from handwriting.labels import CHARACTERS
 from inkserve.intervals import wilson_interval
-from measuring.accuracy.accuracy_report import write_report
-from measuring.accuracy.charts import draw_mistakes
+from measuring.accuracy.accuracy_charts import draw_mistakes
+from measuring.accuracy.accuracy_page import write_report
 from measuring.accuracy.labelled_pictures import LabelledPictures, photographs
 from measuring.accuracy.scores import (
     Answers,
@@ -16,6 +19,7 @@ from measuring.accuracy.scores import (
     summarise,
     worst_mistakes,
 )
+from training.card import Card
 
 LABELS = ("0", "1", "2")
 
@@ -25,14 +29,14 @@ def answers(right, predicted, confidences=None) -> Answers:
     return Answers(LABELS, np.array(right), top, np.array(confidences or [0.9] * len(right), float))
 
 
-def test_accuracy_and_mean_recall_count_what_was_read_right():
+def test_accuracy_and_mean_recall_count_right_answers():
     summary = summarise(answers([0, 0, 0, 1], [0, 0, 1, 1]))
     assert summary["accuracy"] == 0.75
     assert summary["mean_recall"] == pytest.approx((2 / 3 + 1) / 2)
     assert [row["precision"] for row in summary["classes"][:2]] == [1.0, 0.5]
 
 
-def test_a_refused_picture_is_a_wrong_one():
+def test_a_refused_picture_counts_as_read_wrong():
     summary = summarise(answers([0, 1], [0, -1], [0.9, 0.0]))
     assert (summary["accuracy"], summary["refused"]) == (0.5, 1)
     assert confusion(answers([0, 1], [0, -1])).sum() == 1
@@ -42,7 +46,7 @@ def test_confusion_has_the_right_label_in_the_row():
     assert confusion(answers([0, 2], [1, 2])).tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 1]]
 
 
-def test_a_recogniser_that_is_as_sure_as_it_should_be_has_no_calibration_error():
+def test_a_calibrated_recogniser_has_no_calibration_error():
     assert calibration_error(answers([0] * 10, [0] * 9 + [1], [0.9] * 10)) == pytest.approx(0)
 
 
@@ -55,22 +59,21 @@ def test_the_interval_holds_the_share_and_narrows_with_more_pictures():
     assert wide[0] < narrow[0] < 0.99 < narrow[1] < wide[1] < 1
 
 
-def test_the_worst_mistake_is_the_surest_one():
+def test_the_worst_mistake_has_the_highest_confidence():
     assert worst_mistakes(answers([0, 0, 0], [1, 2, 0], [0.6, 0.8, 0.99]), 5).tolist() == [1, 0]
 
 
-def test_the_commonest_confusion_comes_first():
-    assert most_confused(answers([0, 0, 0, 1], [1, 1, 2, 1])) == [("0", "1", 2), ("0", "2", 1)]
+def test_the_most_frequent_confusion_comes_first():
+    assert most_confused(summarise(answers([0, 0, 0, 1], [1, 1, 2, 1]))) == [("0", "1", 2), ("0", "2", 1)]
 
 
 def test_a_report_shows_figures_pictures_and_its_command(tmp_path):
     frames = np.random.default_rng(0).integers(0, 255, (4, 28, 28), np.uint8)
     frames[:, [0, -1]] = frames[:, :, [0, -1]] = 0
     pictures = LabelledPictures("test set", ["a", "b", "c", "d"], frames, ["0", "0", "1", "2"])
-    card = {"model": "digits", "version": "1.0", "sha256": "ab", "config": {"normal_form": "mnist"}}
-    history = [{"loss": 1.0, "held_out_accuracy": 0.5}, {"loss": 0.5, "held_out_accuracy": 0.9}]
+    card = Card.read(ROOT / "weights" / "digits-1.0.json")
     measured = [(pictures, answers([0, 0, 1, 2], [0, 1, 1, 2]))]
-    write_report(tmp_path, card | {"history": history}, "make evaluate MODEL=digits", measured)
+    write_report(tmp_path, card, "make evaluate MODEL=digits", measured)
     page = (tmp_path / "README.md").read_text()
     assert "75.00%" in page
     assert "make evaluate MODEL=digits" in page
@@ -88,5 +91,5 @@ def test_photographs_carry_the_labels_that_a_recogniser_knows(emnist_test):
     assert set(characters.labels) == set(CHARACTERS)
 
 
-def test_where_nothing_was_read_wrong_there_is_an_empty_picture(tmp_path):
+def test_without_mistakes_the_chart_is_empty(tmp_path):
     assert draw_mistakes([], [], "None", tmp_path / "mistakes.png").read_bytes().startswith(b"\x89PNG")

@@ -1,1 +1,1 @@
-"""How well a recogniser reads over HTTP: figures, pictures of them, and where they are kept."""
+"""Accuracy of the recognisers over HTTP, on the official test sets and on composed pages."""

@@ -1,4 +1,4 @@
-"""The labelled pictures that a recogniser is measured on, encoded as a client would send them."""
+"""The labelled pictures that a recogniser is measured on, and its answers to them over HTTP."""
 
 import io
 import zipfile
@@ -9,9 +9,12 @@ import numpy as np
 from PIL import Image
 
 from handwriting.labels import LABELS, NORMAL_FORMS, merge_case
+from inkserve.client import Prediction, Recogniser, Rejected, ServerError
+from measuring.accuracy.scores import Answers
 from training.data import data_dir, load_characters, title_of
 
 PHOTOS = "photos-dev/photos-dev.zip"
+TOP_K = 3
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,10 @@ class LabelledPictures:
     """A test set.
 
     Attributes:
-        title: what it is called in results.
-        names: of the pictures, to find one again.
-        pictures: encoded, or frames of (28, 28) uint8, 255 is ink.
-        labels: the right ones, of the recogniser's own list.
+        title: name in results.
+        names: of the pictures, to find one.
+        pictures: encoded, or frames of (28, 28) uint8; 255 is ink.
+        labels: the right ones, from the recogniser's labels.
     """
 
     title: str
@@ -39,7 +42,7 @@ class LabelledPictures:
         return LabelledPictures(self.title, names, pictures, labels)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield each picture as it is sent; a frame becomes a PNG of one channel."""
+        """Yield each picture as it is sent; a frame is encoded as a PNG of one channel."""
         return (picture if isinstance(picture, bytes) else png(picture) for picture in self.pictures)
 
 
@@ -54,7 +57,7 @@ def official_test(model: str, limit: int | None) -> LabelledPictures:
     """Load the official test set of a recogniser, or its first `limit` pictures.
 
     Raises:
-        DataError: it is missing or not what it should be.
+        DataError: it is missing or damaged.
     """
     data_set = NORMAL_FORMS[model]
     characters = load_characters(data_set, "test").take(slice(limit))
@@ -64,7 +67,7 @@ def official_test(model: str, limit: int | None) -> LabelledPictures:
 
 
 def photographs(model: str) -> LabelledPictures | None:
-    """Load the photographed characters that the recogniser knows, case merged as its labels are; None without them."""
+    """Load photographs of the characters that the recogniser knows, with its labels; None where there are none."""
     path = data_dir() / PHOTOS
     if not path.exists():
         return None
@@ -78,3 +81,23 @@ def photographs(model: str) -> LabelledPictures | None:
             pictures.append(archive.read(name))
             labels.append(merge_case(character))
     return LabelledPictures("photographs", names, pictures, labels)
+
+
+def read_answers(url: str, model: str, version: str, pictures: LabelledPictures) -> Answers:
+    """Send all pictures of a test set, and collect the answers; a refused picture counts as read wrong.
+
+    Raises:
+        ServerError: the server does not answer, or fails on a picture.
+    """
+    labels = LABELS[model]
+    index = {label: k for k, label in enumerate(labels)}
+    top = np.full((len(pictures), TOP_K), -1)
+    confidences = np.zeros(len(pictures))
+    with Recogniser(model, url=url, version=version, top_k=TOP_K) as recogniser:
+        for row, result in enumerate(recogniser.predict_many(pictures)):
+            if isinstance(result, Prediction):
+                top[row] = [index[candidate.label] for candidate in result.top]
+                confidences[row] = result.confidence
+            elif not isinstance(result, Rejected):
+                raise result if isinstance(result, ServerError) else TypeError(result)
+    return Answers(labels, np.array([index[label] for label in pictures.labels]), top, confidences)

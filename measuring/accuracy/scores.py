@@ -1,7 +1,8 @@
-"""Figures from answers: accuracy by class, who is taken for whom, and whether probabilities mean what they say."""
+"""Figures from answers: accuracy by class, the confusion matrix, and calibration."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -13,7 +14,7 @@ BINS = 15  # of confidence, for calibration
 
 @dataclass(frozen=True)
 class Answers:
-    """What a recogniser said of a test set, row by row.
+    """A recogniser's answers to a test set, row by row.
 
     Attributes:
         labels: its labels, in order.
@@ -38,8 +39,8 @@ class Answers:
         return self.predicted == self.right
 
 
-def summarise(answers: Answers) -> dict[str, object]:
-    """Work out all figures that a results page shows."""
+def summarise(answers: Answers) -> dict[str, Any]:
+    """Compute all figures that a results page shows."""
     classes = range(len(answers.labels))
     precision, recall, f1, support = precision_recall_fscore_support(
         answers.right, answers.predicted, labels=classes, zero_division=0
@@ -100,16 +101,17 @@ def calibration_error(answers: Answers) -> float:
     return sum(row["n"] * abs(row["confidence"] - row["accuracy"]) for row in rows) / len(answers.right)
 
 
-def most_confused(answers: Answers, count: int = 10) -> list[tuple[str, str, int]]:
-    """Return the commonest mistakes: right label, predicted label, how often."""
-    wrong = confusion(answers)
+def most_confused(summary: Mapping[str, Any], count: int = 10) -> list[tuple[str, str, int]]:
+    """Return the most frequent mistakes of a summary: right label, predicted label, how often."""
+    wrong = np.array(summary["confusion"])
     np.fill_diagonal(wrong, 0)
+    labels = [row["label"] for row in summary["classes"]]
     order = np.argsort(-wrong, axis=None, kind="stable")[:count]
     pairs = (np.unravel_index(index, wrong.shape) for index in order)
-    return [(answers.labels[r], answers.labels[p], int(wrong[r, p])) for r, p in pairs if wrong[r, p]]
+    return [(labels[r], labels[p], int(wrong[r, p])) for r, p in pairs if wrong[r, p]]
 
 
 def worst_mistakes(answers: Answers, count: int) -> np.ndarray:
-    """Return the rows that were read wrong with the most confidence, worst first."""
+    """Return the mistakes with the highest confidence, worst first."""
     wrong = np.flatnonzero(~answers.correct & (answers.predicted >= 0))
     return wrong[np.argsort(-answers.confidences[wrong], kind="stable")][:count]

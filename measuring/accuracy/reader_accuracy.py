@@ -1,4 +1,4 @@
-"""How many characters of a page the reader gets wrong, over HTTP, on pages that `measuring.common.composed_pages` composes."""
+"""The character error rate of `reader` over HTTP, on pages that measuring.common.composed_pages composes."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from inkserve.client import ServerDown
 from inkserve.client.pictures import encode, from_array
 from inkserve.client.tokens import inference_token
-from measuring.accuracy.page_report import Reading, write_report
+from measuring.accuracy.reader_page import Reading, write_report
 from measuring.common.composed_pages import LOOK_ALIKES, Page, pages
 from measuring.common.temporary_server import serving
 from training.card import Card
@@ -24,7 +24,7 @@ from training.provenance import commit
 READER = "reader"
 KINDS = {"digits": "lines of MNIST test digits", "mixed": "lines of EMNIST ByMerge test characters"}
 PAGES = 300  # of each kind
-SEED = 0  # other seeds were used while the reader was built
+SEED = 0  # pages of other seeds were used to develop the reader
 CLIENTS = 2
 TIMEOUT_S = 30
 RESAMPLES = 2000
@@ -36,7 +36,7 @@ def evaluate_reader(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         DataError: a test set is missing.
         StackError: the server does not start.
-        ServerDown: it failed on a page.
+        ServerDown: it fails on a page.
     """
     archive = options.model_store / f"{READER}-{options.version}.mar"
     server = nullcontext(options.url) if options.url else serving(archive)
@@ -69,7 +69,7 @@ def read(url: str, version: str, kind: str, count: int) -> list[Reading]:
     """Send pages, and return them with their answers, in order.
 
     Raises:
-        ServerDown: a page was not answered with text.
+        ServerDown: a page was not read.
     """
     address = f"{url}/predictions/{READER}/{version}"
     with requests.Session() as session, ThreadPoolExecutor(CLIENTS) as pool:
@@ -104,12 +104,12 @@ def summarise(kind: str, readings: Sequence[Reading]) -> dict[str, Any]:
 
 
 def error_rate(errors: np.ndarray, lengths: np.ndarray) -> float:
-    """Return errors by character."""
+    """Return errors per character."""
     return float(errors.sum() / lengths.sum())
 
 
 def interval(errors: np.ndarray, lengths: np.ndarray) -> list[float]:
-    """Return the 95 % interval of the error rate over samples of as many pages."""
+    """Return the 95 % bootstrap interval of the error rate over pages."""
     if len(errors) < 2:  # noqa: PLR2004
         return [0.0, 1.0]
     found = bootstrap(

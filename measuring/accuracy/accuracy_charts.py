@@ -1,4 +1,4 @@
-"""Pictures of results, for people who would rather look than read."""
+"""Charts of a recogniser's results: confusion matrix, calibration, recall by class, mistakes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ GRID_COLUMNS = 10
 
 
 def draw_confusion(answers: Answers, title: str, path: Path) -> Path:
-    """Draw for each right label (row) the shares of the predicted ones, in shades that also show the rare ones."""
+    """Draw for each right label (row) the shares of the predicted labels, in shades that show rare mistakes as well."""
     counts = confusion(answers)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     few = len(answers.labels) <= 10  # noqa: PLR2004 - cells large enough for numbers
@@ -46,9 +46,9 @@ def draw_reliability(answers: Answers, title: str, error: float, path: Path) -> 
 
     def paint(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        above.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5, label="as sure as it should be")
+        above.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5, label="perfect calibration")
         above.plot(
-            confidences, [row["accuracy"] for row in rows], "o-", color=ACCENT, label=f"measured, {error:.2%} off"
+            confidences, [row["accuracy"] for row in rows], "o-", color=ACCENT, label=f"measured, error {error:.2%}"
         )
         above.set(title=title, ylabel="accuracy", ylim=(0, 1.03))
         above.legend(frameon=False)
@@ -76,7 +76,7 @@ def draw_recalls(answers: Answers, rows: Sequence[dict], title: str, path: Path)
 
 def draw_mistakes(pictures: Sequence[np.ndarray], captions: Sequence[str], title: str, path: Path) -> Path:
     """Draw pictures in a grid, each under its caption."""
-    rows = max(1, -(-len(pictures) // GRID_COLUMNS))  # also of none
+    rows = max(1, -(-len(pictures) // GRID_COLUMNS))  # one row where there are no pictures
 
     def paint(figure: Figure) -> None:
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold")

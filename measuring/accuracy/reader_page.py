@@ -1,6 +1,5 @@
-"""The reader's results as files: figures as JSON, charts, and a page that shows both."""
+"""The results page of `reader`: figures as JSON, charts, and a page that shows both."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,19 +13,23 @@ from rapidfuzz.distance import Levenshtein
 
 from handwriting.labels import merge_case
 from measuring.common.composed_pages import Page
+from measuring.common.results_page import table, write_json, write_page
 from training.plots import ACCENT, INK, draw
 
 SIZES_PX = (28, 38, 48, 58, 68, 80)
 SHOWN = 6  # pages of each kind
 INTRODUCTION = """# reader {version}: results
 
-Read over HTTP, from the archive, by `{command}`, which writes this page. The pages are composed from characters of
-the test sets ([measuring/common/composed_pages.py](../../../measuring/common/composed_pages.py), seed {seed}): one to four lines, capitals of 28 to
-80 px, several spacings, up to 2 degrees of slope, some characters touching, light from one side, grain. An error is a
-character, space or line end to be changed, added or taken away. The reader was built on pages of other seeds.
-
-| pages | n | lines | characters | error rate, case merged | 95 % interval | with look-alikes' case | without error |
-|---|---|---|---|---|---|---|---|"""
+`{command}` sends pages to a server with the archive, and writes this page. The pages are
+[composed](../../../measuring/common/composed_pages.py) from characters of the test sets, with seed {seed}: one to four
+lines, capitals of 28 to 80 px, several spacings, up to 2 degrees of slope, some characters touching, light from one
+side, grain. An error is a character, space or line end that has to be changed, added or removed. Pages of other seeds
+were used to develop the reader.
+"""
+COLUMNS = (
+    "pages", "n", "lines", "characters", "error rate, case merged", "95 % interval", "with look-alikes' case",
+    "without error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,38 +41,47 @@ class Reading:
 
     @property
     def errors(self) -> int:
-        """Characters, spaces and line ends to change, add or take away, with case merged as ByMerge does."""
+        """Number of characters, spaces and line ends to change, add or remove, with case merged as in ByMerge."""
         return Levenshtein.distance(merged(self.answer["text"]), merged(self.page.text))
 
     @property
     def errors_with_case(self) -> int:
-        """The same, where look-alikes in the wrong case are errors."""
+        """The same, but look-alikes in the wrong case are errors."""
         return Levenshtein.distance(self.answer["text"], self.page.text)
 
 
 def merged(text: str) -> str:
-    """Write letters whose cases ByMerge does not tell apart as capitals."""
+    """Write letters whose cases ByMerge merges as capitals."""
     return "".join(merge_case(character) if character.isalnum() else character for character in text)
 
 
 def write_report(folder: Path, results: Mapping[str, Any], readings: Mapping[str, list[Reading]]) -> None:
     """Write results.json, README.md and charts; pages.png shows pictures of the test sets and stays out of git."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_json(folder / "results.json", results)
     draw_sizes(readings, folder / "sizes.png")
     draw_pages([reading for each in readings.values() for reading in each[:SHOWN]], folder / "pages.png")
-    lines = [INTRODUCTION.format(**results)]
-    for row in results["sets"]:
-        low, high = row["error_rate_interval_95"]
-        counts = f"{row['pages']:,} | {row['lines']:,} | {row['characters']:,}"
-        rates = f"**{row['error_rate']:.2%}** | {low:.2%} to {high:.2%} | {row['error_rate_with_case']:.2%}"
-        lines.append(f"| {row['set']} | {counts} | {rates} | {row['pages_without_error']:,} |")
-    lines += ["", "![Error rate by size](sizes.png)", ""]
-    lines += [
-        "The command also draws pages with what was found on them, into `pages.png` here, which is not committed.",
+    write_page(folder / "README.md", page_lines(results))
+
+
+def page_lines(results: Mapping[str, Any]) -> list[str]:
+    """Return the results page, in Markdown."""
+    return [
+        INTRODUCTION.format(**results),
+        *table(COLUMNS, map(table_row, results["sets"])),
         "",
+        "![Error rate by size](sizes.png)",
+        "",
+        "The command also draws pages with the boxes that were found, into `pages.png`, which is not committed.",
     ]
-    (folder / "README.md").write_text("\n".join(lines))
+
+
+def table_row(row: Mapping[str, Any]) -> Sequence[str]:
+    """Return a kind of pages as a row of the table."""
+    low, high = row["error_rate_interval_95"]
+    counts = [f"{row[key]:,}" for key in ("pages", "lines", "characters")]
+    rates = [f"**{row['error_rate']:.2%}**", f"{low:.2%} to {high:.2%}", f"{row['error_rate_with_case']:.2%}"]
+    return [row["set"], *counts, *rates, f"{row['pages_without_error']:,}"]
 
 
 def draw_sizes(readings: Mapping[str, list[Reading]], path: Path) -> Path:
@@ -91,7 +103,7 @@ def draw_sizes(readings: Mapping[str, list[Reading]], path: Path) -> Path:
 
 
 def draw_pages(readings: Sequence[Reading], path: Path) -> Path:
-    """Draw pages with the boxes that were found, and the text that was read below each."""
+    """Draw pages with the boxes that were found, each under its text."""
 
     def paint(figure: Figure) -> None:
         for axes, reading in zip(figure.subplots(-(-len(readings) // 3), 3).flat, readings, strict=False):

@@ -18,7 +18,7 @@ from handwriting.pages.pieces import Box, find_lines, find_pieces
 from handwriting.pages.text import most_likely
 from handwriting.preprocess import FORMS, read_picture
 from handwriting.preprocess.ink import to_ink
-from measuring.accuracy.page_report import merged
+from measuring.accuracy.reader_page import merged
 from measuring.common.composed_pages import pages
 
 PAGE = ROOT / "examples" / "pages" / "pi.png"

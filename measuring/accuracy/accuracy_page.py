@@ -87,8 +87,9 @@ def page_lines(results: Mapping[str, Any]) -> list[str]:
         "",
         "![Training](history.png)",
         "",
-        "The command also draws the mistakes with the highest confidence, into `mistakes.png`. That file shows pictures of",
-        "the data set and is not committed. Precision, recall and F1 of each class are in [results.json](results.json).",
+        "The command also draws the mistakes with the highest confidence, into `mistakes.png`. That file shows",
+        "pictures of the data set and is not committed. Precision, recall and F1 of each class are in",
+        "[results.json](results.json).",
         f"[The card](../../../weights/{results['model']}-{results['version']}.json) says how the weights were made.",
     ]
 

@@ -12,7 +12,9 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.shared import answer_html, server_watch
+from dashboard.shared import answer_html, prepared_picture, server_watch
+from handwriting.preprocess import only_character
+from handwriting.preprocess.decode import opened
 from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
 from tests.answering import QUEUE_FULL, SILENCE, answering
 
@@ -116,6 +118,23 @@ def test_a_drawing_shows_label_confidence_and_frame(drawn):
     assert "98.0 %" in text
     assert "12 ms" in text
     assert "data:image/png" in text
+
+
+@pytest.mark.usefixtures("server")
+def test_a_drawing_is_decoded_and_prepared_once(drawn, monkeypatch):
+    decoded: list[bytes] = []
+    cleaned: list[object] = []
+    monkeypatch.setattr(prepared_picture, "opened", lambda picture: decoded.append(picture) or opened(picture))
+    monkeypatch.setattr(prepared_picture, "only_character", lambda grey: cleaned.append(grey) or only_character(grey))
+    drawn("7-1.png")
+    app = open_page()
+    assert "Model input, 28 by 28 pixels" in text_of(app)
+    assert "ink-box" in text_of(app)
+    app.run()
+    assert (len(decoded), len(cleaned)) == (1, 1)
+    drawn("3-1.png")
+    app.run()
+    assert (len(decoded), len(cleaned)) == (2, 2)
 
 
 @pytest.mark.usefixtures("server")

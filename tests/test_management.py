@@ -1,4 +1,4 @@
-"""What the Models page knows and does: with a real server of its own, and with a small one for what goes wrong."""
+"""The management of a real server, as the Models and Fine-tune pages use it, and what these pages show of it."""
 
 import json
 import os
@@ -7,23 +7,23 @@ from unittest import mock
 
 import pytest
 import requests
-from dashboard.finetune.service import Stage
-from dashboard.shared.catalogue import Served
-from dashboard.shared.fleet import Version, Worker
-from dashboard.shared.management import DEFAULTS_VARIABLE, describe, summary
 
-from dashboard.finetune import service
+from dashboard.finetune import rollout
+from dashboard.finetune.rollout import Stage
 from dashboard.models.comparison import compare
+from dashboard.models.page import describe, summary
+from dashboard.shared.endpoint import Endpoint
+from dashboard.shared.loaded_versions import DEFAULTS_VARIABLE, make_default
 from deploy.archive import pack
 from deploy.default_versions import FILE, Defaults
 from deploy.local.settings import ROOT
 from deploy.local.versions import versions
-from inkserve.client import ServerDown
-from inkserve.management import Management, ManagementError, ModelApiOffError
+from inkserve import ServerDown
+from inkserve.management import Management, ManagementError, ModelApiOffError, ModelVersion, Worker
 from measuring.common.temporary_server import running_stack
 from tests.answering import closed_port
 from tests.conftest import drawings
-from tests.lesson import lesson
+from tests.finetuned_version import finetuned_version
 
 DIGITS, TINY = ("digits", "1.0"), ("digits-tiny", "1.0")
 NAMES = ["digits 1.0", "digits-tiny 1.0"]
@@ -115,21 +115,21 @@ def answering(server) -> str:
 
 
 @pytest.mark.server
-def test_a_taught_version_is_loaded_promoted_and_rolled_back(server, management, tmp_path, monkeypatch):
+def test_a_finetuned_version_is_loaded_promoted_and_rolled_back(server, management, tmp_path, monkeypatch):
     monkeypatch.setenv(DEFAULTS_VARIABLE, str(tmp_path / FILE))
-    found, archives = lesson(tmp_path / "taught"), server.settings.model_store
+    found, archives = finetuned_version(tmp_path / "finetuned"), server.settings.model_store
     for _ in range(2):  # again, as a second click or a second visitor would
-        service.load(found, management, archives)
-        assert service.stage_of(found, management.versions()) is Stage.BESIDE
+        rollout.load(found, management, archives)
+        assert rollout.stage_of(found, management.versions()) is Stage.BESIDE
     assert answering(server) == "1.0"
     for _ in range(2):
-        service.promote(found, management)
-        assert service.stage_of(found, management.versions()) is Stage.DEFAULT
+        rollout.promote(found, management)
+        assert rollout.stage_of(found, management.versions()) is Stage.DEFAULT
     assert answering(server) == "1.1"
     assert Defaults(tmp_path / FILE).read() == {"digits-tiny": "1.1"}
     for _ in range(2):
-        service.roll_back(found, management, archives, delete=True)
-        assert service.stage_of(found, management.versions()) is Stage.MADE
+        rollout.roll_back(found, management, archives, delete=True)
+        assert rollout.stage_of(found, management.versions()) is Stage.NOT_LOADED
     assert answering(server) == "1.0"
     assert Defaults(tmp_path / FILE).read() == {"digits-tiny": "1.0"}
     assert not (archives / "digits-tiny-1.1.mar").exists()
@@ -140,32 +140,28 @@ def test_a_taught_version_is_loaded_promoted_and_rolled_back(server, management,
 def test_two_recognisers_are_compared_picture_by_picture(server, monkeypatch):
     monkeypatch.setenv("INKSERVE_URL", server.settings.url("INFERENCE_PORT"))
     pictures = {path.name: path.read_bytes() for path in drawings()[:6]} | {"broken.png": b"no picture"}
-    rows = compare(DIGITS, TINY, pictures)
-    assert [row["name"] for row in rows] == list(pictures)
-    assert all(row["agree"] == (row["digits 1.0"] == row["digits-tiny 1.0"]) for row in rows)
-    assert rows[0]["digits 1.0"] == drawings()[0].name[0]
-    assert rows[0]["picture"].startswith("data:image/png")
-    assert (rows[-1]["digits 1.0"], rows[-1]["digits 1.0, confidence"], rows[-1]["picture"]) == (
-        "InvalidImage",
-        None,
-        None,
-    )
+    first, *_, broken = compared = compare(Endpoint(*DIGITS), Endpoint(*TINY), pictures)
+    assert [each.name for each in compared] == list(pictures)
+    assert all(each.agrees == (each.labels[0] == each.labels[1]) for each in compared)
+    assert first.labels[0] == drawings()[0].name[0]
+    assert first.thumbnail.startswith("data:image/png")
+    assert (broken.labels, broken.confidences, broken.thumbnail) == (("InvalidImage",) * 2, (None, None), None)
 
 
-def test_a_server_that_is_down_is_told(monkeypatch):
+def test_a_server_that_is_down_is_named(monkeypatch):
     url = closed_port()
     with pytest.raises(ManagementError, match=url):
         Management(url).versions()
     monkeypatch.setenv("INKSERVE_URL", url)
     with pytest.raises(ServerDown):
-        compare(DIGITS, TINY, {"7.png": drawings()[0].read_bytes()})
+        compare(Endpoint(*DIGITS), Endpoint(*TINY), {"7.png": drawings()[0].read_bytes()})
 
 
-def test_a_state_is_said_in_a_line():
+def test_a_version_is_described_in_a_line():
     workers = (Worker("9000", 1, True, 200 * 2**20), Worker("9001", 2, False, 0))
-    state = Version("digits", "1.0", True, workers, wanted=2, waiting=3, batch_size=32, delay_ms=1)
-    assert describe(state) == "1 of 2 workers ready · 3 waiting · 200 MiB · batches of up to 32 within 1 ms"
-    assert summary({}) == "No card: no worker answers."
+    version = ModelVersion("digits", "1.0", True, workers, 2, waiting=3, batch_size=32, batch_delay_ms=1)
+    assert describe(version) == "1 of 2 workers ready · 3 waiting · 200 MiB · batches of up to 32 within 1 ms"
+    assert summary({}) == "No card, because no worker answers."
 
 
 def test_the_default_is_the_chosen_version_or_the_lowest(tmp_path):
@@ -186,11 +182,11 @@ def test_after_a_restart_the_same_versions_are_the_default(server, management, t
     shutil.copy(ROOT / "weights" / "digits-1.0.safetensors", tmp_path / "digits-1.1.safetensors")
     shutil.copy(ROOT / "weights" / "digits-1.0.json", tmp_path / "digits-1.1.json")
     pack(tmp_path / "digits-1.1.safetensors", server.settings.model_store)
-    taught = lesson(tmp_path / "taught")
-    pack(taught.weights, server.settings.model_store)
+    tuned = finetuned_version(tmp_path / "finetuned")
+    pack(tuned.weights, server.settings.model_store)
     management.load("digits-tiny-1.1.mar")
     monkeypatch.setenv(DEFAULTS_VARIABLE, str(server.settings.run_dir / FILE))
-    management.make_default(Served("digits-tiny", "1.1"))
+    make_default(management, "digits-tiny", "1.1")
     server.stop("torchserve")
     monkeypatch.delenv("TS_ENABLE_MODEL_API")
     server.start("torchserve")
@@ -202,11 +198,11 @@ def test_after_a_restart_the_same_versions_are_the_default(server, management, t
     assert len(management.versions()) == 4
 
     archives = server.settings.model_store
-    later = lesson(tmp_path / "taught", "1.2")
-    with pytest.raises(ModelApiOffError, match=r"digits-tiny-1\.2\.mar is packed, and `make up` starts"):
-        service.load(later, management, archives)
+    later = finetuned_version(tmp_path / "finetuned", "1.2")
+    with pytest.raises(ModelApiOffError, match=r"digits-tiny-1\.2\.mar is packed, and `make up` loads it"):
+        rollout.load(later, management, archives)
     assert (archives / "digits-tiny-1.2.mar").exists()
-    with pytest.raises(ModelApiOffError, match=r"digits-tiny 1\.0 answers, but digits-tiny 1\.1 stays loaded"):
-        service.roll_back(taught, management, archives, delete=True)
+    with pytest.raises(ModelApiOffError, match=r"digits-tiny 1\.0 is the default, but digits-tiny 1\.1 stays loaded"):
+        rollout.roll_back(tuned, management, archives, delete=True)
     assert not (archives / "digits-tiny-1.1.mar").exists()
     assert answering(server) == "1.0"

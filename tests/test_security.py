@@ -18,24 +18,22 @@ from PIL import Image
 from playwright.sync_api import expect
 from streamlit.testing.v1 import AppTest
 
-from dashboard.batch.export import to_csv
-from dashboard.batch.job import Job
+from dashboard.batch.batch_job import Job
+from dashboard.batch.result_files import to_csv
 from dashboard.batch.uploads import MAX_MIB
-from dashboard.finetune import words
-from dashboard.finetune.lessons import Lesson
-from dashboard.finetune.lessons import Result as Measured
-from dashboard.finetune.verdict import Apart, Verdict
-from dashboard.live import view as live_view
-from dashboard.live.load import Plan, Result
-from dashboard.live.sampler import Event
-from dashboard.shared import figures, view
-from dashboard.shared.catalogue import Served
-from dashboard.shared.fleet import Version, Worker
-from dashboard.shared.management import Management
+from dashboard.finetune import finetuned_html
+from dashboard.finetune.finetuned import Accuracies, DrawingComparison, FineTuned
+from dashboard.live import live_html
+from dashboard.live.events import Event
+from dashboard.live.load_generator import LoadPlan, LoadResult
+from dashboard.models.comparison import ComparedPicture
+from dashboard.shared import answer_html, picture_html
+from dashboard.shared.endpoint import Endpoint
 from deploy.local.settings import ROOT
 from inkserve.batch.results import plain
 from inkserve.batch.sources import Entry
 from inkserve.client import Candidate, Character, PageReading, Prediction, Recogniser, Rejected
+from inkserve.management import Management, ModelVersion, Worker
 from tests.answering import SEVEN, answering, closed_port
 from tests.test_batch_page import upload
 
@@ -44,10 +42,11 @@ ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
 OUTSIDE = "../../inkserve-outside"
 PREDICTED = Prediction(MARKUP, 0.9, (Candidate(MARKUP, 0.9), Candidate("1", 0.1)), MARKUP, MARKUP, 1.0)
 PAGE = PageReading(MARKUP, (Character(MARKUP, 0.9, (0, 0, 1, 1)),), MARKUP, MARKUP, 1.0)
-VERSION = Version(MARKUP, MARKUP, True, (Worker("9000", 11, True, 2**20),), 1)
-LESSON = Lesson(
-    Served(MARKUP, MARKUP), Served(MARKUP, MARKUP), {MARKUP: 1}, [Measured(MARKUP, 1, 1.0, 1.0)], True, Path("x")
+VERSION = ModelVersion(MARKUP, MARKUP, True, (Worker("9000", 11, True, 2**20),), 1)
+FINETUNED = FineTuned(
+    Endpoint(MARKUP, MARKUP), Endpoint(MARKUP, MARKUP), {MARKUP: 1}, [Accuracies(MARKUP, 1, 1.0, 1.0)], True, Path("x")
 )
+COMPARED = DrawingComparison(1, 0, 0, [(MARKUP, ComparedPicture(MARKUP, None, (PREDICTED, PREDICTED)))])
 TIMEOUT_S = 10
 
 
@@ -64,19 +63,31 @@ def test_each_test_that_the_docs_name_is_there():
 @pytest.mark.parametrize(
     "html",
     [
-        view.prediction(PREDICTED, "", 1.0, MARKUP),
-        view.page(PAGE, ""),
-        view.note(MARKUP),
-        view.refusal(MARKUP),
-        figures.boxed(Image.new("L", (1, 1)), (1, 1), figures.character_boxes(PAGE.characters), MARKUP),
-        live_view.workers_table([VERSION]),
-        live_view.events_list([Event(0.0, MARKUP)], UTC),
-        live_view.load_result(Plan(MARKUP, 1, 1), Result()),
-        words.report(LESSON, None),
-        words.working(MARKUP),
-        words.comparison(LESSON, Verdict(1, 0, 0, [Apart(None, MARKUP, MARKUP, MARKUP)])),
+        answer_html.prediction(PREDICTED, "", 1.0, MARKUP),
+        answer_html.page(PAGE, ""),
+        answer_html.note(MARKUP),
+        answer_html.refusal(MARKUP),
+        picture_html.boxed(Image.new("L", (1, 1)), (1, 1), picture_html.character_boxes(PAGE.characters), MARKUP),
+        live_html.workers_table([VERSION]),
+        live_html.events_list([Event(0.0, MARKUP)], UTC),
+        live_html.load_result(LoadPlan(MARKUP, 1, 1), LoadResult()),
+        finetuned_html.report(FINETUNED, None),
+        finetuned_html.working(MARKUP),
+        finetuned_html.comparison(FINETUNED, COMPARED),
     ],
-    ids=["prediction", "page", "note", "refusal", "boxes", "workers", "events", "load", "lesson", "working", "verdict"],
+    ids=[
+        "prediction",
+        "page",
+        "note",
+        "refusal",
+        "boxes",
+        "workers",
+        "events",
+        "load",
+        "fine-tuned",
+        "working",
+        "comparison",
+    ],
 )
 def test_markup_in_labels_and_names_is_text(html):
     assert "<img src=x" not in html
@@ -90,7 +101,7 @@ def app(monkeypatch):
     def open_page(path: str, url: str) -> AppTest:
         monkeypatch.setenv("INKSERVE_URL", url)
         monkeypatch.setenv("INKSERVE_MANAGEMENT_URL", closed_port())
-        monkeypatch.setattr(Management, "fleet", lambda _: (VERSION, VERSION))
+        monkeypatch.setattr(Management, "versions", lambda _: (VERSION, VERSION))
         monkeypatch.setattr(Management, "card", lambda *_: {"architecture": MARKUP, "metrics": []})
         monkeypatch.setattr(Recogniser, "fault", lambda _: "")
         st.cache_data.clear()
@@ -106,9 +117,9 @@ def html_of(page: AppTest) -> str:
 
 
 def test_markup_in_a_recognisers_name_and_card_is_text_on_models(app, monkeypatch):
-    other = Version("digits", "1.0", True, VERSION.workers, 1)
+    other = ModelVersion("digits", "1.0", True, VERSION.workers, 1)
     page = app("models/page.py", closed_port())
-    monkeypatch.setattr(Management, "fleet", lambda _: (VERSION, other))
+    monkeypatch.setattr(Management, "versions", lambda _: (VERSION, other))
     text = html_of(page.run())
     assert "<img src=x" not in text
     assert f"{ESCAPED} {ESCAPED}" in text

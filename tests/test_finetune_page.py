@@ -1,4 +1,4 @@
-"""What is kept to teach with: the store, and fine-tuning from it."""
+"""The kept drawings, fine-tuning with them in the background, and what the Fine-tune page shows."""
 
 import io
 import json
@@ -11,19 +11,19 @@ import zipfile
 from unittest import mock
 
 import pytest
-from dashboard.finetune.service import Stage
-from dashboard.finetune.tuning import Tuning
-from dashboard.shared.fleet import Version
-from dashboard.shared.management import ManagementError
 from sqlalchemy import text
 
-from dashboard.finetune import lessons, service, words
-from dashboard.finetune.task import Task
-from dashboard.finetune.verdict import Apart, Verdict
+from dashboard.finetune import finetuned, finetuned_html, rollout
+from dashboard.finetune.finetune_process import FineTuning
+from dashboard.finetune.finetuned import DrawingComparison
+from dashboard.finetune.rollout import Stage, Task
+from dashboard.models.comparison import ComparedPicture
 from handwriting.labels import DIGITS
-from inkserve.client import Prediction
+from inkserve import Prediction
+from inkserve.management import ManagementError, ModelVersion
+from tests.answering import answering, sevens
 from tests.conftest import drawings
-from tests.lesson import lesson
+from tests.finetuned_version import finetuned_version
 from training.drawing_store import Drawing, Store, StoreError, ending, folder_name
 from training.drawings import load_drawings
 
@@ -120,7 +120,7 @@ def test_what_is_kept_can_be_learned_from(store):
 
 
 @pytest.mark.parametrize("label", ["", "123456789"])
-def test_a_label_that_is_none_is_refused(store, seven, label):
+def test_an_empty_or_long_label_is_refused(store, seven, label):
     with pytest.raises(StoreError, match="wanted 1 to 8 characters"):
         store.keep(seven, label)
     assert store.counts() == {}
@@ -184,15 +184,15 @@ def test_a_store_goes_on_after_its_server_was_started_again(postgres, seven):
     store.engine.dispose()
 
 
-def wait(tuning: Tuning) -> None:
-    deadline = time.monotonic() + 60
+def wait(tuning: FineTuning) -> None:
+    deadline = time.monotonic() + 120
     while tuning.is_running() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 
-def test_fine_tuning_tells_what_went_wrong(store, tmp_path, seven):
+def test_fine_tuning_says_why_it_failed(store, tmp_path, seven):
     store.keep(seven, "7")
-    tuning = Tuning(tmp_path)
+    tuning = FineTuning(tmp_path)
     assert (tuning.outcome(), tuning.output(), tuning.fault(), tuning.progress()) == (None, "", "", None)
     assert tuning.start("digits", store.url)
     assert not tuning.start("digits", store.url)  # one at a time
@@ -202,7 +202,7 @@ def test_fine_tuning_tells_what_went_wrong(store, tmp_path, seven):
 
 
 def test_a_password_is_in_no_output(tmp_path):
-    tuning = Tuning(tmp_path)
+    tuning = FineTuning(tmp_path)
     tuning.start("digits", "postgres://me:secret@127.0.0.1:1/drawings")
     wait(tuning)
     assert tuning.fault().startswith("the database: no table of drawings can be read")
@@ -214,16 +214,16 @@ def test_fine_tuning_without_the_data_says_how_to_get_it(file_store, tmp_path):
         for extra in (b"", b"0"):
             file_store.keep(path.read_bytes() + extra, path.name[0])
     with mock.patch.dict(os.environ, DATA_DIR=str(tmp_path / "nowhere")):
-        tuning = Tuning(tmp_path / "taught")
+        tuning = FineTuning(tmp_path / "finetuned")
         tuning.start("digits", file_store.url)
         wait(tuning)
     assert "DATA_DIR" in tuning.fault()
-    assert lessons.read_lessons(tmp_path / "taught") == []
+    assert finetuned.read_finetuned(tmp_path / "finetuned") == []
 
 
 def test_fine_tuning_can_be_stopped(tmp_path, file_store):
     keep_all(file_store)
-    tuning = Tuning(tmp_path)
+    tuning = FineTuning(tmp_path)
     tuning.start("digits", file_store.url)
     tuning.stop()
     wait(tuning)
@@ -231,67 +231,84 @@ def test_fine_tuning_can_be_stopped(tmp_path, file_store):
 
 
 @pytest.mark.parametrize(("done", "left_s"), [(0, None), (2, 15.0), (5, 0.0)])
-def test_progress_tells_the_time_left_at_the_pace_so_far(tmp_path, done, left_s):
-    tuning = Tuning(tmp_path)
-    told = {"epochs": 5, "done": done, "began_s": 100.0, "told_s": 110.0}
-    tuning.told.write_text(json.dumps(told))
+def test_progress_has_the_time_left_at_the_rate_so_far(tmp_path, done, left_s):
+    tuning = FineTuning(tmp_path)
+    written = {"epochs": 5, "done": done, "began_s": 100.0, "updated_at_s": 110.0}
+    tuning.progress_file.write_text(json.dumps(written))
     assert tuning.progress().left_s == left_s
 
 
-def test_a_lesson_is_what_its_card_tells(tmp_path):
-    found = lesson(tmp_path)
-    assert (str(found.old), str(found.new)) == ("digits-tiny 1.0", "digits-tiny 1.1")
-    assert found.results == [lessons.Result("drawings <kept> aside", 8, 0.875, 1.0)]
-    shown = words.report(found, Stage.MADE)
+def test_a_finetuned_version_is_read_from_its_card(tmp_path):
+    found = finetuned_version(tmp_path)
+    assert (str(found.base), str(found.tuned)) == ("digits-tiny 1.0", "digits-tiny 1.1")
+    assert found.accuracies == [finetuned.Accuracies("drawings <kept> aside", 8, 0.875, 1.0)]
+    shown = finetuned_html.report(found, Stage.NOT_LOADED)
     assert "7 of 8" in shown
     assert "8 of 8" in shown
-    assert "Fewer than 30 tell little" in shown
+    assert "With fewer than 30 characters" in shown
     assert "<kept>" not in shown
 
 
-def test_a_card_that_is_half_written_is_no_lesson_yet(tmp_path):
-    lesson(tmp_path)
+def test_an_incomplete_card_is_skipped(tmp_path):
+    finetuned_version(tmp_path)
     card = (tmp_path / "digits-tiny-1.1.json").read_text()
     (tmp_path / "digits-tiny-1.1.json").write_text(card[:100])
-    assert lessons.read_lessons(tmp_path) == []
+    assert finetuned.read_finetuned(tmp_path) == []
 
 
-def test_the_stage_of_a_lesson_is_what_the_server_has(tmp_path):
-    found = lesson(tmp_path)
-    old = Version("digits-tiny", "1.0", True, (), 1)
-    assert service.stage_of(found, (old,)) is Stage.MADE
-    assert service.stage_of(found, (old, Version("digits-tiny", "1.1", False, (), 1))) is Stage.BESIDE
-    assert service.stage_of(found, (Version("digits-tiny", "1.1", True, (), 1),)) is Stage.DEFAULT
+def test_the_stage_depends_on_what_is_loaded(tmp_path):
+    found = finetuned_version(tmp_path)
+    old = ModelVersion("digits-tiny", "1.0", True, (), 1)
+    assert rollout.stage_of(found, (old,)) is Stage.NOT_LOADED
+    assert rollout.stage_of(found, (old, ModelVersion("digits-tiny", "1.1", False, (), 1))) is Stage.BESIDE
+    assert rollout.stage_of(found, (ModelVersion("digits-tiny", "1.1", True, (), 1),)) is Stage.DEFAULT
 
 
 def test_an_archive_is_packed_once_and_never_over_anothers(tmp_path):
-    found, archives = lesson(tmp_path / "taught"), tmp_path / "model_store"
-    path = service.archive(found, archives)
+    found, archives = finetuned_version(tmp_path / "finetuned"), tmp_path / "model_store"
+    path = rollout.archive(found, archives)
     packed_ns = path.stat().st_mtime_ns
-    assert service.archive(found, archives).stat().st_mtime_ns == packed_ns
+    assert rollout.archive(found, archives).stat().st_mtime_ns == packed_ns
     path.write_bytes(b"another's")
     with pytest.raises(ManagementError, match=r"digits-tiny-1\.1\.mar is in the model store already"):
-        service.archive(found, archives)
+        rollout.archive(found, archives)
     assert path.read_bytes() == b"another's"
 
 
-def test_what_is_read_differently_is_told_with_its_right_label(tmp_path):
-    found = lesson(tmp_path)
-    shown = words.comparison(found, Verdict(40, 30, 31, [Apart(None, "7", "1", "<b>7")]))
-    assert "Of 40 kept drawings 1.0 reads <b>30</b> right, and 1.1 <b>31</b>. 1 of them is read differently." in shown
+def predicted(label: str) -> Prediction:
+    return Prediction(label, 0.9, (), "digits-tiny", "1.0", 3.0)
+
+
+def test_disagreements_are_shown_with_the_right_label(tmp_path):
+    found = finetuned_version(tmp_path)
+    disagreement = ComparedPicture("1", None, (predicted("1"), predicted("<b>7")))
+    shown = finetuned_html.comparison(found, DrawingComparison(40, 30, 31, [("7", disagreement)]))
+    assert "Of 40 kept drawings, 1.0 reads <b>30</b> correctly, and 1.1 <b>31</b>. They disagree on 1." in shown
     assert "1.0: 1, wrong" in shown
     assert "&lt;b&gt;7" in shown
-    assert "No drawing is kept" in words.comparison(found, Verdict(0, 0, 0, []))
+    assert "agree on all of them" in finetuned_html.comparison(found, DrawingComparison(40, 30, 30, []))
+    assert "No kept drawing has a label" in finetuned_html.comparison(found, DrawingComparison(0, 0, 0, []))
 
 
-def test_a_task_is_done_once_however_often_it_is_asked_for():
+def test_both_versions_read_the_drawings_whose_labels_they_know(tmp_path, file_store, monkeypatch):
+    for path in drawings():
+        file_store.keep(path.read_bytes(), path.name[0])
+    file_store.keep(drawings()[0].read_bytes() + b"0", "Z")
+    with answering(sevens) as server:
+        monkeypatch.setenv("INKSERVE_URL", server.url)
+        compared = finetuned.compare_on_drawings(finetuned_version(tmp_path), file_store.latest(99))
+    assert (compared.n, compared.base_correct, compared.tuned_correct) == (30, 3, 3)
+    assert compared.disagreements == []
+
+
+def test_one_task_runs_at_a_time():
     task, go_on, done = Task(), threading.Event(), []
     assert task.start("digits 1.1", "Loading ...", "Loaded.", lambda: (go_on.wait(10), done.append(1)))
     assert not task.start("digits 1.1", "Loading ...", "Loaded.", lambda: done.append(2))
     assert task.outcome is None
     go_on.set()
     task.wait(10)
-    assert (done, task.outcome.done, task.outcome.text) == ([1], True, "Loaded.")
+    assert (done, task.outcome.succeeded, task.outcome.text) == ([1], True, "Loaded.")
 
 
 def test_a_task_that_fails_says_why():
@@ -301,4 +318,4 @@ def test_a_task_that_fails_says_why():
     task = Task()
     task.start("digits 1.1", "Loading ...", "Loaded.", refuse)
     task.wait(10)
-    assert (task.outcome.done, task.outcome.text) == (False, "That did not work: the server has no memory left.")
+    assert (task.outcome.succeeded, task.outcome.text) == (False, "Failed: the server has no memory left.")

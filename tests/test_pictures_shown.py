@@ -1,0 +1,117 @@
+"""A picture prepared once, and the HTML of what was found in it."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from dashboard.shared import answer_html, picture_html
+from dashboard.shared.prepared_picture import prepare, thumbnail
+from handwriting.errors import InvalidImage
+from handwriting.preprocess import picture_frame, read_picture
+from inkserve.client import Candidate, Character, PageReading, Prediction
+from tests.pictures import encode
+
+
+def drawing(width: int = 300, height: int = 200, **saved) -> bytes:
+    """White paper with a black bar from 100, 50 to 120, 150."""
+    image = Image.new("L", (width, height), 255)
+    image.paste(0, (100, 50, 120, 150))
+    content = io.BytesIO()
+    image.save(content, "PNG", **saved)
+    return content.getvalue()
+
+
+def test_the_box_is_around_the_part_that_the_frame_is_made_from():
+    assert prepare(drawing()).box == pytest.approx((100, 50, 120, 150), abs=1)
+
+
+def test_the_box_is_in_pixels_of_the_picture_that_was_sent():
+    large = Image.open(io.BytesIO(drawing())).resize((3000, 2000))
+    assert prepare(encode(np.asarray(large))).box == pytest.approx((1000, 500, 1200, 1500), abs=12)
+
+
+def test_a_finished_frame_has_no_box():
+    frame = np.zeros((28, 28), np.uint8)
+    frame[4:24, 13:15] = 255
+    assert prepare(encode(frame)).box is None
+
+
+def test_a_picture_without_ink_has_no_box_and_says_why():
+    blank = prepare(encode(np.full((60, 60), 255, np.uint8)))
+    for part in (lambda: blank.box, lambda: blank.frame("mnist")):
+        with pytest.raises(InvalidImage, match="blank"):
+            part()
+
+
+FORMATS = {"PNG": {}, "JPEG": {"quality": 80}, "WEBP": {}, "TIFF": {}, "BMP": {}, "GIF": {}}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "turned"])
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_the_frame_is_the_one_of_the_server(kind, mode, turned):
+    image = Image.open(io.BytesIO(drawing())).resize((2400, 1600)).convert(mode)
+    exif = Image.Exif()
+    if turned and kind in {"PNG", "JPEG", "WEBP"}:
+        exif[ExifTags.Base.Orientation] = 6
+    content = io.BytesIO()
+    image.save(content, kind, exif=exif, **FORMATS[kind])
+    found = prepare(content.getvalue())
+    assert np.array_equal(found.grey.grey, read_picture(content.getvalue()).grey)
+    assert np.array_equal(found.frame("mnist"), picture_frame(content.getvalue(), "mnist"))
+    assert found.size_px == ((1600, 2400) if exif else (2400, 1600))
+    assert max(found.shown.size) == 640
+    assert (found.shown.width < found.shown.height) == bool(exif)
+
+
+def test_boxes_are_in_parts_of_the_picture_and_their_texts_escaped():
+    page = picture_html.boxed(Image.new("L", (30, 20)), (300, 200), {(30, 20, 60, 100): '"<b>'}, "a page")
+    assert "left:10.00%;top:10.00%;width:20.00%;height:50.00%" in page
+    assert "&quot;&lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_a_heatmap_says_in_words_where_it_is_strongest():
+    heat = np.zeros((28, 28), np.float32)
+    assert picture_html.strongest(heat) == "nowhere"
+    heat[2, 26] = 1
+    assert picture_html.strongest(heat) == "at the top right"
+    page = picture_html.frame_figure(np.zeros((28, 28)), heat, 0.4)
+    assert "opacity:0.40" in page
+    assert "at the top right" in page
+    assert picture_html.warmth(heat).getpixel((26, 2))[3] == 255
+    assert picture_html.warmth(heat).getpixel((0, 0))[3] == 0
+
+
+def test_the_parts_of_a_latency_add_up_to_the_whole():
+    page = picture_html.latency_strip(10.0, {"preprocessing": 1.0, "inference": 3.0, "handler": 5.0}, 2.0)
+    for part in (
+        "network and queue <b>5.0",
+        "preprocessing <b>1.0",
+        "inference <b>3.0",
+        "other handler time <b>1.0",
+        "rendering <b>2.0",
+    ):
+        assert part in page
+    assert "round trip <b>10.0" in picture_html.latency_strip(10.0, {}, 2.0)
+
+
+def test_an_unsure_answer_says_so_in_words():
+    answer = Prediction("7", 0.55, (Candidate("7", 0.55),), "digits", "1.0", 3.0)
+    assert "unsure" in answer_html.prediction(answer, "", 0.6)
+    assert "unsure" not in answer_html.prediction(answer, "", 0.5)
+
+
+def test_a_page_shows_its_text_escaped_and_how_much_of_it_is_unsure():
+    characters = (Character("<", 0.9, (0, 0, 5, 5)), Character("1", 0.3, (9, 0, 5, 5)))
+    page = answer_html.page(PageReading("<1", characters, "reader", "1.0", 3.0), "", 0.6)
+    assert "&lt;1" in page
+    assert "2 characters, 1 of them unsure" in page
+
+
+def test_a_thumbnail_is_small():
+    content = drawing()
+    assert thumbnail(content, 30).size == (30, 20)
+    assert thumbnail(b"no picture", 30) is None

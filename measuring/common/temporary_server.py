@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from deploy.checksums import copy_archive
-from deploy.local.errors import StackError
-from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
+from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, StackError, free_ports
 from deploy.local.stack import Stack
 
 BATCH_REQUESTS = "handwriting_batch_requests"  # a histogram of the workers

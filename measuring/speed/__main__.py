@@ -15,8 +15,7 @@ import numpy as np
 import requests
 from tqdm import tqdm
 
-from deploy.local.errors import StackError
-from deploy.local.settings import NO_PROXY
+from deploy.local.settings import NO_PROXY, StackError
 from inkserve.command import run
 from measuring.common.results_page import RESULTS
 from measuring.common.wrk import run_wrk, write_bodies

@@ -19,8 +19,7 @@ import requests
 import torch
 from tqdm import tqdm
 
-from deploy.local.errors import StackError
-from deploy.local.settings import NO_PROXY
+from deploy.local.settings import NO_PROXY, StackError
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame, unit_frames
 from handwriting.serving.runtime import RUNTIMES, make_runtime

@@ -20,6 +20,8 @@ MODEL, SLOW = "digits", "slow"
 DIGITS = ROOT / "model_store" / f"{MODEL}-1.0.mar"
 RESPONSE_TIMEOUT_S, QUEUE_SIZE = 3, 4  # of the slow recogniser
 REQUEST_TIMEOUT_S = 5  # of the front end's agent, for incomplete requests
+CLIENT_TIMEOUT_S = (10.0, 120.0)  # connect, read
+TRIES = 9  # of the client, with up to 3 s between them
 WORKER_DIED = {f"status {status} InternalServerException" for status in (500, 507)}  # 507: killed by a signal
 
 Fault = Callable[[Stack, float], Sequence[Criterion]]
@@ -48,9 +50,9 @@ def load_on_digits(stack: Stack) -> BackgroundLoad:
     return BackgroundLoad(without_retries(predictions_url(stack, MODEL)))
 
 
-def client(stack: Stack) -> Recogniser:
-    """Return the project's client for `digits`."""
-    return Recogniser(MODEL, stack.settings.url("INFERENCE_PORT"))
+def client(stack: Stack, model: str = MODEL) -> Recogniser:
+    """Return the project's client, which waits and retries longer than by default: a busy machine starts slowly."""
+    return Recogniser(model, stack.settings.url("INFERENCE_PORT"), timeout_s=CLIENT_TIMEOUT_S, tries=TRIES)
 
 
 def management(stack: Stack) -> Management:

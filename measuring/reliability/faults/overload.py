@@ -7,7 +7,6 @@ from statistics import median
 
 from deploy.local.settings import HOST
 from deploy.local.stack import Stack
-from inkserve.client import Recogniser
 from measuring.common.criteria import Criterion
 from measuring.common.temporary_server import predictions_url
 from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries, without_retries
@@ -18,6 +17,7 @@ from measuring.reliability.faults.faulty_server import (
     RESPONSE_TIMEOUT_S,
     SLOW,
     WORKER_DIED,
+    client,
     load_on_digits,
     management,
     no_failure,
@@ -27,15 +27,13 @@ from measuring.reliability.faults.faulty_server import (
 TOO_SLOW_S = 3 * RESPONSE_TIMEOUT_S
 WAIT_S = 0.1  # of each request while the queue is full
 INCOMPLETE = 50  # connections
-TRIES = 9  # of the client, which waits up to 3 s between them
 QUEUE_IS_FULL = {"status 503 ServiceUnavailableException"}
 
 
 def queue_full(stack: Stack, _: float) -> Sequence[Criterion]:
     """Send more requests to a slow recogniser than its queue holds."""
     ask = without_retries(predictions_url(stack, SLOW), **{"X-Wait-S": str(WAIT_S)})
-    recogniser = Recogniser(SLOW, stack.settings.url("INFERENCE_PORT"), tries=TRIES)
-    with recogniser, BackgroundLoad(with_retries(recogniser), threads=2) as retrying:
+    with client(stack, SLOW) as recogniser, BackgroundLoad(with_retries(recogniser), threads=2) as retrying:
         with BackgroundLoad(ask, threads=4 * QUEUE_SIZE) as load:
             time.sleep(2)
             waiting = next(each.waiting for each in management(stack).versions() if each.model == SLOW)

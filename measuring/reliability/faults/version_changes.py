@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.checksums import sum_of
+from deploy.checksums import checksum_of
 from deploy.local.stack import Stack
 from inkserve.management import ManagementError
 from measuring.common.altered_archives import BROKEN, alter_archive
@@ -71,4 +71,4 @@ def only_version(what: str, version: str, found: Sequence[str]) -> Criterion:
 def remove(archive: Path) -> None:
     """Delete an archive and its checksum."""
     archive.unlink()
-    sum_of(archive).unlink()
+    checksum_of(archive).unlink()

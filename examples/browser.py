@@ -1,10 +1,11 @@
 """Drive the dashboard's Draw page in Chromium."""
 
 import base64
+from collections.abc import Callable
 
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
-from examples.strokes import Stroke
+from examples.digit_strokes import Stroke
 
 CHROMIUM = "/usr/bin/chromium"
 ARGS = [
@@ -28,12 +29,13 @@ def canvas(page: Page) -> Locator:
     return page.locator("canvas.upper-canvas")
 
 
-def draw(page: Page, strokes: list[Stroke]) -> None:
+def draw(page: Page, strokes: list[Stroke], after_point: Callable[[], object] | None = None) -> None:
     """Move the mouse along strokes on the canvas.
 
     Args:
         page: shows the Draw page.
         strokes: points in [0, 1] x [0, 1] of the canvas, y downwards.
+        after_point: called after each point.
     """
     area = canvas(page)
     area.wait_for(timeout=LOAD_TIMEOUT_MS)
@@ -42,11 +44,13 @@ def draw(page: Page, strokes: list[Stroke]) -> None:
     if box is None:
         raise RuntimeError("the canvas is not visible")
     for stroke in strokes:
-        at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
-        page.mouse.move(*at[0])
+        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*points[0])
         page.mouse.down()
-        for point in at[1:]:
+        for point in points[1:]:
             page.mouse.move(*point)
+            if after_point:
+                after_point()
         page.mouse.up()
 
 

@@ -1,5 +1,12 @@
-"""Take the README's pictures of the dashboard: `make screenshots`."""
+"""Take the pictures of the dashboard for the README and the documentation: `make screenshots`.
 
+    .venv/bin/python -m examples.screenshots                 # all of them
+    .venv/bin/python -m examples.screenshots drawing batch   # some of them
+
+`drawing` is an animation of a digit that is drawn and read. `finetune` needs MNIST.
+"""
+
+import argparse
 import io
 import os
 import shutil
@@ -7,50 +14,101 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports
 from deploy.local.stack import Stack
 from examples.browser import canvas, draw, launch
-from examples.digits import DIGIT_STROKES
+from examples.digit_strokes import DIGIT_STROKES
 from training.drawing_store import Store
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1100, "height": 860}
 PATIENCE_MS = 60_000
 LOAD_S = 12
-TEACHING_MS = 180_000
+FINETUNING_MS = 180_000
+ANIMATION_SIZE = {"width": 900, "height": 660}
+ANIMATION_PX = 640  # width of the animation
+COLOURS = 64
+POINTS_PER_FRAME = 3
+POINT_MS, ANSWER_MS = 60, 2600  # how long a frame is shown while drawing, and with the answer
 
 
 def main() -> None:
-    """Start a stack of its own, take all pictures, and stop it."""
+    """Start a stack, take the pictures, and stop it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which pictures: {', '.join(PAGES)}; default all")
+    names = parser.parse_args().names or list(PAGES)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
-        archives = shutil.copytree(ROOT / "model_store", Path(folder) / "model_store")  # which gets another version
+        archives = shutil.copytree(ROOT / "model_store", Path(folder) / "model_store")  # a version is added to it
         stack = Stack(Settings(ports, Path(folder), archives))
         try:
-            os.environ["TS_ENABLE_MODEL_API"] = "true"  # a taught version is loaded from the page
+            os.environ["TS_ENABLE_MODEL_API"] = "true"  # a fine-tuned version is loaded from the page
             stack.up()
             keep_drawings(Path(folder))
-            page = launch(playwright).new_page(viewport=SIZE)
-            page.set_default_timeout(PATIENCE_MS)
-            for name, take in PAGES.items():
+            browser = launch(playwright)
+            for name in names:
+                page = browser.new_page(viewport=SIZE)
+                page.set_default_timeout(PATIENCE_MS)
                 page.goto(stack.settings.url("DASHBOARD_PORT"))
-                take(page)
-                page.wait_for_timeout(500)
-                page.screenshot(path=FOLDER / f"{name}.png")
-                print(f"wrote docs/screenshots/{name}.png", flush=True)
+                PAGES[name](page)
+                if name != "drawing":
+                    page.wait_for_timeout(500)
+                    page.screenshot(path=FOLDER / f"{FILES.get(name, name)}.png")
+                page.close()
+                print(f"took {name}", flush=True)
         finally:
             stack.down()
+
+
+def drawing(page: Page) -> None:
+    """Record a three that is drawn and read, as an animated GIF."""
+    page.set_viewport_size(ANIMATION_SIZE)
+    frames: list[Image.Image] = []
+    times_ms: list[int] = []
+    points = 0
+
+    def record(time_ms: int) -> None:
+        image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        height = round(image.height * ANIMATION_PX / image.width)
+        frames.append(image.resize((ANIMATION_PX, height), Image.Resampling.LANCZOS))
+        times_ms.append(time_ms)
+
+    def record_point() -> None:
+        nonlocal points
+        points += 1
+        if points % POINTS_PER_FRAME == 0:
+            record(POINT_MS)
+
+    canvas(page).wait_for()
+    page.wait_for_timeout(1500)
+    record(600)
+    for digit in ("3", "7"):
+        if points:
+            canvas(page).hover()
+            page.locator(".dc-toolbar button").last.click()
+            expect(page.locator(".ink-label")).to_have_count(0)
+        draw(page, DIGIT_STROKES[digit][0], record_point)
+        record(POINT_MS)
+        expect(page.locator(".ink-label")).to_have_text(digit)
+        page.mouse.move(1, 1)
+        page.wait_for_timeout(1500)
+        record(ANSWER_MS)
+    palette = frames[-1].quantize(COLOURS)
+    reduced = [frame.quantize(COLOURS, palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    path = FOLDER / "drawing.gif"
+    reduced[0].save(path, save_all=True, append_images=reduced[1:], duration=times_ms, loop=0, optimize=True)
 
 
 def seven(page: Page) -> None:
     """Draw a seven, with Grad-CAM."""
     draw(page, DIGIT_STROKES["7"][0])
     expect(page.locator(".ink-label")).to_have_text("7")
-    page.get_by_role("button", name="How it is shown").click()
-    page.get_by_text("Show what spoke for the answer").click()
+    page.get_by_role("button", name="Display options").click()
+    page.get_by_text("Show Grad-CAM heatmap").click()
     expect(page.locator(".ink-heat")).to_have_count(1)
     page.keyboard.press("Escape")
 
@@ -87,35 +145,44 @@ def live(page: Page) -> None:
     page.wait_for_timeout(LOAD_S * 1000)
 
 
-def teach(page: Page) -> None:
-    """Teach `digits` our drawings for one pass, which needs MNIST, load the new version, and compare both."""
-    page.get_by_role("link", name="Teach").click()
-    passes = page.get_by_role("spinbutton", name="Passes")
-    passes.fill("1")
-    passes.press("Enter")
-    page.get_by_role("button", name="Teach", exact=True).click()
-    page.get_by_role("button", name="Load digits 1.1 beside 1.0").click(timeout=TEACHING_MS)
+def finetune(page: Page) -> None:
+    """Fine-tune `digits` for one epoch, load the new version, and compare it with its base."""
+    page.get_by_role("link", name="Fine-tune").click()
+    epochs = page.get_by_role("spinbutton", name="Epochs")
+    epochs.fill("1")
+    epochs.press("Enter")
+    page.get_by_role("button", name="Fine-tune", exact=True).click()
+    page.get_by_role("button", name="Load digits 1.1 beside 1.0").click(timeout=FINETUNING_MS)
     page.get_by_role("button", name="Compare on the kept drawings").click()
-    page.get_by_text("kept drawings 1.0 reads").wait_for()
-    page.locator(".st-key-ink-lesson").scroll_into_view_if_needed()
+    page.get_by_text("kept drawings, 1.0 reads").wait_for()
+    page.locator(".st-key-ink-finetuned").scroll_into_view_if_needed()
 
 
 def models(page: Page) -> None:
     """Look at what is served."""
     page.get_by_role("link", name="Models").click()
-    page.get_by_text("Side by side").wait_for()
+    page.get_by_text("Compare two recognisers").wait_for()
 
 
 def keep_drawings(folder: Path) -> None:
-    """Keep our drawings, each twice, as five of a label are the least to teach with."""
+    """Keep the example drawings, each twice, since fine-tuning needs five of each label."""
     store = Store(f"sqlite:///{folder / 'drawings.db'}")
     for path in sorted((ROOT / "examples" / "digits").glob("*.png")):
-        for end in (b"", b"0"):  # a byte after a PNG's end makes it another file
+        for end in (b"", b"0"):  # bytes after the end of a PNG make it another file
             store.keep(path.read_bytes() + end, path.name[0])
     store.engine.dispose()
 
 
-PAGES = {"draw": seven, "reader": several, "batch": batch, "live": live, "models": models, "teach": teach}
+PAGES = {
+    "drawing": drawing,
+    "draw": seven,
+    "reader": several,
+    "batch": batch,
+    "live": live,
+    "models": models,
+    "finetune": finetune,
+}
+FILES = {"finetune": "teach"}  # file names that differ
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,80 @@
-"""Three ways of writing each digit: corners and knots as "x,y" in hundredths of the canvas, y downwards."""
+"""Digits as pen strokes, in the project's own handwriting: for example pictures and tests that draw in a browser."""
 
-from examples.strokes import Stroke, curve, hand, line
+import math
+import random
+from itertools import pairwise
 
+Point = tuple[float, float]
+Stroke = list[Point]
+
+STEP = 0.02  # distance of neighbouring points, in sides of the canvas
+TREMBLE = 0.0014  # standard deviation of the drift from point to point, in sides of the canvas
+STEADY = 0.85  # share of the drift that is left at the next point
+
+
+def line(corners: str) -> Stroke:
+    """Return a dense polyline through corners, written as in "30,21 70,21 44,84"."""
+    points = _points(corners)
+    stroke = points[:1]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        steps = max(1, round(math.dist((x0, y0), (x1, y1)) / STEP))
+        stroke += [(x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps) for i in range(1, steps + 1)]
+    return stroke
+
+
+def curve(knots: str) -> Stroke:
+    """Return a smooth stroke through knots, written as the corners of a line: a Catmull-Rom spline."""
+    points = _points(knots)
+    stroke = points[:1]
+    ends = [points[0], *points, points[-1]]
+    for p0, p1, p2, p3 in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
+        steps = max(2, round(math.dist(p1, p2) / STEP))
+        stroke += [_between(p0, p1, p2, p3, i / steps) for i in range(1, steps + 1)]
+    return stroke
+
+
+def _points(text: str) -> Stroke:
+    return [(float(x) / 100, float(y) / 100) for x, y in (point.split(",") for point in text.split())]
+
+
+def _between(p0: Point, p1: Point, p2: Point, p3: Point, t: float) -> Point:
+    def spline(a: float, b: float, c: float, d: float) -> float:
+        return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+
+    return spline(p0[0], p1[0], p2[0], p3[0]), spline(p0[1], p1[1], p2[1], p3[1])
+
+
+def hand(
+    strokes: list[Stroke], slant: float = 0, size: float = 1, shift: Point = (0, 0), seed: int = 0
+) -> list[Stroke]:
+    """Slant, scale and shift a digit, and add the tremble of a hand.
+
+    Args:
+        strokes: points in [0, 1] x [0, 1], y downwards.
+        slant: how far the top leans right, as a share of the height.
+        size: factor about the canvas' centre.
+        shift: of the whole digit, in sides of the canvas.
+        seed: of the tremble.
+    """
+    chance = random.Random(seed)  # nosec B311 # noqa: S311 - handwriting
+
+    def move(x: float, y: float) -> Point:
+        x, y = x - 0.5 + slant * (0.5 - y), y - 0.5
+        return 0.5 + size * x + shift[0], 0.5 + size * y + shift[1]
+
+    return [_trembled([move(*point) for point in stroke], chance) for stroke in strokes]
+
+
+def _trembled(stroke: Stroke, chance: random.Random) -> Stroke:
+    dx = dy = 0.0
+    moved = []
+    for x, y in stroke:
+        dx, dy = (STEADY * drift + chance.gauss(0, TREMBLE) for drift in (dx, dy))
+        moved.append((x + dx, y + dy))
+    return moved
+
+
+# Three ways of writing each digit: corners and knots as "x,y" in hundredths of the canvas, y downwards
 _TEARDROP = curve("58,20 42,24 31,42 33,66 47,80 62,72 69,50 65,29 53,19")
 _OVAL = curve("50,16 37,22 30,42 31,64 40,82 52,85 64,75 70,52 66,28 55,17 47,18")
 _ROUND = curve("55,22 36,25 25,43 27,64 42,78 61,76 74,60 73,38 60,24 50,22")

@@ -17,8 +17,7 @@ from deploy.local.stack import Stack
 from tests.browsing import OPENED, back_afterwards, browser, chromium, pages, shown  # noqa: F401 - fixtures
 from tests.postgres import postgres  # noqa: F401 - a fixture
 from tests.stores import file_store, store, url  # noqa: F401 - fixtures
-from training.data import Characters, load_characters
-from training.idx import DataError
+from training.data import Characters, DataError, load_characters
 
 # Started in the background of a shell script, Python ignores interrupts, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from training import download, emnist
-from training.data import load_characters
-from training.idx import write_idx
+from inkserve.command import run
+from training import download
+from training.data import load_characters, write_idx
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -36,22 +36,21 @@ def data(tmp_path, monkeypatch):
     return tmp_path / "data"
 
 
-def run(monkeypatch, url: str, *more: str) -> int:
-    monkeypatch.setattr("sys.argv", ["download", "--mirror", url, "--emnist-url", f"{url}/gzip.zip", *more])
-    return download.main()
+def fetch(url: str, *more: str) -> int:
+    return run("data", lambda: download.main(["--mirror", url, "--emnist-url", f"{url}/gzip.zip", *more]))
 
 
 def test_other_contents_than_the_official_ones_do_not_take_the_place(mirror, data, monkeypatch, capsys):
     folder, url = mirror
     for name in download.MNIST:
         (folder / name.removeprefix("mnist/")).write_bytes(gzip.compress(b"not MNIST"))
-    assert run(monkeypatch, url) == 1
+    assert fetch(url) == 1
     assert "sha256" in capsys.readouterr().err
     assert not list(data.glob("mnist/*.gz"))
 
 
 def test_a_failed_download_says_where_to_put_the_files(mirror, data, monkeypatch, capsys):
-    assert run(monkeypatch, mirror[1]) == 1
+    assert fetch(mirror[1]) == 1
     printed = capsys.readouterr().err
     assert "404" in printed
     assert str(data / "mnist" / "t10k-labels-idx1-ubyte.gz") in printed
@@ -60,7 +59,7 @@ def test_a_failed_download_says_where_to_put_the_files(mirror, data, monkeypatch
 def official_zip(path, images, labels) -> None:
     """A ZIP file as NIST's, whose pictures are transposed."""
     with zipfile.ZipFile(path, "w") as archive:
-        for member in emnist.MEMBERS.values():
+        for member in download.EMNIST.values():
             values = images.transpose(0, 2, 1) if "images" in member else labels
             write_idx(path.with_suffix(".idx"), np.ascontiguousarray(values))
             archive.write(path.with_suffix(".idx"), member)
@@ -72,9 +71,9 @@ def test_emnist_is_unpacked_upright(mirror, data, monkeypatch):
     labels = np.arange(5, dtype=np.uint8)
     official_zip(folder / "gzip.zip", images, labels)
     monkeypatch.setattr(download, "MNIST", [])
-    for name in emnist.MEMBERS:
+    for name in download.EMNIST:
         monkeypatch.delitem(download.SHA256, name, raising=False)
-    assert run(monkeypatch, url, "--emnist") == 0
+    assert fetch(url, "--emnist") == 0
     characters = load_characters("emnist", "train")
     assert np.array_equal(characters.images, images)
     assert characters.labels.tolist() == labels.tolist()
@@ -85,5 +84,5 @@ def test_another_test_set_than_the_known_one_is_refused(mirror, data, monkeypatc
     folder, url = mirror
     official_zip(folder / "gzip.zip", np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.uint8))
     monkeypatch.setattr(download, "MNIST", [])
-    assert run(monkeypatch, url, "--emnist") == 1
+    assert fetch(url, "--emnist") == 1
     assert "emnist-bymerge-test-images" in capsys.readouterr().err

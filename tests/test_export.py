@@ -9,19 +9,18 @@ from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS, LABELS
 from handwriting.networks import ModelConfig, Network, build_network, count_parameters
-from training.card import write_card
+from inkserve.command import run
+from training.card import Card, card_path
 from training.export import __main__ as make
 from training.export import prune as prune_command
 from training.export import table, torchscript
-from training.export.clock import Timings, summarise
-from training.export.eager import read_with
-from training.export.errors import DamagedError, ParityError
 from training.export.formats import FORMATS, Format, missing_of
-from training.export.frames import check_frames, example_frames
-from training.export.parity import check_probabilities, compare
-from training.export.source import Source, find_weights, load_source
-from training.export.sparsity import count_zeros, hold_zeros, prune
-from training.export.store import card_path, open_export
+from training.export.parity import check_frames, check_probabilities, compare, example_frames
+from training.export.prune import count_zeros, hold_zeros, prune
+from training.export.source import DamagedError, ParityError, Source, find_weights, load_source
+from training.export.store import export_card_path, open_export
+from training.export.table import Timings, summarise
+from training.finish import save_with_card
 from training.provenance import processor
 from training.trainer import Trainer
 
@@ -38,7 +37,7 @@ def digits() -> Source:
 def exports(tmp_path_factory):
     """A folder with digits 1.0 in every format that can be made here."""
     folder = tmp_path_factory.mktemp("exports")
-    assert make.main(["digits", "--weights", str(WEIGHTS), "--exports", str(folder)]) == 0
+    assert export(["digits", "--weights", str(WEIGHTS), "--exports", str(folder)]) == 0
     return folder
 
 
@@ -62,9 +61,21 @@ def tiny(tmp_path) -> Source:
     """An untrained `digits-tiny`, with its card."""
     path = tmp_path / "weights" / "digits-tiny-1.0.safetensors"
     path.parent.mkdir()
-    save_checkpoint(small_network(), path)
-    write_card(path, small_network(), {}, {}, [])
+    about = {"version": "1.0", "seed": 0, "epochs": 0, "commit": "none"}
+    save_with_card(small_network(), path, {}, metrics=(), **about)
     return load_source(path)
+
+
+def export(arguments: list[str]) -> int:
+    return run("export", lambda: make.main(arguments))
+
+
+def prune_weights(arguments: list[str]) -> int:
+    return run("prune", lambda: prune_command.main(arguments))
+
+
+def measure(arguments: list[str]) -> int:
+    return run("table", lambda: table.main(arguments))
 
 
 def arguments(source: Source, folder, *more: str) -> list[str]:
@@ -75,7 +86,7 @@ def arguments(source: Source, folder, *more: str) -> list[str]:
 @pytest.mark.parametrize("name", EXACT)
 def test_an_export_says_what_torch_says_of_real_frames(name, digits, exports):
     reader = open_export(digits, form_of(name, exports), exports)
-    parity = compare(reader, read_with(digits.network), check_frames("mnist"), exact=False)
+    parity = compare(reader, digits.predictor(), check_frames("mnist"), exact=False)
     assert parity.agreement == 1
     assert parity.max_difference <= 1e-4
     assert parity.accuracy > 0.9
@@ -83,7 +94,7 @@ def test_an_export_says_what_torch_says_of_real_frames(name, digits, exports):
 
 def test_int8_reads_nearly_all_real_frames_as_torch_does_in_a_third_of_the_bytes(digits, exports):
     reader = open_export(digits, form_of("int8", exports), exports)
-    parity = compare(reader, read_with(digits.network), check_frames("mnist"), exact=False)
+    parity = compare(reader, digits.predictor(), check_frames("mnist"), exact=False)
     assert parity.agreement > 0.98
     assert parity.max_difference > 1e-4  # or it was not quantised
     folder = exports / "digits-1.0"
@@ -127,13 +138,13 @@ def test_a_file_with_one_changed_bit_is_refused(name, digits, exports, tmp_path)
 
 def test_an_export_without_a_card_is_refused(digits, exports, tmp_path):
     path = copied(FORMATS["torchscript"], exports, tmp_path)
-    card_path(path.parent, FORMATS["torchscript"]).unlink()
+    export_card_path(path.parent, FORMATS["torchscript"]).unlink()
     with pytest.raises(DamagedError, match="card is missing"):
         open_export(digits, FORMATS["torchscript"], tmp_path)
 
 
 def test_an_export_of_weights_that_have_changed_since_is_refused(tiny, tmp_path):
-    assert make.main(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
+    assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
     open_export(tiny, FORMATS["torchscript"], tmp_path)
     save_checkpoint(small_network(seed=1), tiny.weights)
     with pytest.raises(DamagedError, match="made from other weights"):
@@ -151,14 +162,14 @@ def test_an_export_that_does_not_say_what_torch_says_fails_and_is_not_kept(what,
         right(dataclasses.replace(source, network=wrong), path)
 
     monkeypatch.setattr(torchscript, "write", write)
-    assert make.main(arguments(tiny, tmp_path, "--format", "torchscript")) == 1
-    assert "digits-tiny-1.0, TorchScript: not what torch says" in capsys.readouterr().err
+    assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 1
+    assert "digits-tiny-1.0, TorchScript: differs from torch" in capsys.readouterr().err
     assert not list((tmp_path / "digits-tiny-1.0").iterdir())
 
 
 def test_an_exporter_that_fails_gives_exit_code_1(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(torchscript, "write", lambda _, path: path.write_bytes(b"not an archive"))
-    assert make.main(arguments(tiny, tmp_path, "--format", "torchscript")) == 1
+    assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 1
     assert "cannot be opened" in capsys.readouterr().err
 
 
@@ -180,20 +191,20 @@ def test_output_that_is_no_probabilities_is_refused(output, complaint):
 def test_a_format_that_is_not_installed_is_reported_and_no_failure(tiny, tmp_path, monkeypatch, capsys):
     for name in FORMATS.keys() - {"torchscript"}:
         monkeypatch.setitem(FORMATS, name, dataclasses.replace(FORMATS[name], writing=("no_such_package",)))
-    assert make.main(arguments(tiny, tmp_path)) == 0
+    assert export(arguments(tiny, tmp_path)) == 0
     assert "digits-tiny-1.0, ExecuTorch, XNNPACK: absent: no_such_package not installed" in capsys.readouterr().out
 
 
 def test_an_absent_format_that_was_asked_for_by_name_is_a_failure(tiny, tmp_path, monkeypatch, capsys):
     absent = dataclasses.replace(FORMATS["executorch"], writing=("no_such_package",))
     monkeypatch.setitem(FORMATS, "executorch", absent)
-    assert make.main(arguments(tiny, tmp_path, "--format", "executorch")) == 1
+    assert export(arguments(tiny, tmp_path, "--format", "executorch")) == 1
     assert "absent: no_such_package not installed" in capsys.readouterr().err
 
 
 def test_without_data_exports_are_checked_on_our_own_drawings(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "nothing"))
-    assert make.main(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
+    assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
     assert "of 30 (examples/digits)" in capsys.readouterr().out
 
 
@@ -201,18 +212,18 @@ def test_without_training_data_int8_is_absent(tiny, tmp_path, monkeypatch, capsy
     if missing := missing_of(FORMATS["int8"].writing):
         pytest.skip(f"{missing} not installed")
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "nothing"))
-    assert make.main(arguments(tiny, tmp_path, "--format", "int8")) == 1
+    assert export(arguments(tiny, tmp_path, "--format", "int8")) == 1
     assert "ONNX, int8: absent: no MNIST train in" in capsys.readouterr().err
 
 
 def test_a_recogniser_without_weights_gives_exit_code_1(tmp_path, capsys):
-    assert make.main(["digits", "--weights", str(tmp_path), "--exports", str(tmp_path)]) == 1
+    assert export(["digits", "--weights", str(tmp_path), "--exports", str(tmp_path)]) == 1
     assert "no weights of digits" in capsys.readouterr().err
 
 
 def test_weights_of_another_recogniser_give_exit_code_1(tiny, tmp_path, capsys):
     tiny.weights.rename(tiny.weights.with_name("lenet5-1.0.safetensors"))
-    assert make.main(["lenet5", "--weights", str(tiny.weights.parent), "--exports", str(tmp_path)]) == 1
+    assert export(["lenet5", "--weights", str(tiny.weights.parent), "--exports", str(tmp_path)]) == 1
     assert "holds the weights of digits-tiny" in capsys.readouterr().err
 
 
@@ -259,17 +270,17 @@ def short_pruning(tiny: Source, folder) -> list[str]:
 
 
 def test_the_pruning_command_writes_a_checkpoint_with_its_zeros_and_a_card(tiny, tmp_path, mnist_train, capsys):
-    assert prune_command.main(short_pruning(tiny, tmp_path)) == 0
+    assert prune_weights(short_pruning(tiny, tmp_path)) == 0
     path = tmp_path / "digits-tiny-1.0" / "pruned.safetensors"
-    network, card = load_checkpoint(path), json.loads(path.with_suffix(".json").read_text())
+    network, card = load_checkpoint(path), Card.read(card_path(path))
     masks = prune(load_checkpoint(tiny.weights), 0.4)
     total = sum(mask.numel() for mask in masks.values())
     assert count_zeros(network, masks) == round(0.4 * total)
-    assert card["sparsity"] == round(0.4 * total) / total
-    assert card["nonzero_parameters"] == count_parameters(network) - round(0.4 * total)
-    assert card["bytes"] == path.stat().st_size == tiny.weights.stat().st_size
-    assert card["bytes_zipped"] < card["unpruned"]["bytes_zipped"]
-    titles = [metric["set"] for metric in card["metrics"]]
+    assert card.sparsity == round(0.4 * total) / total
+    assert card.nonzero_parameters == count_parameters(network) - round(0.4 * total)
+    assert card.bytes == path.stat().st_size == tiny.weights.stat().st_size
+    assert card.bytes_zipped < card.unpruned.bytes_zipped
+    titles = [metric.set for metric in card.metrics]
     assert titles == ["MNIST test", "MNIST test, before pruning", "MNIST test, pruned, before training on"]
     assert "40.0% of the weights are zero" in capsys.readouterr().out
 
@@ -288,9 +299,9 @@ def short_table(source: Source, exports, out) -> list[str]:
 def test_the_table_has_every_export_and_says_which_formats_are_absent(tiny, tmp_path, mnist_train, monkeypatch):
     for name in FORMATS.keys() - {"torchscript"}:
         monkeypatch.setitem(FORMATS, name, dataclasses.replace(FORMATS[name], writing=("no_such_package",)))
-    assert make.main(arguments(tiny, tmp_path)) == 0
-    assert prune_command.main(short_pruning(tiny, tmp_path)) == 0
-    assert table.main(short_table(tiny, tmp_path, tmp_path / "results")) == 0
+    assert export(arguments(tiny, tmp_path)) == 0
+    assert prune_weights(short_pruning(tiny, tmp_path)) == 0
+    assert measure(short_table(tiny, tmp_path, tmp_path / "results")) == 0
     model = json.loads((tmp_path / "results" / "exports.json").read_text())["models"][0]
     rows = {row["format"]: row for row in model["formats"]}
     assert list(rows) == ["torch", "torchscript", "pruned"]
@@ -305,7 +316,7 @@ def test_the_table_has_every_export_and_says_which_formats_are_absent(tiny, tmp_
 
 
 def test_the_table_measures_every_format_that_can_be_made_here(digits, exports, mnist_test, tmp_path):
-    assert table.main(short_table(digits, exports, tmp_path)) == 0
+    assert measure(short_table(digits, exports, tmp_path)) == 0
     model = json.loads((tmp_path / "exports.json").read_text())["models"][0]
     made = {name for name, form in FORMATS.items() if (exports / "digits-1.0" / form.file).exists()}
     assert {row["format"] for row in model["formats"]} == made | {"torch"}
@@ -314,10 +325,10 @@ def test_the_table_measures_every_format_that_can_be_made_here(digits, exports, 
 
 @pytest.mark.parametrize("name", ["model.pt", "pruned.safetensors"])
 def test_the_table_names_a_damaged_file_and_is_not_written(name, tiny, tmp_path, mnist_train, capsys):
-    assert make.main(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
-    assert prune_command.main(short_pruning(tiny, tmp_path)) == 0
+    assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
+    assert prune_weights(short_pruning(tiny, tmp_path)) == 0
     damage(tmp_path / "digits-tiny-1.0" / name)
-    assert table.main(short_table(tiny, tmp_path, tmp_path / "results")) == 1
+    assert measure(short_table(tiny, tmp_path, tmp_path / "results")) == 1
     assert f"{name} is damaged" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
 
@@ -344,7 +355,7 @@ def copied(form: Format, exports, folder):
     """Copy an export of digits 1.0 and its card into another folder, and return its path."""
     source, target = exports / "digits-1.0", folder / "digits-1.0"
     target.mkdir()
-    for path in (source / form.file, card_path(source, form)):
+    for path in (source / form.file, export_card_path(source, form)):
         (target / path.name).write_bytes(path.read_bytes())
     return target / form.file
 

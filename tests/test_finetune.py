@@ -13,11 +13,10 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.labels import CHARACTERS, DIGITS
 from tests.conftest import drawings, environment
 from tests.pictures import encode
-from training.data import Characters
+from training.data import Characters, DataError
 from training.drawing_store import StoreError
 from training.drawings import load_drawings
 from training.finetune import finetune, mix, parse, split
-from training.idx import DataError
 
 
 @pytest.fixture

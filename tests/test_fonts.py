@@ -7,10 +7,11 @@ import pytest
 from matplotlib import get_data_path
 
 from handwriting.labels import CHARACTERS
+from inkserve.command import run
 from training import download
+from training.data import DataError
 from training.fonts import render
 from training.fonts.fetch import fetch_fonts
-from training.idx import DataError
 
 NPM = """#!/bin/sh
 mkdir -p node_modules/@a/plain/files node_modules/@a/light/files
@@ -101,6 +102,5 @@ def test_without_npm_the_download_says_what_is_missing(tmp_path, monkeypatch, ca
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(download, "MNIST", [])
-    monkeypatch.setattr("sys.argv", ["download", "--fonts"])
-    assert download.main() == 1
+    assert run("data", lambda: download.main(["--fonts"])) == 1
     assert "npm" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
 from handwriting.serving.runtime import RUNTIMES, make_runtime
 from training.data import Characters, to_tensors
-from training.score import score_frames
+from training.fit import score_frames
 
 WEIGHTS = sorted((ROOT / "weights").glob("*.safetensors"))
 PROBABILITY = 1e-3  # as far apart as probabilities may be

@@ -14,7 +14,7 @@ from tests.alike import assert_alike
 from tests.conftest import drawings
 from tests.pictures import encode, enlarged, inverted, on_ruled_paper, small_on_page, tightly_cropped
 from training.data import to_tensors
-from training.score import score_frames
+from training.fit import score_frames
 
 pytestmark = pytest.mark.server
 
@@ -173,5 +173,5 @@ def test_the_server_listens_on_loopback_only(stack):
     family = [server, *server.children(recursive=True), *others]
     listening = [each.laddr for process in family for each in process.net_connections() if each.status == "LISTEN"]
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
-    names = set().union(*(service.PORTS for service in SERVICES.values()))
+    names = set().union(*(service.ports for service in SERVICES.values()))
     assert {address.port for address in listening} == {stack.settings.ports[name] for name in names}

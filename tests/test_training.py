@@ -10,17 +10,16 @@ import torch
 from handwriting.checkpoint import load_checkpoint
 from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
+from inkserve.command import CommandError
 from tests.pictures import encode, mnist_frame
 from training import train
 from training.augment import augment, soften
 from training.calibrate import best_balance, best_temperature, calibrate
 from training.crossval import cross_validate
-from training.data import Characters, hold_out, read_idx, to_tensors
-from training.fit import config_of, fit
-from training.idx import DataError, parse_idx
+from training.data import Characters, DataError, hold_out, parse_idx, read_idx, to_tensors
+from training.fit import config_of, fit, measure
 from training.loss import distillation_loss
 from training.options import parse
-from training.score import measure
 from training.tracking import Tracker, store_uri
 from training.trainer import CALM_STRENGTH, Trainer
 
@@ -159,7 +158,7 @@ def test_a_short_training_reads_most_digits_and_says_so_on_its_card(mnist_train,
 
 def test_a_state_of_other_options_is_not_resumed(mnist_train, tmp_path):
     run_training(tmp_path, "--epochs", "1")
-    with pytest.raises(ValueError, match="was made with"):
+    with pytest.raises(CommandError, match="was made with"):
         run_training(tmp_path, "--epochs", "2", "--resume")
 
 
@@ -174,7 +173,7 @@ def test_a_run_goes_on_from_given_weights_and_its_card_says_so(mnist_train, tmp_
 
 
 def test_weights_of_another_network_are_no_start(mnist_train, tmp_path):
-    with pytest.raises(ValueError, match="TinyNet"):
+    with pytest.raises(CommandError, match="TinyNet"):
         run_training(tmp_path, "--start", "weights/digits-tiny-1.0.safetensors")
 
 

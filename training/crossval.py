@@ -1,4 +1,4 @@
-"""K-fold cross-validation: how much a recogniser's figures depend on which characters it learned from."""
+"""K-fold cross-validation: how much the figures of a recogniser depend on the choice of training characters."""
 
 import argparse
 import copy
@@ -9,7 +9,9 @@ from pathlib import Path
 from sklearn.model_selection import StratifiedKFold
 
 from handwriting.labels import NORMAL_FORMS
-from training.data import TITLES, load_characters
+from inkserve.command import CommandError
+from inkserve.files import atomic_write
+from training.data import load_characters, title_of
 from training.fit import config_of, describe, fit, score
 from training.provenance import command, commit
 from training.tracking import Tracker
@@ -17,22 +19,26 @@ from training.trainer import Trainer, setup
 
 
 def cross_validate(options: argparse.Namespace) -> Path:
-    """Train --folds networks, each measured on the fold that it did not learn from, and print mean and spread.
+    """Train --folds networks, each measured on the fold left out of its training, and print mean and spread.
 
-    The test set is not touched. No fold is held out from early stopping: it would then be measured on what stopped it,
-    so every network trains all epochs.
+    The test set is not used. Every network trains all epochs: early stopping would choose weights on the fold that
+    measures them.
 
     Returns:
         path of the figures, runs/crossval/<model>.json.
 
     Raises:
-        ValueError: a class has fewer characters than there are folds.
+        CommandError: a class has fewer characters than there are folds.
     """
     data_set = NORMAL_FORMS[options.model]
     characters = load_characters(data_set, "train").take(slice(options.limit))
     folds = StratifiedKFold(options.folds, shuffle=True, random_state=options.seed)
+    try:
+        splits = list(folds.split(characters.labels, characters.labels))
+    except ValueError as err:
+        raise CommandError(f"--folds {options.folds}: {err}") from err
     rows: list[dict[str, float]] = []
-    for number, (learned, measured) in enumerate(folds.split(characters.labels, characters.labels), 1):
+    for number, (learned, measured) in enumerate(splits, 1):
         print(
             f"fold {number}/{options.folds}: {len(learned):,} characters to learn from, {len(measured):,} to measure on"
         )
@@ -44,9 +50,10 @@ def cross_validate(options: argparse.Namespace) -> Path:
     for name, figures in summary.items():
         print(f"{name}: mean {figures['mean']:.4f}, standard deviation {figures['standard_deviation']:.4f}")
     path = options.runs / "crossval" / f"{options.model}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"data": TITLES[data_set, "train"], "n": len(characters), "command": command(), "commit": commit()}
-    path.write_text(json.dumps(facts | {"setup": setup(options), "folds": rows, "summary": summary}, indent=2) + "\n")
+    facts = {"data": title_of(data_set, "train"), "n": len(characters), "command": command(), "commit": commit()}
+    results = facts | {"setup": setup(options), "folds": rows, "summary": summary}
+    with atomic_write(path) as partial:
+        partial.write_text(json.dumps(results, indent=2) + "\n")
     return path
 
 

@@ -1,5 +1,11 @@
-"""MNIST and EMNIST as arrays: read from IDX files in DATA_DIR, checked against the known contents."""
+"""MNIST and EMNIST as arrays: read from IDX files in DATA_DIR, whose contents are checked against known digests.
 
+A folder with another data set in the same layout has a manifest.json with its title and digests, such as that of the
+tests. Cards and results then carry that title.
+"""
+
+import gzip
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +15,9 @@ import numpy as np
 import torch
 
 from handwriting.preprocess import FRAME_PX, unit_frames
-from training.idx import DataError, check_sha256, parse_idx, unpack
+from inkserve.command import CommandError
+from inkserve.files import atomic_write
+from training.card import Record
 
 # sha256 of the unpacked contents: the gzip wrapping differs between mirrors, the data does not
 SHA256 = {
@@ -26,8 +34,10 @@ SHA256 = {
         "17b8bd69b4e584fa425d7268b1f58882ef4bf7f241a6116fa606bb6d36839b5a"
     ),
 }
+MANIFEST = "manifest.json"
+IDX_MAGIC = {1: 0x0801, 3: 0x0803}  # 0x08 is uint8, then the number of dimensions
 
-# The first of these that is there is used. EMNIST's pictures are upright here; in the official files they are not.
+# The first of these that exists is used. EMNIST's pictures are upright here; in the official files they are transposed.
 PARTS = {
     ("mnist", "train"): ["mnist/train"],
     ("mnist", "test"): ["mnist/t10k"],
@@ -40,6 +50,23 @@ TITLES = {
     ("emnist", "train"): "EMNIST train",
     ("emnist", "test"): "EMNIST ByMerge test",
 }
+
+
+class DataError(CommandError):
+    """A data file is missing, damaged, or not the known one."""
+
+
+@dataclass(frozen=True)
+class Manifest(Record):
+    """What DATA_DIR holds in place of MNIST and EMNIST.
+
+    Attributes:
+        title: of the data set.
+        sha256: of the unpacked contents of each file, by its name in DATA_DIR.
+    """
+
+    title: str
+    sha256: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -74,6 +101,27 @@ def data_dir() -> Path:
     return Path(os.environ.get("DATA_DIR", "data"))
 
 
+def own_manifest() -> Manifest | None:
+    """Read the manifest of DATA_DIR; None where the official data sets are expected.
+
+    Raises:
+        CardError: it is not a manifest.
+    """
+    path = data_dir() / MANIFEST
+    return Manifest.read(path) if path.exists() else None
+
+
+def title_of(data_set: str, part: str) -> str:
+    """Return the title of a part of a data set, such as "MNIST test"."""
+    own = own_manifest()
+    return TITLES[data_set, part] if own is None else f"{own.title} in place of {TITLES[data_set, part]}"
+
+
+def is_there(data_set: str, part: str) -> bool:
+    """Tell whether DATA_DIR has a part of a data set; its contents are checked when it is loaded."""
+    return any((data_dir() / f"{stem}-images-idx3-ubyte.gz").exists() for stem in PARTS[data_set, part])
+
+
 def load_characters(data_set: str, part: str) -> Characters:
     """Load a part of a data set.
 
@@ -94,7 +142,9 @@ def load_characters(data_set: str, part: str) -> Characters:
 
 
 def read_idx(name: str, dimensions: int) -> tuple[np.ndarray, dict[str, str]]:
-    """Read a gzipped IDX file in DATA_DIR and check its contents against the known sha256, if there is one.
+    """Read a gzipped IDX file in DATA_DIR and check its contents against the known sha256.
+
+    The official training part of EMNIST has no known one. A manifest must list each file.
 
     Returns:
         its values; {name: sha256}.
@@ -102,9 +152,64 @@ def read_idx(name: str, dimensions: int) -> tuple[np.ndarray, dict[str, str]]:
     Raises:
         DataError: the file is missing, damaged, or its contents are not the known ones.
     """
+    own = own_manifest()
+    if own is not None and name not in own.sha256:
+        raise DataError(f"{data_dir() / MANIFEST} does not list {name}")
     content = unpack(data_dir() / name)
-    digest = check_sha256(name, content, SHA256.get(name))
+    digest = check_sha256(name, content, (SHA256 if own is None else own.sha256).get(name))
     return parse_idx(content, dimensions), {name: digest}
+
+
+def parse_idx(content: bytes, dimensions: int) -> np.ndarray:
+    """Read an unpacked IDX file of unsigned bytes.
+
+    Raises:
+        DataError: the header is not that of a uint8 file with so many dimensions, or the length differs.
+
+    Source: LeCun, Cortes and Burges, "The MNIST database", file formats.
+    """
+    header = np.frombuffer(content[: 4 * (1 + dimensions)].ljust(4 * (1 + dimensions), b"\0"), dtype=">u4")
+    if header[0] != IDX_MAGIC[dimensions]:
+        raise DataError(f"not an IDX file of {dimensions} dimensions: it starts with {content[:4].hex()!r}")
+    values = np.frombuffer(content[header.nbytes :], dtype=np.uint8)
+    shape = tuple(int(size) for size in header[1:])
+    if values.size != np.prod(shape):
+        raise DataError(f"IDX file says {shape}, but holds {values.size} values")
+    return values.reshape(shape)
+
+
+def write_idx(path: Path, values: np.ndarray) -> str:
+    """Write (N,) or (N, H, W) uint8 values as a gzipped IDX file, and return the sha256 of the unpacked contents."""
+    content = np.array([IDX_MAGIC[values.ndim], *values.shape], dtype=">u4").tobytes() + values.tobytes()
+    with atomic_write(path) as partial:
+        partial.write_bytes(gzip.compress(content, mtime=0))
+    return hashlib.sha256(content).hexdigest()
+
+
+def unpack(path: Path) -> bytes:
+    """Read and unpack a gzip file.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    try:
+        return gzip.decompress(path.read_bytes())
+    except FileNotFoundError as err:
+        raise DataError(f"{path} is missing: run `make data`, or set DATA_DIR to the folder with the data") from err
+    except (OSError, EOFError) as err:
+        raise DataError(f"{path}: not a complete gzip file: {err}") from err
+
+
+def check_sha256(name: str, content: bytes, wanted: str | None) -> str:
+    """Compare contents with the wanted digest, if there is one, and return the digest found.
+
+    Raises:
+        DataError: they differ.
+    """
+    found = hashlib.sha256(content).hexdigest()
+    if wanted not in {None, found}:
+        raise DataError(f"{name}: sha256 of the contents is {found}, wanted {wanted}")
+    return found
 
 
 def hold_out(characters: Characters, count: int, seed: int) -> tuple[Characters, Characters]:

@@ -9,9 +9,8 @@ import numpy as np
 from handwriting.errors import RequestError
 from handwriting.labels import merge_case
 from handwriting.preprocess import picture_frame
-from training.data import Characters
+from training.data import Characters, DataError
 from training.drawing_store import masked, read_drawings
-from training.idx import DataError
 
 MIN_CLASSES = 2
 MIN_DRAWINGS = 5  # a class

@@ -1,21 +1,25 @@
-"""What becomes of a trained network: it is calibrated, measured, and written with its card."""
+"""The end of a training run: calibrate the network, measure it, and write it with its card."""
 
 import argparse
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from handwriting.checkpoint import save_checkpoint
 from handwriting.labels import spellings
-from handwriting.networks import Network
+from handwriting.networks import Network, count_parameters
+from inkserve.files import atomic_write
 from training.calibrate import calibrate
-from training.card import read_card, read_history, write_card
-from training.data import TITLES, Characters, load_characters, to_tensors
-from training.fit import describe, score
+from training.card import Card, DataFile, Metric, card_path
+from training.data import Characters, load_characters, title_of, to_tensors
+from training.fit import describe, score, score_frames
 from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
 from training.plots import draw_history
-from training.score import score_frames
+from training.provenance import command
 from training.tracking import Tracker
 from training.trainer import CALM_STRENGTH, WEIGHT_DECAY, Trainer
 
@@ -26,38 +30,65 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
     Args:
         trainer: at the end of its run.
         training: what it learned from.
-        held_out: what to calibrate on and to measure beside the test set; may be empty.
-        tracker: is told of the results.
-        code: commit that the run began with.
+        held_out: for calibration, and to measure beside the test set; may be empty.
+        tracker: records the results.
+        code: commit at the start of the run.
     """
     options = trainer.options
     network = trainer.trained()
     if len(held_out):
         calibrate_on(held_out, network, excess_of(training, network.config.labels) if options.recipe.balanced else None)
-    weights = options.weights / f"{options.model}-{options.version}.safetensors"
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(network, weights)
-
     data_set = network.config.normal_form
     test = load_characters(data_set, "test").take(slice(options.test_limit))
-    sets = {TITLES[data_set, "test"]: test, f"{TITLES[data_set, 'train']}, held out": held_out}
+    sets = {title_of(data_set, "test"): test, f"{title_of(data_set, 'train')}, held out": held_out}
     metrics = measure_on(sets, network)
-    before = {"start": read_card(options.start)} if options.start else {}
-    history = [*(read_history(options.start) if options.start else []), *trainer.history]
-    run = {
-        "version": options.version,
-        "seed": options.seed,
-        "epochs": len(trainer.history),
-        "commit": code,
-        "methods": methods(network, options, len(held_out)),
-        **before,
-        "teachers": [read_card(path) for path in options.teacher],
-        "history": history,
-    }
-    card = write_card(weights, network, dict(training.files) | dict(test.files), run, metrics)
+    start = Card.read(card_path(options.start)) if options.start else None
+    history = (*((start and start.history) or ()), *trainer.history)
+    weights = options.weights / f"{options.model}-{options.version}.safetensors"
+    save_with_card(
+        network,
+        weights,
+        dict(training.files) | dict(test.files),
+        version=options.version,
+        seed=options.seed,
+        epochs=len(trainer.history),
+        commit=code,
+        methods=tuple(methods(network, options, len(held_out))),
+        start=start and start.without_history(),
+        teachers=tuple(Card.read(card_path(path)).without_history() for path in options.teacher),
+        history=history,
+        metrics=metrics,
+    )
     chart = draw_history(history, f"{options.model} {options.version}", run_folder(options) / "history.png")
-    tracker.log_results({f"test_{name}": metrics[0][name] for name in ("accuracy", "log_loss")}, [weights, card, chart])
+    results = {"test_accuracy": metrics[0].accuracy, "test_log_loss": metrics[0].log_loss or 0.0}
+    tracker.log_results(results, [weights, card_path(weights), chart])
     return weights
+
+
+def save_with_card(network: Network, weights: Path, files: Mapping[str, str], **run: Any) -> Card:  # noqa: ANN401
+    """Write a checkpoint and the card beside it, and return the card.
+
+    Args:
+        network: to write.
+        weights: path of the checkpoint.
+        files: sha256 of the unpacked contents of each data file.
+        run: the fields of the card that describe the training run.
+    """
+    with atomic_write(weights) as partial:
+        save_checkpoint(network, partial)
+    card = Card(
+        model=network.config.model,
+        architecture=network.config.architecture,
+        config=asdict(network.config),
+        parameters=count_parameters(network),
+        bytes=weights.stat().st_size,
+        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        data=tuple(DataFile(name, digest) for name, digest in files.items()),
+        command=command(),
+        **run,
+    )
+    card.write(card_path(weights))
+    return card
 
 
 def run_folder(options: argparse.Namespace) -> Path:
@@ -71,19 +102,22 @@ def calibrate_on(characters: Characters, network: Network, excess: torch.Tensor 
     calibrate(network, score_frames(network, frames), labels, excess)
 
 
-def measure_on(sets: Mapping[str, Characters], network: Network) -> list[dict[str, object]]:
-    """Measure a network on each set that is not empty, print the figures, and return one row for each."""
-    rows = [{"set": title, "n": len(each), **score(network, each)} for title, each in sets.items() if len(each)]
-    for row in rows:
-        print(f"{row['set']} ({row['n']:,}): {describe(row)}")
-    return rows
+def measure_on(sets: Mapping[str, Characters], network: Network) -> tuple[Metric, ...]:
+    """Measure a network on each set that is not empty, and print the figures."""
+    rows = []
+    for title, characters in sets.items():
+        if len(characters):
+            figures = score(network, characters)
+            rows.append(Metric(title, len(characters), **figures))
+            print(f"{title} ({len(characters):,}): {describe(figures)}")
+    return tuple(rows)
 
 
 def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
-    """Compare the classes' shares with what they were if every letter and digit, in either case, were as common.
+    """Compare the frequencies of the classes with those of a text in which each letter and digit is as common.
 
     Returns:
-        (classes,) float32 above 0; 1 where a class is as common as it should be.
+        (classes,) float32 above 0; 1 where a class is as frequent as in that text.
     """
     counts = torch.from_numpy(characters.labels).bincount(minlength=len(names)) + 1  # none of them 0
     wanted = torch.tensor([spellings(name) for name in names])
@@ -91,7 +125,7 @@ def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
 
 
 def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
-    """Say in one line each what was done beside plain training."""
+    """Describe in one line each what was done beside plain training."""
     recipe = options.recipe
     lines = [
         "augmentation: affine and elastic (training/augment.py); "
@@ -100,21 +134,17 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
         f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate; layers in bfloat16",
     ]
     if recipe.font_drawings:
-        lines.append(
-            f"beside the data {recipe.font_drawings} drawings of each letter and digit of each font in training/fonts"
-        )
+        lines.append(f"{recipe.font_drawings} drawings of each letter and digit of each font in training/fonts added")
     if recipe.calm_share:
-        lines.append(
-            f"frames varied by {CALM_STRENGTH:g} times as much in the last {recipe.calm_share:.0%} of the epochs"
-        )
+        lines.append(f"augmentation {CALM_STRENGTH:g} times as strong in the last {recipe.calm_share:.0%} of epochs")
     if recipe.turns_deg:
         turns = " and ".join(f"{angle:g}" for angle in recipe.turns_deg)
-        lines.append(f"logits are the mean of {len(recipe.turns_deg) + 1} looks: upright, turned by {turns} degrees")
+        lines.append(f"test-time augmentation: mean of the logits upright and turned by {turns} degrees")
     if options.teacher:
         lines.append(f"distillation: {TEACHER_SHARE:.0%} of the loss, at temperature {TEACHER_TEMPERATURE:g}")
     if held_out:
         lines.append(f"temperature {network.config.temperature:.3f}, fitted on {held_out:,} held-out characters")
     if network.config.balance:
-        mixture = "over an even mixture of characters"
-        lines.append(f"logits less {network.config.balance:g} times the log of the class's excess {mixture}")
+        even = "over a text in which each letter and digit is as common"
+        lines.append(f"logits less {network.config.balance:g} times the log of the class's excess {even}")
     return lines

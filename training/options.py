@@ -1,20 +1,70 @@
-"""The command line of `training.train`."""
+"""The recipe of each recogniser, and the command line of `training.train`, which can change it."""
 
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from handwriting.networks import ARCHITECTURES
-from training.recipes import RECIPES
 
-RECIPE_DEFAULT = "the recogniser's own: "
+
+@dataclass(frozen=True)
+class Recipe:
+    """The network of a recogniser, and how it is trained.
+
+    Attributes:
+        architecture: name of its network in `handwriting.networks`.
+        epochs: passes over the training data.
+        batch_size: characters a step.
+        lr: peak learning rate.
+        sizes: of the network, where they differ from the architecture's defaults.
+        turns_deg: angles of test-time augmentation.
+        pen_share: share of the frames that get a bolder or a finer pen: EMNIST's pen is bolder than most in use.
+        soft_share: share of the frames that are blurred, like photographs.
+        font_drawings: how often each letter and digit of each handwriting font is drawn as training data.
+        calm_share: share of the epochs, at the end, with weaker augmentation, since frames at inference have none.
+        balanced: whether rare classes are favoured, as far as accuracy and mean recall together gain.
+    """
+
+    architecture: str
+    epochs: int
+    batch_size: int
+    lr: float
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    turns_deg: Sequence[float] = ()
+    pen_share: float = 0.1
+    soft_share: float = 0.0
+    font_drawings: int = 0
+    calm_share: float = 0.0
+    balanced: bool = False
+
+
+RECIPES = {
+    "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3, turns_deg=(6, -6)),
+    "digits-tiny": Recipe("TinyNet", epochs=40, batch_size=128, lr=1e-2),
+    "lenet5": Recipe("LeNet5", epochs=40, batch_size=128, lr=5e-3),
+    "characters": Recipe(
+        "ResidualNet",
+        epochs=18,
+        batch_size=256,
+        lr=3e-3,
+        pen_share=0.3,
+        soft_share=0.1,
+        font_drawings=2,
+        calm_share=0.3,
+        balanced=True,
+    ),
+    "characters-edge": Recipe("MobileNet", epochs=40, batch_size=256, lr=1e-2, pen_share=0.3, balanced=True),
+}
 
 
 def parse(arguments: list[str] | None, description: str | None) -> argparse.Namespace:
-    """Read the command line; what it leaves open comes from the recogniser's recipe."""
+    """Read the command line; defaults come from the recogniser's recipe."""
     parser = argparse.ArgumentParser(
         prog="python -m training.train", description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -38,61 +88,67 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says how long, how fast and on what the network learns."""
+    """Add options of the training run: duration, learning rate, data."""
     parser.add_argument("--epochs", type=positive, help=f"passes over the training data {defaults('epochs')}")
-    parser.add_argument("--batch-size", type=positive, help=f"characters a step {defaults('batch_size')}")
+    parser.add_argument("--batch-size", type=positive, help=f"characters in a batch {defaults('batch_size')}")
     parser.add_argument("--lr", type=float, help=f"peak learning rate of the one-cycle schedule {defaults('lr')}")
     parser.add_argument(
-        "--calm-share", type=float, help=f"share of the epochs in which frames are varied less {defaults('calm_share')}"
+        "--calm-share",
+        type=float,
+        help=f"share of the epochs, at the end, with weaker augmentation {defaults('calm_share')}",
     )
     parser.add_argument(
         "--font-drawings",
         type=int,
-        help=f"drawings of each character of each font to learn from, beside the data {defaults('font_drawings')}",
+        help=f"drawings of each character of each font, added to the training data {defaults('font_drawings')}",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the order, the augmentation and the first weights")
-    parser.add_argument("--hold-out", type=int, default=2500, help="training characters kept aside to measure on")
+    parser.add_argument("--seed", type=int, default=0, help="of initial weights, order and augmentation")
     parser.add_argument(
-        "--patience", type=positive, default=10, help="epochs without a better held-out log loss until it stops early"
+        "--hold-out", type=int, default=2500, help="training characters held out for early stopping and calibration"
+    )
+    parser.add_argument(
+        "--patience", type=positive, default=10, help="epochs without a better held-out log loss before training stops"
     )
     parser.add_argument(
         "--keep",
         choices=("best", "last"),
         default="best",
-        help="weights of the best epoch on held-out data, or the last",
+        help="which weights to keep: of the epoch with the best held-out log loss, or of the last",
     )
-    parser.add_argument("--limit", type=positive, help="use only the first so many training characters")
-    parser.add_argument("--test-limit", type=positive, help="measure on the first so many of the test set only")
-    parser.add_argument("--folds", type=int, default=0, help="instead, cross-validate with so many stratified folds")
-    parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
+    parser.add_argument("--limit", type=positive, help="use only the first LIMIT training characters")
+    parser.add_argument("--test-limit", type=positive, help="measure only on the first TEST_LIMIT test characters")
+    parser.add_argument(
+        "--folds", type=int, default=0, help="cross-validate with this number of stratified folds instead"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue after the last finished epoch")
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says which network learns, and from whom."""
+    """Add options of the network and its teachers."""
     parser.add_argument(
         "--architecture", choices=sorted(ARCHITECTURES), help=f"of the network {defaults('architecture')}"
     )
     parser.add_argument("--sizes", type=json.loads, help='of the network as JSON, such as {"hidden": 512}')
-    parser.add_argument("--start", type=Path, help="weights of such a network to go on from, instead of random ones")
+    parser.add_argument("--start", type=Path, help="initial weights, of the same network (default: random)")
     parser.add_argument(
-        "--teacher", type=Path, action="append", default=[], help="larger network's weights to learn from; repeatable"
+        "--teacher", type=Path, action="append", default=[], help="weights of a network to distil from; repeatable"
     )
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says where it runs and where its files go."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where the network runs")
+    """Add options of the device and the folders."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the network")
     parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="CPU threads")
-    parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the weights that are written")
+    parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the new weights")
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder for the weights and their card")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for states and MLflow's store")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for training states and MLflow's store")
     parser.add_argument(
         "--tracking", action=argparse.BooleanOptionalAction, default=True, help="record the run in MLflow"
     )
 
 
 def defaults(name: str) -> str:
-    """Describe the defaults of an option that each recipe sets itself."""
+    """Describe the default of an option in each recipe."""
     return "(" + ", ".join(f"{model}: {getattr(recipe, name)}" for model, recipe in RECIPES.items()) + ")"
 
 

@@ -1,8 +1,8 @@
 """Train a recogniser: `python -m training.train digits`.
 
-Reads the data from DATA_DIR, saves its state after each epoch under runs/train/<model>/ and goes on from there
-with --resume, and ends by writing weights/<model>-<version>.safetensors with its card. Every run is recorded in
-MLflow's store, which `make mlflow` shows. With --folds K it cross-validates instead, and writes no weights.
+Reads the data from DATA_DIR, saves its state after each epoch in runs/train/<model>/state.pt (--resume continues from
+there), and writes weights/<model>-<version>.safetensors with its card. MLflow records each run, see `make mlflow`. With
+--folds K it cross-validates instead and writes no weights.
 """
 
 import argparse
@@ -16,12 +16,12 @@ import torch
 from handwriting.checkpoint import CheckpointError, load_checkpoint
 from handwriting.labels import LABELS, NORMAL_FORMS
 from handwriting.networks import Network
+from inkserve.command import CommandError, run
 from training.crossval import cross_validate
 from training.data import Characters, hold_out, load_characters
 from training.finish import finish, run_folder
 from training.fit import config_of, fit
 from training.fonts.render import draw_characters
-from training.idx import DataError
 from training.options import parse
 from training.provenance import commit
 from training.tracking import tracked
@@ -38,7 +38,7 @@ def train(options: argparse.Namespace) -> Path:
     trainer = Trainer(options, config_of(options), len(training), load_start(options))
     if options.resume and state.exists():
         trainer.resume(state)
-        print(f"going on after epoch {len(trainer.history)} of {state}")
+        print(f"continuing after epoch {len(trainer.history)} of {state}")
     with tracked(options, setup(options) | {"commit": code}, trainer.run_id) as tracker:
         trainer.run_id = tracker.run_id
         fit(trainer, training, held_out, tracker, state)
@@ -46,7 +46,7 @@ def train(options: argparse.Namespace) -> Path:
 
 
 def with_fonts(characters: Characters, options: argparse.Namespace) -> Characters:
-    """Add drawings of handwriting fonts to the characters to learn from, if the recipe wants some.
+    """Add drawings of handwriting fonts to the training characters, if the recipe has some.
 
     Raises:
         DataError: the fonts are missing, or not the known ones.
@@ -58,35 +58,34 @@ def with_fonts(characters: Characters, options: argparse.Namespace) -> Character
 
 
 def load_start(options: argparse.Namespace) -> Network | None:
-    """Load the weights to go on from, if there are any.
+    """Load the initial weights, if the options name some.
 
     Raises:
-        ValueError: they are another network's.
+        CommandError: they are those of another network.
     """
     if options.start is None:
         return None
     start = load_checkpoint(options.start)
     theirs, ours = ((each.architecture, each.labels, dict(each.sizes)) for each in (start.config, config_of(options)))
     if theirs != ours:
-        raise ValueError(f"{options.start} holds {theirs}; wanted {ours}")
+        raise CommandError(f"{options.start} holds {theirs}; wanted {ours}")
     return start
 
 
-def main() -> int:
-    """Train from the command line; 1 if the data or the saved state cannot be used."""
+def main() -> None:
+    """Train from the command line.
+
+    Raises:
+        CommandError: the data, given weights or the saved state cannot be used.
+    """
     options = parse(None, __doc__)
     torch.set_num_threads(options.threads)
     print("training:", shlex.join(sys.argv[1:]), json.dumps(setup(options)))
     try:
-        if options.folds:
-            cross_validate(options)
-        else:
-            print(f"wrote {train(options)}")
-    except (DataError, CheckpointError, ValueError) as err:
-        print(f"training: {err}", file=sys.stderr)
-        return 1
-    return 0
+        print(f"wrote {cross_validate(options) if options.folds else train(options)}")
+    except CheckpointError as err:
+        raise CommandError(str(err)) from err
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("training", main))

@@ -1,4 +1,4 @@
-"""A network in training: its steps, and the state that a resumed run goes on from."""
+"""A network in training: its steps, and its state for resuming."""
 
 import argparse
 import copy
@@ -12,25 +12,27 @@ from tqdm import tqdm
 
 from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import ModelConfig, Network, build_network
+from inkserve.command import CommandError
+from inkserve.files import atomic_write
 from training.augment import augment
 from training.loss import loss_of
 
 GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 0.02
 WARM_UP = 0.15  # share of the run in which the learning rate rises to its peak
-CALM_STRENGTH = 0.25  # of the variation of frames in the last epochs, where the recipe has some
+CALM_STRENGTH = 0.25  # of augmentation in the last epochs, where the recipe has such epochs
 EMA_EPOCHS = 2  # the averaged weights forget with a time constant of so many epochs
 STATEFUL = ("network", "average", "optimizer", "schedule")
 
 
 class Trainer:
-    """A network in training with all the state that a resumed run needs.
+    """A network in training, with all the state that a resumed run needs.
 
     Attributes:
         average: moving average of the weights; this is what is measured and kept.
         history: one row of figures for each finished epoch.
         best: the averaged weights of the best epoch so far by held-out log loss, where there is one.
-        run_id: of the run in MLflow, so that a resumed run goes on in the same one.
+        run_id: of the run in MLflow, which a resumed run continues.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Trainer:
             options: of the command line, with the recipe.
             config: of the network.
             count: characters that an epoch goes through.
-            start: network whose weights to go on from, instead of random ones.
+            start: network with the initial weights, instead of random ones.
         """
         torch.manual_seed(options.seed)
         self.options = options
@@ -101,19 +103,19 @@ class Trainer:
         return loss.item()
 
     def strength(self) -> float:
-        """How much frames are varied in this epoch."""
+        """Return the strength of augmentation in this epoch."""
         calm = len(self.history) >= (1 - self.recipe.calm_share) * self.options.epochs
         return CALM_STRENGTH if calm else 1.0
 
     def end_epoch(self, row: dict[str, float]) -> None:
-        """Note an epoch's figures, and its weights if they are the best on held-out characters."""
+        """Record the figures of an epoch, and its weights if they are the best on held-out characters."""
         log_losses = [earlier["held_out_log_loss"] for earlier in self.history if "held_out_log_loss" in earlier]
         if row.get("held_out_log_loss", float("inf")) < min(log_losses, default=float("inf")):
             self.best = copy.deepcopy(self.average.module.state_dict())
         self.history.append(row)
 
     def epochs_since_best(self) -> int:
-        """Count the epochs since held-out log loss was at its least; 0 without held-out characters."""
+        """Count the epochs since the lowest held-out log loss; 0 without held-out characters."""
         log_losses = [row["held_out_log_loss"] for row in self.history if "held_out_log_loss" in row]
         return len(log_losses) - 1 - log_losses.index(min(log_losses)) if log_losses else 0
 
@@ -125,23 +127,21 @@ class Trainer:
         return network.to("cpu", memory_format=torch.contiguous_format).eval()
 
     def save(self, path: Path) -> None:
-        """Write the state so that a kill at any moment leaves either the old file or the new one."""
+        """Write the state, whole or not at all."""
         state = {name: getattr(self, name).state_dict() for name in STATEFUL}
         facts = {"history": self.history, "best": self.best, "run_id": self.run_id, "setup": setup(self.options)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        torch.save(state | facts, partial)
-        partial.replace(path)
+        with atomic_write(path) as partial:
+            torch.save(state | facts, partial)
 
     def resume(self, path: Path) -> None:
-        """Go on from a saved state.
+        """Continue from a saved state.
 
         Raises:
-            ValueError: it was saved by a run with other options.
+            CommandError: it was saved by a run with other options.
         """
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["setup"] != setup(self.options):
-            raise ValueError(f"{path} was made with {state['setup']}, not {setup(self.options)}")
+            raise CommandError(f"{path} was made with {state['setup']}, not {setup(self.options)}")
         for name in STATEFUL:
             getattr(self, name).load_state_dict(state[name])
         self.history, self.best, self.run_id = state["history"], state["best"], state["run_id"]
@@ -165,7 +165,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 
 
 def setup(options: argparse.Namespace) -> dict[str, object]:
-    """Return the options that a resumed run must share with the run that it goes on with."""
+    """Return the options that a resumed run must share with the run that it continues."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
     from_recipe = ("pen_share", "soft_share", "font_drawings", "calm_share")
     teachers = [str(path) for path in options.teacher]

@@ -1,8 +1,8 @@
 """Export recognisers to other formats: `python -m training.export digits`.
 
-Writes runs/exports/<model>-<version>/ and compares every file with torch on 2,000 test frames, or on our own drawings
-where the data is not there. A format whose packages are not installed is reported as absent. Exit code 1 if an export
-does not say what torch says, or if one that was asked for by name is absent.
+Writes runs/exports/<model>-<version>/ and compares every file with torch on 2,000 test frames, or on the drawings in
+examples/digits where the data is missing. A format whose packages are not installed is reported as absent. Exit code 1
+if the output of an export differs from that of torch, or if a format that --format names is absent.
 """
 
 import argparse
@@ -11,17 +11,15 @@ from pathlib import Path
 
 import torch
 
-from handwriting.checkpoint import CheckpointError
-from training.export.errors import AbsentError, ExportError
+from inkserve.command import CommandError, run
 from training.export.formats import FORMATS
-from training.export.frames import check_frames
-from training.export.source import Source, find_weights, load_source
+from training.export.parity import check_frames
+from training.export.source import AbsentError, ExportError, Source, find_weights, load_source
 from training.export.store import write_export
-from training.idx import DataError
 
 
 def export(source: Source, options: argparse.Namespace) -> list[str]:
-    """Export a recogniser to the formats asked for, say how each went, and return what failed."""
+    """Export a recogniser to the formats asked for, print the result of each, and return the failures."""
     failures: list[str] = []
     frames = check_frames(source.normal_form)
     for form in (FORMATS[name] for name in options.formats or FORMATS):
@@ -47,7 +45,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="recognisers to export (default: all with weights)")
     parser.add_argument(
-        "--format", dest="formats", action="append", choices=list(FORMATS), help="repeatable (default: all there are)"
+        "--format", dest="formats", action="append", choices=list(FORMATS), help="repeatable (default: all installed)"
     )
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the weights")
     parser.add_argument("--exports", type=Path, default=Path("runs/exports"), help="folder for the exports")
@@ -55,20 +53,20 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Export from the command line; 1 if something cannot be exported."""
+def main(arguments: list[str] | None = None) -> None:
+    """Export from the command line.
+
+    Raises:
+        CommandError: something cannot be exported; the other exports are written all the same.
+    """
     options = parse(arguments)
     torch.set_num_threads(options.threads)
     failures: list[str] = []
-    try:
-        for weights in find_weights(options.weights, options.models):
-            failures += export(load_source(weights), options)
-    except (ExportError, CheckpointError, DataError) as err:
-        failures.append(str(err))
-    for failure in failures:
-        print(f"export: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    for weights in find_weights(options.weights, options.models):
+        failures += export(load_source(weights), options)
+    if failures:
+        raise CommandError("\nexport: ".join(failures))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("export", main))

@@ -11,8 +11,7 @@ from executorch.extension.pybindings import portable_lib
 from executorch.runtime import Runtime
 
 from handwriting.preprocess import FRAME_PX
-from training.export.reader import Reader
-from training.export.source import Probabilities, Source
+from training.export.source import Predictor, Probabilities, Source
 
 MAX_BATCH = 64  # memory for so many frames is planned in advance
 
@@ -33,7 +32,7 @@ def write(source: Source, path: Path) -> None:
     path.write_bytes(edge.to_executorch().buffer)
 
 
-def open_reader(path: Path) -> Reader:
+def open_file(path: Path) -> Predictor:
     """Open a file in ExecuTorch's runtime; larger batches than its largest are split."""
     if portable_lib._threadpool_get_thread_count() != 1:
         portable_lib._unsafe_reset_threadpool(1)  # the only way there is, and not with methods open on the old pool
@@ -44,4 +43,4 @@ def open_reader(path: Path) -> Reader:
         parts = torch.from_numpy(frames).split(MAX_BATCH)
         return np.concatenate([method.execute([part])[0].numpy() for part in parts])
 
-    return Reader(predict, json.loads(program.load_method("metadata").execute([])[0]))
+    return Predictor(predict, json.loads(program.load_method("metadata").execute([])[0]))

@@ -1,38 +1,52 @@
-"""The formats that there are. To add one: a module with `write` and `open_reader`, and a line here."""
+"""The export formats. To add one: a module with a writer and `open_file`, and an entry in FORMATS."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
-from training.export.errors import AbsentError, ExportError
-from training.export.quiet import quiet
-from training.export.reader import Reader
-from training.export.source import Source
+from training.export.source import AbsentError, ExportError, Predictor, Source
 
 INSTALL = "pip install '.[export,mobile]'"
-INSTALL_APART = "pip install litert-torch, in an environment of its own: its requirements do not fit ours"
+INSTALL_APART = "pip install litert-torch, in its own environment: its requirements conflict with ours"
+KNOWN_WARNINGS = [  # of exporters about themselves; nothing here can act on them
+    # TorchScript is deprecated in favour of torch.export; the results page tells readers
+    (r"`torch\.jit\.", DeprecationWarning),
+    # torch.export copies its own deprecated class
+    (r".*LeafSpec.* is deprecated", FutureWarning),
+    # ExecuTorch reads its tables with a deprecated function, and calls the Python interface of its runtime experimental
+    (r"(open_text|read_text|read_binary) is deprecated", DeprecationWarning),
+    (r"This API is experimental", Warning),
+]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format of exports.
+    """An export format.
 
     Attributes:
-        name: of its module in this package, and on the command line.
+        name: on the command line.
         title: in tables.
         file: name of the file in the folder of a version.
-        writing: packages that it takes to write it.
-        reading: packages that it takes to read it.
-        exact: whether it must say what torch says; otherwise its agreement is only reported.
-        install: how to get what writing takes.
+        module: in this package, with the writer and `open_file`.
+        writing: packages needed to write it.
+        reading: packages needed to read it.
+        writer: name of the module's function that writes it.
+        exact: whether its output must equal that of torch; otherwise the agreement is only reported.
+        install: how to install what writing needs.
     """
 
     name: str
     title: str
     file: str
+    module: str
     writing: tuple[str, ...]
     reading: tuple[str, ...]
+    writer: str = "write"
     exact: bool = True
     install: str = INSTALL
 
@@ -40,43 +54,43 @@ class Format:
         """Write a recogniser.
 
         Raises:
-            AbsentError: a package or the data that it takes is not there.
+            AbsentError: a package or the data that it needs is missing.
             ExportError: the exporter failed.
         """
         module = self.load(self.writing)
         try:
-            with quiet():
-                module.write(source, path)
+            with _known_warnings_ignored():
+                getattr(module, self.writer)(source, path)
         except ExportError:
             raise
-        except Exception as err:  # exporters raise what they like
+        except Exception as err:  # exporters raise errors of all types
             raise ExportError(f"the exporter failed: {type(err).__name__}: {err}") from err
 
-    def open(self, path: Path) -> Reader:
+    def open(self, path: Path) -> Predictor:
         """Open a file that `write` wrote.
 
         Raises:
-            AbsentError: a package that it takes is not there.
+            AbsentError: a package that it needs is missing.
             ExportError: the runtime refuses the file.
         """
         module = self.load(self.reading)
         try:
-            with quiet():
-                return module.open_reader(path)
-        except Exception as err:  # so do runtimes
+            with _known_warnings_ignored():
+                return module.open_file(path)
+        except Exception as err:  # runtimes raise errors of all types
             raise ExportError(f"{path} cannot be opened: {type(err).__name__}: {err}") from err
 
-    def load(self, packages: tuple[str, ...]) -> object:
+    def load(self, packages: tuple[str, ...]) -> ModuleType:
         """Import the format's module, which imports the packages.
 
         Raises:
-            AbsentError: one is not there, or is there and cannot be imported.
+            AbsentError: one is not installed, or cannot be imported.
         """
         if missing := missing_of(packages):
             raise AbsentError(f"{missing} not installed; {self.install}")
         try:
-            with quiet():
-                return import_module(f"training.export.{self.name}")
+            with _known_warnings_ignored():
+                return import_module(f"training.export.{self.module}")
         except ImportError as err:
             raise AbsentError(f"cannot be imported: {err}") from err
 
@@ -91,20 +105,33 @@ def missing_of(packages: tuple[str, ...]) -> str:
     return " and ".join(package for package in packages if find_spec(package) is None)
 
 
+@contextmanager
+def _known_warnings_ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for message, category in KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", message, category)
+        yield
+
+
+ONNX_WRITING, ONNX_READING = ("onnx", "onnxscript", "onnxruntime"), ("onnx", "onnxruntime")
 FORMATS = {
     each.name: each
     for each in (
-        Format("torchscript", "TorchScript", "model.pt", (), ()),
-        Format("onnx", "ONNX", "model.onnx", ("onnx", "onnxscript", "onnxruntime"), ("onnx", "onnxruntime")),
+        Format("torchscript", "TorchScript", "model.pt", "torchscript", (), ()),
+        Format("onnx", "ONNX", "model.onnx", "onnx", ONNX_WRITING, ONNX_READING),
         Format(
             "int8",
             "ONNX, int8",
             "model-int8.onnx",
-            ("onnx", "onnxscript", "onnxruntime"),
-            ("onnx", "onnxruntime"),
+            "onnx",
+            ONNX_WRITING,
+            ONNX_READING,
+            writer="write_int8",
             exact=False,
         ),
-        Format("executorch", "ExecuTorch, XNNPACK", "model.pte", ("executorch",), ("executorch",)),
-        Format("litert", "LiteRT", "model.tflite", ("litert_torch",), ("ai_edge_litert",), install=INSTALL_APART),
+        Format("executorch", "ExecuTorch, XNNPACK", "model.pte", "executorch", ("executorch",), ("executorch",)),
+        Format(
+            "litert", "LiteRT", "model.tflite", "litert", ("litert_torch",), ("ai_edge_litert",), install=INSTALL_APART
+        ),
     )
 }

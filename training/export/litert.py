@@ -9,8 +9,7 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 
 from handwriting.preprocess import FRAME_PX
-from training.export.reader import Reader
-from training.export.source import Probabilities, Source
+from training.export.source import Predictor, Probabilities, Source
 
 # LiteRT's converter has no dynamic batch size for these networks. So the file has two entrances to the same weights.
 BATCHES = {"one": 1, "many": 64}
@@ -33,7 +32,7 @@ def write(source: Source, path: Path) -> None:
         archive.writestr(METADATA, json.dumps(source.metadata))
 
 
-def open_reader(path: Path) -> Reader:
+def open_file(path: Path) -> Predictor:
     """Open a file in LiteRT's interpreter on one thread; a batch is cut, and the last part filled up, to the 64."""
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     runners = {name: interpreter.get_signature_runner(name) for name in BATCHES}
@@ -51,4 +50,4 @@ def open_reader(path: Path) -> Reader:
         return np.concatenate(parts)[: len(frames)]
 
     with zipfile.ZipFile(path) as archive:
-        return Reader(predict, json.loads(archive.read(METADATA)))
+        return Predictor(predict, json.loads(archive.read(METADATA)))

@@ -1,15 +1,22 @@
-"""ONNX: for ONNX Runtime, on most systems and in browsers."""
+"""ONNX: for ONNX Runtime, on most systems and in browsers; in float32, and with weights and activations of 8 bits."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from handwriting.preprocess import FRAME_PX
-from training.export.reader import Reader
-from training.export.source import INPUT, OUTPUT, Probabilities, Source
+from training.export.parity import calibration_frames
+from training.export.source import INPUT, OUTPUT, Predictor, Probabilities, Source
+
+# All but the softmax, whose probabilities would come in steps of 1/256
+QUANTISED = ["Conv", "Gemm", "MatMul", "Add", "Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean"]
+CALIBRATION_BATCH = 64
 
 
 def write(source: Source, path: Path) -> None:
@@ -25,13 +32,74 @@ def write(source: Source, path: Path) -> None:
         external_data=False,
         verbose=False,
     )
-    add_metadata(source, path)
+    _add_metadata(source, path)
 
 
-def add_metadata(source: Source, path: Path) -> None:
-    """Put the metadata into a file's `metadata_props`, and take the stack traces of its making out.
+def write_int8(source: Source, path: Path) -> None:
+    """Write a network quantised to 8 bits: a scale for each output channel of a layer, and for its activations.
 
-    Those would make a small network's file nearly twice as large, and name the folders of who made it.
+    The file is smaller; how much faster it runs depends on the network and the processor.
+
+    Raises:
+        AbsentError: there is no training data to calibrate on.
+
+    Source: Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
+    inference", section 2.
+    """
+    frames = calibration_frames(source.normal_form)
+    with tempfile.TemporaryDirectory() as folder:
+        exact, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
+        write(source, exact)
+        # Symbolic shape inference needs one more package, and changes nothing here
+        quant_pre_process(exact, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            path,
+            Calibration(frames),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,  # with signed ones ReLUs and additions stay in float32, at half the speed
+            weight_type=QuantType.QInt8,
+            reduce_range=True,  # weights of 7 bits, as sums of 8-bit products saturate on x86 without VNNI
+            op_types_to_quantize=QUANTISED,
+            calibrate_method=CalibrationMethod.MinMax,
+        )
+    _add_metadata(source, path)
+
+
+class Calibration(CalibrationDataReader):
+    """Feeds frames to ONNX Runtime, which measures the range of activations on them."""
+
+    def __init__(self, frames: np.ndarray) -> None:
+        """Prepare batches.
+
+        Args:
+            frames: (N, 1, 28, 28) float32.
+        """
+        starts = range(0, len(frames), CALIBRATION_BATCH)
+        self.batches = ({INPUT: frames[k : k + CALIBRATION_BATCH]} for k in starts)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """Return the next batch, or None after the last."""
+        return next(self.batches, None)
+
+
+def open_file(path: Path) -> Predictor:
+    """Open a file in ONNX Runtime, on the CPU and one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def predict(frames: np.ndarray) -> np.ndarray:
+        return session.run([OUTPUT], {INPUT: frames})[0]
+
+    return Predictor(predict, session.get_modelmeta().custom_metadata_map)
+
+
+def _add_metadata(source: Source, path: Path) -> None:
+    """Put the metadata into the `metadata_props` of a file, and remove the stack traces of the exporter.
+
+    Those nearly double the size of a small network's file, and name folders of the machine that made it.
     """
     model = onnx.load(path)
     onnx.helper.set_model_props(model, source.metadata)
@@ -41,15 +109,3 @@ def add_metadata(source: Source, path: Path) -> None:
         part.ClearField("doc_string")
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
-
-
-def open_reader(path: Path) -> Reader:
-    """Open a file in ONNX Runtime, on the CPU and one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def predict(frames: np.ndarray) -> np.ndarray:
-        return session.run([OUTPUT], {INPUT: frames})[0]
-
-    return Reader(predict, session.get_modelmeta().custom_metadata_map)

@@ -1,31 +1,31 @@
 """Prune a recogniser: `python -m training.export.prune characters-edge --sparsity 0.3 --epochs 3`.
 
-Sets the smallest weights to zero and trains the rest on, with the unpruned network as the teacher. Writes
-runs/exports/<model>-<version>/pruned.safetensors, a checkpoint like any other, with its card. The file is as large as
-before and only smaller when zipped; torch multiplies by zeros as fast as by other numbers, so it is no faster either.
+Sets the smallest weights to zero and fine-tunes the others, with the unpruned network as the teacher. Writes
+runs/exports/<model>-<version>/pruned.safetensors, an ordinary checkpoint, with its card. The file is as large as before
+and smaller only when zipped. It is not faster either, since torch multiplies by zeros as fast as by other numbers.
 """
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
+from torch.nn.utils import prune as pruning
 
-from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import Network, count_parameters
-from training.card import read_card, write_card
-from training.data import TITLES, hold_out, load_characters
-from training.export.errors import ExportError
-from training.export.size import file_sizes
-from training.export.source import Source, load_source, sha256
-from training.export.sparsity import count_zeros, hold_zeros, prune
+from inkserve.command import run
+from training.card import Card, Metric, card_path
+from training.data import hold_out, load_characters, title_of
+from training.export.source import Source, file_size, load_source, sha256
+from training.finish import save_with_card
 from training.fit import fit, score
-from training.idx import DataError
 from training.loss import TEACHER_SHARE
-from training.options import positive
+from training.options import RECIPES, positive
 from training.provenance import commit
-from training.recipes import RECIPES
 from training.tracking import Tracker
 from training.trainer import Trainer
 
@@ -33,9 +33,9 @@ PRUNED = "pruned.safetensors"
 
 
 def make_pruned(source: Source, options: argparse.Namespace) -> Path:
-    """Prune, train on, measure before, between and after, and return the path of the checkpoint.
+    """Prune, fine-tune, measure before, between and after, and return the path of the checkpoint.
 
-    Its probabilities follow the teacher's, so they are not calibrated anew.
+    The probabilities follow those of the teacher, so they are not calibrated again.
 
     Raises:
         DataError: the data is missing or damaged.
@@ -48,55 +48,82 @@ def make_pruned(source: Source, options: argparse.Namespace) -> Path:
     masks = prune(start, options.sparsity)
     trainer = Trainer(options, start.config, len(training), start=start)
     hold_zeros(trainer.network, masks)
-    title = TITLES[source.normal_form, "test"]
-    metrics = [
-        {"set": f"{title}, before pruning", "n": len(test), **score(source.network, test)},
-        {"set": f"{title}, pruned, before training on", "n": len(test), **score(start, test)},
-    ]
+    title = title_of(source.normal_form, "test")
+    before = Metric(f"{title}, before pruning", len(test), **score(source.network, test))
+    between = Metric(f"{title}, pruned, before training on", len(test), **score(start, test))
     fit(trainer, training, held_out, Tracker())
     network = trainer.trained()
-    metrics.insert(0, {"set": title, "n": len(test), **score(network, test)})
+    after = Metric(title, len(test), **score(network, test))
     path = options.exports / source.name / PRUNED
-    write(network, path)
     zeros = count_zeros(network, masks)
-    run = {
-        "version": source.version,
-        "seed": options.seed,
-        "epochs": len(trainer.history),
-        "commit": code,
-        "methods": [
-            f"magnitude pruning at once, the least {options.sparsity:.0%} of all layers' weights together",
-            f"trained on with the zeros held, and the unpruned network as teacher: {TEACHER_SHARE:.0%} of the loss",
-        ],
-        "teachers": [read_card(source.weights)],
-        "history": trainer.history,
-        "sparsity": zeros / sum(mask.numel() for mask in masks.values()),
-        "nonzero_parameters": count_parameters(network) - zeros,
-        "bytes_zipped": file_sizes(path)["bytes_zipped"],
-        "unpruned": file_sizes(source.weights),
-        "weights_sha256": sha256(source.weights),
-    }
-    write_card(path, network, dict(training.files) | dict(test.files), run, metrics)
-    report(run, metrics)
+    card = save_with_card(
+        network,
+        path,
+        dict(training.files) | dict(test.files),
+        version=source.version,
+        seed=options.seed,
+        epochs=len(trainer.history),
+        commit=code,
+        methods=(
+            f"one-shot magnitude pruning of the smallest {options.sparsity:.0%} of all layers' weights together",
+            f"fine-tuned with the zeros fixed; the unpruned network as teacher has {TEACHER_SHARE:.0%} of the loss",
+        ),
+        teachers=(Card.read(card_path(source.weights)).without_history(),),
+        history=tuple(trainer.history),
+        sparsity=zeros / sum(mask.numel() for mask in masks.values()),
+        nonzero_parameters=count_parameters(network) - zeros,
+        unpruned=file_size(source.weights),
+        weights_sha256=sha256(source.weights),
+        metrics=(after, before, between),
+    )
+    card = dataclasses.replace(card, bytes_zipped=file_size(path).bytes_zipped)
+    card.write(card_path(path))
+    report(card)
     return path
 
 
-def write(network: Network, path: Path) -> None:
-    """Write a checkpoint, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_checkpoint(network, partial)
-    partial.replace(path)
-
-
-def report(run: Mapping[str, object], metrics: list[dict[str, object]]) -> None:
-    """Print what pruning brought."""
-    for metric in metrics:
-        print(f"{metric['set']} ({metric['n']:,}): accuracy {metric['accuracy']:.2%}")
+def report(card: Card) -> None:
+    """Print the effect of pruning."""
+    for metric in card.metrics:
+        print(f"{metric.set} ({metric.n:,}): accuracy {metric.accuracy:.2%}")
     print(
-        f"{run['sparsity']:.1%} of the weights are zero, {run['nonzero_parameters']:,} parameters are not; zipped "
-        f"{run['bytes_zipped']:,} bytes, unpruned {run['unpruned']['bytes_zipped']:,}"
+        f"{card.sparsity:.1%} of the weights are zero, {card.nonzero_parameters:,} parameters are not; zipped "
+        f"{card.bytes_zipped:,} bytes, unpruned {card.unpruned.bytes_zipped if card.unpruned else 0:,}"
     )
+
+
+def prune(network: Network, sparsity: float) -> dict[str, torch.Tensor]:
+    """Set the weights of convolutions and fully connected layers nearest to zero to zero, in place.
+
+    Args:
+        network: to be changed.
+        sparsity: share of those weights, all layers together, in (0, 1).
+
+    Returns:
+        masks by the weight's name: float32 of its shape, 0 where it is pruned, else 1.
+
+    Source: Han, Pool, Tran and Dally 2015, "Learning both weights and connections for efficient neural networks".
+    """
+    layers = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
+    weights = [(layer, "weight") for layer in layers.values()]
+    pruning.global_unstructured(weights, pruning_method=pruning.L1Unstructured, amount=sparsity)
+    masks = {f"{name}.weight": layer.weight_mask.clone() for name, layer in layers.items()}
+    for layer in layers.values():
+        pruning.remove(layer, "weight")
+    return masks
+
+
+def hold_zeros(network: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
+    """Keep pruned weights at zero in training: with a gradient of 0, neither AdamW's step nor its decay moves them."""
+    parameters = dict(network.named_parameters())
+    for name, mask in masks.items():
+        parameters[name].register_hook(lambda gradient, mask=mask: gradient * mask)
+
+
+def count_zeros(network: nn.Module, masks: Mapping[str, torch.Tensor]) -> int:
+    """Count the weights that are zero, among those with a mask."""
+    parameters = dict(network.named_parameters())
+    return sum(int((parameters[name] == 0).sum()) for name in masks)
 
 
 def share(text: str) -> float:
@@ -117,13 +144,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("model", choices=sorted(RECIPES), help="recogniser to prune")
     parser.add_argument("--version", default="1.0", help="of its weights")
     parser.add_argument("--sparsity", type=share, default=0.3, help="share of the weights to set to zero")
-    parser.add_argument("--epochs", type=positive, default=3, help="passes over the training data afterwards")
-    parser.add_argument("--batch-size", type=positive, default=128, help="characters a step")
+    parser.add_argument("--epochs", type=positive, default=3, help="passes over the training data after pruning")
+    parser.add_argument("--batch-size", type=positive, default=128, help="characters in a batch")
     parser.add_argument("--lr", type=float, default=1e-3, help="peak learning rate of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0, help="of the order and the augmentation")
-    parser.add_argument("--hold-out", type=int, default=2500, help="training characters kept aside to choose the epoch")
-    parser.add_argument("--limit", type=positive, help="use only the first so many training characters")
-    parser.add_argument("--test-limit", type=positive, help="measure on the first so many of the test set only")
+    parser.add_argument("--hold-out", type=int, default=2500, help="training characters held out to choose the epoch")
+    parser.add_argument("--limit", type=positive, help="use only the first LIMIT training characters")
+    parser.add_argument("--test-limit", type=positive, help="measure only on the first TEST_LIMIT test characters")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the weights")
     parser.add_argument("--exports", type=Path, default=Path("runs/exports"), help="folder for the exports")
@@ -134,17 +161,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Prune from the command line; 1 if weights or data cannot be used."""
+def main(arguments: list[str] | None = None) -> None:
+    """Prune from the command line.
+
+    Raises:
+        CommandError: weights or data cannot be used.
+    """
     options = parse(arguments)
     torch.set_num_threads(options.threads)
-    try:
-        print(f"wrote {make_pruned(load_source(options.teacher[0]), options)}")
-    except (DataError, CheckpointError, ExportError) as err:
-        print(f"prune: {err}", file=sys.stderr)
-        return 1
-    return 0
+    print(f"wrote {make_pruned(load_source(options.teacher[0]), options)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("prune", main))

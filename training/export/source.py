@@ -1,19 +1,45 @@
-"""What is exported: a version of a recogniser, with the softmax behind its network."""
+"""What is exported: a version of a recogniser; and how an exported file is run, the same for all formats.
+
+ExportError           an export cannot be made or used
+├── AbsentError       a package or the data that it needs is not installed or not there
+├── DamagedError      a file is missing, is not what its card says, or was made from other weights
+└── ParityError       the output differs from that of torch
+"""
 
 import hashlib
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from handwriting.checkpoint import load_checkpoint
+from handwriting.checkpoint import CheckpointError, load_checkpoint
 from handwriting.networks import Network
-from training.export.errors import ExportError
+from inkserve.command import CommandError
+from training.card import FileSize
 
 INPUT, OUTPUT = "frames", "probabilities"
+BATCH = 500  # frames at once, where speed is not measured
+
+
+class ExportError(CommandError):
+    """An export cannot be made or used."""
+
+
+class AbsentError(ExportError):
+    """A format cannot be made or read here, because a package or the data is missing."""
+
+
+class DamagedError(ExportError):
+    """A file is missing, or is not what its card says it is."""
+
+
+class ParityError(ExportError):
+    """The output of an export differs from that of torch."""
 
 
 class Probabilities(nn.Module):
@@ -26,6 +52,23 @@ class Probabilities(nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Score frames; each row adds up to 1."""
         return self.network(frames).softmax(dim=1)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """An opened export.
+
+    Attributes:
+        predict: (N, 1, 28, 28) float32 frames, N at least 1, to (N, labels) float32 probabilities, on one thread.
+        metadata: as stored in the file; see Source.metadata.
+    """
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    metadata: Mapping[str, str]
+
+    def predict_all(self, frames: np.ndarray) -> np.ndarray:
+        """Predict any number of frames, BATCH at a time."""
+        return np.concatenate([self.predict(frames[k : k + BATCH]) for k in range(0, len(frames), BATCH)])
 
 
 @dataclass(frozen=True)
@@ -49,7 +92,7 @@ class Source:
 
     @property
     def normal_form(self) -> str:
-        """What the frames look like, and the data set that has such frames."""
+        """Normal form of the frames, which is also the name of the data set with such frames."""
         return self.network.config.normal_form
 
     @property
@@ -62,15 +105,32 @@ class Source:
             "normal_form": self.normal_form,
         }
 
+    def predictor(self) -> Predictor:
+        """Return torch with the checkpoint, as the server runs it: the reference for all exports."""
+        return torch_predictor(self.network, self.metadata)
+
+
+def torch_predictor(network: Network, metadata: Mapping[str, str]) -> Predictor:
+    """Make a predictor of a network in evaluation mode."""
+    module = Probabilities(network).eval()
+
+    @torch.inference_mode()
+    def predict(frames: np.ndarray) -> np.ndarray:
+        return module(torch.from_numpy(frames)).numpy()
+
+    return Predictor(predict, metadata)
+
 
 def load_source(weights: Path) -> Source:
     """Load a checkpoint.
 
     Raises:
-        CheckpointError: it is missing or damaged.
-        ExportError: it is named after another recogniser.
+        ExportError: it is missing, damaged, or named after another recogniser.
     """
-    network = load_checkpoint(weights)
+    try:
+        network = load_checkpoint(weights)
+    except CheckpointError as err:
+        raise ExportError(str(err)) from err
     model, _, version = weights.stem.rpartition("-")
     if model != network.config.model:
         raise ExportError(f"{weights} holds the weights of {network.config.model}; wanted {model or 'a model'}'s")
@@ -81,7 +141,7 @@ def find_weights(folder: Path, models: Sequence[str]) -> list[Path]:
     """List the checkpoints of all versions of the models, or of all models if none is named.
 
     Raises:
-        ExportError: there is none of a model.
+        ExportError: a model has none.
     """
     checkpoints = sorted(folder.glob("*-*.safetensors"))
     by_model = {model: [each for each in checkpoints if each.stem.rpartition("-")[0] == model] for model in models}
@@ -94,3 +154,9 @@ def find_weights(folder: Path, models: Sequence[str]) -> list[Path]:
 def sha256(path: Path) -> str:
     """Digest of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def file_size(path: Path) -> FileSize:
+    """Measure a file as it is, and compressed as in a ZIP archive or the package of an app."""
+    content = path.read_bytes()
+    return FileSize(len(content), len(zlib.compress(content, 9)))

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from handwriting.preprocess import FRAME_PX
-from training.export.reader import Reader
-from training.export.source import Probabilities, Source
+from training.export.source import Predictor, Probabilities, Source
 
 METADATA = "metadata.json"  # an extra file inside the archive
 
@@ -32,7 +31,7 @@ def drop_debug_files(saved: io.BytesIO, path: Path) -> None:
                 new.writestr(zipfile.ZipInfo(entry.filename), old.read(entry))
 
 
-def open_reader(path: Path) -> Reader:
+def open_file(path: Path) -> Predictor:
     """Open a file with nothing but torch."""
     files = {METADATA: ""}
     module = torch.jit.load(str(path), _extra_files=files)
@@ -41,4 +40,4 @@ def open_reader(path: Path) -> Reader:
     def predict(frames: np.ndarray) -> np.ndarray:
         return module(torch.from_numpy(frames)).numpy()
 
-    return Reader(predict, json.loads(files[METADATA]))
+    return Predictor(predict, json.loads(files[METADATA]))

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from training.idx import DataError
+from training.data import DataError
 
 LOCK = ("package.json", "package-lock.json")
 PATTERNS = ("*-latin-400-normal.woff", "*-latin-[35]00-normal.woff")  # most fonts have the first, all one of them

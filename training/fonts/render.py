@@ -15,8 +15,7 @@ from tqdm import tqdm
 from handwriting.labels import merge_case
 from handwriting.preprocess import FORMS
 from handwriting.preprocess.frame import Form, to_frame
-from training.data import Characters, data_dir
-from training.idx import DataError, check_sha256
+from training.data import Characters, DataError, check_sha256, data_dir
 
 SIZE_PX = 96  # of the font: strokes come out 3 to 10 px wide
 CANVAS_PX = 4 * SIZE_PX  # room for swashes

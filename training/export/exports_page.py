@@ -1,6 +1,7 @@
-"""The results of `export.table` as a page to read."""
+"""The results of `training.export.table` as a page."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from training.export.formats import FORMATS
 
@@ -28,7 +29,7 @@ NOTES = """
 """
 
 
-def render(results: Mapping[str, object]) -> str:
+def render(results: Mapping[str, Any]) -> str:
     """Write the page, as Markdown.
 
     Args:
@@ -45,7 +46,7 @@ def render(results: Mapping[str, object]) -> str:
     return "\n".join(parts)
 
 
-def render_model(model: Mapping[str, object], pictures: int) -> str:
+def render_model(model: Mapping[str, Any], pictures: int) -> str:
     """Write a recogniser's table."""
     lines = [
         f"## {model['model']} {model['version']}",
@@ -64,7 +65,7 @@ def render_model(model: Mapping[str, object], pictures: int) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def render_row(row: Mapping[str, object]) -> str:
+def render_row(row: Mapping[str, Any]) -> str:
     """Write a line of the table."""
     cells = [
         TITLES[row["format"]],
@@ -79,7 +80,7 @@ def render_row(row: Mapping[str, object]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def with_ratio(figure: str, row: Mapping[str, object], name: str) -> str:
+def with_ratio(figure: str, row: Mapping[str, Any], name: str) -> str:
     """Write a figure, and how many times as fast as torch that is."""
     if row["format"] == "torch":
         return figure
@@ -87,7 +88,7 @@ def with_ratio(figure: str, row: Mapping[str, object], name: str) -> str:
     return f"{figure}<br>{ratio['median']:.2f} x ({ratio['min']:.2f} to {ratio['max']:.2f})"
 
 
-def render_pruned(pruned: Mapping[str, object], row: Mapping[str, object]) -> str:
+def render_pruned(pruned: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """Say what pruning brings, and what it does not.
 
     Args:

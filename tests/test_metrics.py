@@ -66,7 +66,7 @@ def test_an_empty_page_has_no_values():
 
 @pytest.mark.parametrize("text", ["<html>{", 'a{b="c} 1', "a one"])
 def test_what_is_no_page_is_refused(text):
-    with pytest.raises(PageError, match="no Prometheus page"):
+    with pytest.raises(PageError, match="not a Prometheus page"):
         read_page(text)
 
 

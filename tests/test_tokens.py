@@ -20,9 +20,8 @@ import requests
 from dashboard.live.sampler import Sampler
 from deploy.checksums import copy_archive
 from deploy.local import torchserve
-from deploy.local.errors import StackError
-from deploy.local.settings import ROOT, read_settings
-from deploy.local.versions import versions
+from deploy.local.served_versions import versions
+from deploy.local.settings import ROOT, StackError, read_settings
 from inkserve import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_expired, management_token
 from inkserve.management import Management, ManagementError
@@ -325,7 +324,7 @@ def test_the_dashboard_and_the_metrics_page_see_the_workers(guarded, key_file):
     sampler = Sampler(environment(INKSERVE_METRICS_URL=f"{guarded.metrics_url}/metrics"))
     sampler.tick()
     sampler.stop()
-    assert sampler.fleet() == (version,)
+    assert sampler.versions() == (version,)
     assert guarded.metric("torchserve_management_up") == 1
     assert guarded.metric("torchserve_workers_ready", model="digits") == 2
 
@@ -409,7 +408,7 @@ def load(guarded: Guarded, folder: Path) -> None:
     command += ["--host", guarded.inference_url, "--management", guarded.management_url, "--slo", folder / "slo.toml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "batches of up to 32 requests" in done.stdout  # the management API has told it so
+    assert "Batches of up to 32 requests" in done.stdout  # the management API has told it so
 
 
 @pytest.mark.server

@@ -1,4 +1,4 @@
-"""Intervals of measured shares."""
+"""Confidence intervals of measured shares."""
 
 from math import sqrt
 
@@ -6,7 +6,7 @@ Z_95 = 1.96
 
 
 def wilson_interval(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share.
+    """Return the 95 % confidence interval of a share.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """

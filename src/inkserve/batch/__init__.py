@@ -1,1 +1,1 @@
-"""Reading all pictures of a folder or ZIP file: `python -m inkserve.batch scans --out results.csv`."""
+"""Reads all pictures of a folder or ZIP file: `inkserve batch scans --out results.csv`."""

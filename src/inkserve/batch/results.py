@@ -22,20 +22,20 @@ COLUMNS = (
     "error_type",
     "error_message",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet take a cell for a formula
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that starts like this for a formula
 TIMES = ("round_trip_ms", "stages_ms")
 Write = Callable[[str, Result], None]
 
 
 @contextmanager
 def open_results(out: Path) -> Iterator[Write]:
-    """Write results to `<out>.partial`, which becomes `out` when all are there, and stays if something stops them.
+    """Write results to `<out>.partial`, which becomes `out` when all are written, and stays if something stops that.
 
     Args:
         out: path with one of the suffixes in FORMATS.
 
     Yields:
-        what to call with the name of each picture and its result; the result is then in the file.
+        a function that writes the name of a picture and its result; when it returns, they are in the file.
 
     Raises:
         OSError: the file cannot be written.
@@ -56,7 +56,7 @@ def open_results(out: Path) -> Iterator[Write]:
 
 
 def partial_of(out: Path) -> Path:
-    """Return where results are while some are missing."""
+    """Return the path of incomplete results."""
     return out.with_name(f"{out.name}.partial")
 
 
@@ -70,7 +70,7 @@ def csv_rows(file: TextIO) -> Iterator[Write]:
 
 @contextmanager
 def json_list(file: TextIO) -> Iterator[Write]:
-    """Write a list, one object a line; it is closed also when something stops it before the end."""
+    """Write a JSON list, one object a line; it is closed even when something stops it early."""
     before = "[\n"
 
     def write(name: str, result: Result) -> None:
@@ -88,7 +88,7 @@ FORMATS = {".csv": csv_rows, ".json": json_list}
 
 
 def table_row(name: str, result: Result) -> dict[str, str | float]:
-    """Return a row of the table; ./ before a name that a spreadsheet would run keeps it the path that it was."""
+    """Return a row of the table; a name that a spreadsheet would run gets ./ in front, and so stays a path."""
     named: dict[str, str | float] = {"name": f"./{name}" if name.startswith(FORMULA) else name}
     if not isinstance(result, Prediction):
         return named | {"error_type": plain(result.type), "error_message": plain(result.message)}
@@ -99,7 +99,7 @@ def table_row(name: str, result: Result) -> dict[str, str | float]:
 
 
 def plain(text: str) -> str:
-    """Put an apostrophe, which spreadsheets take for "this is text", before what they would run."""
+    """Put an apostrophe, which means text in spreadsheets, before what they would run."""
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -1,4 +1,4 @@
-"""Where a batch's pictures come from: a folder, or a ZIP file that is never unpacked to disk."""
+"""The pictures of a batch: those of a folder, or of a ZIP file, which is never unpacked to disk."""
 
 import struct
 import zipfile
@@ -19,7 +19,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 class SourceError(CommandError):
-    """There is nothing to read; the message says why."""
+    """A source has no pictures; the message says why."""
 
 
 class Entry(NamedTuple):
@@ -30,19 +30,19 @@ class Entry(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The pictures of a folder or ZIP file, sorted by name, and how many other files it has."""
+    """The pictures of a folder or ZIP file, sorted by name, and the number of other files."""
 
     entries: list[Entry]
     others: int
 
 
 class Member:
-    """A picture in a ZIP file, read into memory when it is asked for."""
+    """A picture in a ZIP file, which is unpacked into memory when it is needed."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, lock: Lock) -> None:
         self.archive = archive
         self.info = info
-        self.lock = lock  # one for all members: opening them is not thread-safe
+        self.lock = lock  # one for all members of the file: opening them is not thread-safe
 
     def __str__(self) -> str:
         return self.info.filename

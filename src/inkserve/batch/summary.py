@@ -1,4 +1,4 @@
-"""What came of a batch, in a few lines."""
+"""The summary of a batch, in a few lines."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ FAILURES_SHOWN = 20
 
 
 class Summary:
-    """Counts results as they come; keeps none of them but the first failures.
+    """Counts results as they come; keeps only the first failures.
 
     Attributes:
         asked: pictures with a result.
@@ -52,5 +52,5 @@ class Summary:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would obey or could not show; names in a ZIP file come from strangers."""
+    """Escape control characters and what a terminal cannot show; names in a ZIP file are untrusted."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

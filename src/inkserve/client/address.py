@@ -1,4 +1,4 @@
-"""Where the server is."""
+"""Addresses of the server: given, from the environment, or the defaults of `make up`."""
 
 import ipaddress
 import os
@@ -21,7 +21,7 @@ def management_url() -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether an address is one of this machine's own."""
+    """Return whether an address is one of this machine's own."""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -32,8 +32,8 @@ class Prediction:
         model: name of the recogniser.
         version: MAJOR.MINOR of the recogniser that answered.
         round_trip_ms: from sending the picture to having the answer, the server's queue included.
-        stages_ms: what the worker took for the batch, where it was asked: `preprocessing`, `inference`, and `handler`,
-            which is all of it.
+        stages_ms: times of the batch in the worker, if `timing` asks for them: `preprocessing`, `inference`, and
+            `handler`, which is their sum and more.
     """
 
     label: str
@@ -65,7 +65,7 @@ class Character:
     """A character on a page.
 
     Attributes:
-        label: as it is read where it stands.
+        label: as read in its context.
         confidence: its probability in [0, 1].
         box: left, top, width and height in px of the picture.
     """
@@ -104,7 +104,7 @@ def read_prediction(response: requests.Response, round_trip_ms: float) -> Predic
 
     Raises:
         Rejected: a 4xx.
-        ServerDown: any other status that is not 200, or an answer that is no prediction.
+        ServerDown: any other status that is not 200, or an answer that is not a prediction.
     """
     return _read(response, lambda body: prediction(body, round_trip_ms, stages(response)), "a prediction")
 
@@ -120,10 +120,10 @@ def read_any(response: requests.Response, round_trip_ms: float) -> Prediction | 
 
 
 def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping[str, float]) -> Prediction:
-    """Read the part of an answer that tells of one picture.
+    """Read the part of an answer that is about one picture.
 
     Raises:
-        ValueError, TypeError, KeyError: it is no prediction.
+        ValueError, TypeError, KeyError: it is not a prediction.
     """
     return Prediction(
         label=str(body["label"]),
@@ -141,7 +141,7 @@ def read_predictions(response: requests.Response, count: int, round_trip_ms: flo
 
     Raises:
         Rejected: a 4xx.
-        ServerDown: any other status that is not 200, or an answer that has not `count` predictions.
+        ServerDown: any other status that is not 200, or an answer that does not have `count` predictions.
     """
     if response.status_code != requests.codes.ok:
         raise failure(response)
@@ -170,7 +170,7 @@ def read_explanation(response: requests.Response) -> Explanation:
     Raises:
         ModuleNotFoundError: NumPy is not installed; its arrays hold an explanation.
         Rejected: a 4xx.
-        ServerDown: any other status that is not 200, or an answer that is no explanation.
+        ServerDown: any other status that is not 200, or an answer that is not an explanation.
     """
     try:
         import numpy as np  # noqa: PLC0415 - the client works without it
@@ -191,7 +191,7 @@ def read_page(response: requests.Response, round_trip_ms: float) -> PageReading:
 
     Raises:
         Rejected: a 4xx.
-        ServerDown: any other status that is not 200, or an answer that is no page.
+        ServerDown: any other status that is not 200, or an answer that is not a page.
     """
 
     def character(each: Mapping[str, Any]) -> Character:
@@ -212,7 +212,7 @@ def read_page(response: requests.Response, round_trip_ms: float) -> PageReading:
 
 
 def stages(response: requests.Response) -> dict[str, float]:
-    """Read what the worker says that it took, in ms; nothing, unless it was asked."""
+    """Return the times that the worker reports, in ms; none unless the request asks for them."""
     found = re.findall(r"(\w+);dur=([0-9.]+)", response.headers.get("Server-Timing", ""))
     return {name: float(duration) for name, duration in found}
 

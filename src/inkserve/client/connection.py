@@ -138,12 +138,12 @@ class Server:
 
 
 def is_death(response: requests.Response) -> bool:
-    """Tell whether a worker died while it had the request: killed, crashed, or given up for not answering in time."""
+    """Return whether a worker died during the request: killed, crashed, or stopped for taking too long."""
     return response.status_code >= requests.codes.server_error and "Worker died" in response.text  # 500, or 507
 
 
 def is_broken_connection(err: requests.RequestException) -> bool:
-    """Tell whether a connection was there, and ended before the answer: a server that was stopped, for one."""
+    """Return whether the connection ended before the answer, as when a server is stopped."""
     return isinstance(err.args[0] if err.args else None, ProtocolError)  # urllib3's, of HTTP; not of connecting
 
 

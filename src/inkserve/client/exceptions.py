@@ -1,12 +1,12 @@
-"""Why a picture brought no prediction; `inkserve.client` draws the tree."""
+"""The errors of the client; the docstring of `inkserve` shows their tree."""
 
 
 class RecogniserError(Exception):
-    """A picture that brought no prediction.
+    """A picture has no prediction.
 
     Attributes:
         type: a name for the reason, such as `ServerDown`, or the API's own, such as `InvalidImage`.
-        message: the reason for a reader.
+        message: the reason, for people.
     """
 
     @property
@@ -16,16 +16,16 @@ class RecogniserError(Exception):
 
     @property
     def message(self) -> str:
-        """The reason for a reader."""
+        """The reason, for people."""
         return str(self)
 
 
-class UnusablePicture(RecogniserError, ValueError):  # noqa: N818 - says what happened, as the package's own errors do
+class UnusablePicture(RecogniserError, ValueError):  # noqa: N818 - the name says what is wrong
     """The picture cannot be sent; the message says what was found and what was wanted."""
 
 
 class ServerError(RecogniserError):
-    """A request that brought no prediction."""
+    """A request has no prediction."""
 
 
 class ServerDown(ServerError):  # noqa: N818
@@ -33,7 +33,7 @@ class ServerDown(ServerError):  # noqa: N818
 
 
 class Rejected(ServerError):  # noqa: N818
-    """The server refused the request: `Rejected(type, message)`, in the words of the API."""
+    """The server refused the request: `Rejected(type, message)`, as in the API's answer."""
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}"
@@ -45,5 +45,5 @@ class Rejected(ServerError):  # noqa: N818
 
     @property
     def message(self) -> str:
-        """The server's words."""
+        """The server's message."""
         return str(self.args[1])

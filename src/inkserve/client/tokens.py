@@ -1,8 +1,8 @@
 """Tokens, for a server that asks for them.
 
-TorchServe has one token for inference and one for management at a time. Each expires, an hour after it was made unless
-its settings say otherwise. Both stand in its key file, beside the key that new ones are asked for with. All programs
-that read the file share them: as soon as one has asked for a new token, the old one is worth nothing to the others.
+TorchServe has one token for inference and one for management at a time. Each expires, by default after an hour. Both
+are in its key file, beside the key that is needed to get new ones. All programs that read the file share them: when one
+program gets a new token, the old one stops working for all.
 """
 
 import json
@@ -22,10 +22,10 @@ from inkserve.client.address import management_url
 
 KEY_FILE_VARIABLE = "INKSERVE_KEY_FILE"
 TOKEN_VARIABLE = "INKSERVE_TOKEN"  # nosec B105 # noqa: S105 - the name of a variable
-API = "API"  # the key file's name for the key that new tokens are asked for with
-REFUSAL = b"InvalidKeyException"  # the type in the body of the 400 that TorchServe answers, whatever is wrong
+API = "API"  # the key file's name for the key that is needed to get new tokens
+REFUSAL = b"InvalidKeyException"  # the type in TorchServe's 400 for a missing, wrong or expired token
 TIMEOUT_S = (3.0, 5.0)  # connect, read
-WRITING_S = 1.0  # TorchServe empties its file before it writes it, so half of it is worth another look for so long
+WRITING_S = 1.0  # TorchServe empties its file before it writes it, so a broken file is read again for so long
 POLL_S = 0.02
 HEADER, SCHEME = "Authorization", "Bearer "
 
@@ -33,14 +33,14 @@ Kind = Literal["inference", "management"]
 
 
 class KeyFileError(requests.RequestException):
-    """A key file cannot be read; the message names it, and nothing of what is in it."""
+    """A key file cannot be read; the message names it, and nothing of its content."""
 
 
 class Token(AuthBase):
-    """A token that somebody has handed out, for `requests` and for what sends without it; nobody renews it."""
+    """A fixed token, for `requests` and for code that sends without it; it is never renewed."""
 
     def __init__(self, token: str) -> None:
-        """Remember a token; "" is none, and then no header is sent."""
+        """Remember a token; with "" no header is sent."""
         self._token = token
 
     def current(self) -> str:
@@ -51,19 +51,19 @@ class Token(AuthBase):
         """
         return self._token
 
-    def refresh(self, refused: str) -> str:  # noqa: ARG002 - for those that know of another
-        """Return another token than the one that was refused, or "" if there is none."""
+    def refresh(self, refused: str) -> str:  # noqa: ARG002 - a KeyFile needs it
+        """Return a token in place of a refused one, or "" if there is none."""
         return ""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token to a request, which is sent a second time, with another one, if the server refuses it."""
+        """Add the token to a request; if the server refuses it, the request is sent again with a new one."""
         if token := self.current():
             request.headers.update(bearer(token))
             request.register_hook("response", self._send_again)  # type: ignore[no-untyped-call]
         return request
 
     def _send_again(self, response: requests.Response, **options: Any) -> requests.Response:  # noqa: ANN401 - of `send`
-        # A redirect to another host has lost the header by now, and that host gets no other token
+        # After a redirect to another host the header is gone, and that host must not get a token
         sent = response.request.headers.get(HEADER, "").removeprefix(SCHEME)
         token = self.refresh(sent) if sent and is_refusal(response.status_code, response.content) else ""
         if not token:
@@ -80,19 +80,19 @@ class Token(AuthBase):
 
 
 class KeyFile(Token):
-    """The token in a server's key file, read when it is first wanted and when the server refuses the one that was read.
+    """The token in a server's key file, read at the first request and again when the server refuses it.
 
-    Where the file says itself that its token has expired, a new one is asked for: by one of all the threads and
-    processes that find so, while the others wait for it.
+    When the token in the file has expired, one of the threads and processes that use it gets a new one, and the others
+    wait for it.
     """
 
     def __init__(self, path: Path | str, kind: Kind = "inference", management: str | None = None) -> None:
         """Name a key file; nothing is read.
 
         Args:
-            path: of the file. While there is none, no token is sent: the server wants none, or does not run.
+            path: of the file. While there is no file, no token is sent: the server needs none, or does not run.
             kind: of token.
-            management: address that new tokens are asked for at; by default that of `management_url`.
+            management: address of the management API, which gives new tokens; by default that of `management_url`.
         """
         super().__init__("")
         self.path = Path(path)
@@ -106,9 +106,9 @@ class KeyFile(Token):
         return self._token
 
     def refresh(self, refused: str) -> str:
-        """Return what the file has in place of a refused token, where need be after asking for a new one."""
+        """Return the file's token in place of a refused one; an expired token is renewed first."""
         with self._lock:
-            if self._token != refused:  # another thread has seen to it
+            if self._token != refused:  # another thread has refreshed it
                 return self._token
             with self._locked():
                 keys = self._read()
@@ -119,7 +119,7 @@ class KeyFile(Token):
             return "" if self._token == refused else self._token
 
     def _renew(self, keys: Mapping[str, Any]) -> bool:
-        """Have the server write a new token of this kind into the file; whether it has."""
+        """Have the server write a new token of this kind into the file, and return whether it did."""
         with requests.Session() as session:
             session.trust_env = False  # a proxy of the environment would see the key
             session.auth = Token(keys.get(API, {}).get("key", ""))
@@ -147,19 +147,19 @@ class KeyFile(Token):
             except OSError as err:
                 raise KeyFileError(f"the key file {self.path} cannot be read: {err.strerror}") from None
             except ValueError:
-                pass  # half written, perhaps; the error would show what is there
+                pass  # perhaps half written; the error itself would show the content
             if time.monotonic() > deadline:
-                raise KeyFileError(f"{self.path} is no key file; wanted the one that TorchServe writes")
+                raise KeyFileError(f"{self.path} is no key file; wanted one that TorchServe wrote")
             time.sleep(POLL_S)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other processes from looking at the file at the same time."""
+        """Let one process at a time read and renew."""
         import fcntl  # noqa: PLC0415 - not on Windows, where a client may still use a Token
 
         try:
             file = self.path.open("rb")
-        except OSError:  # gone, or not readable: `_read` says so
+        except OSError:  # missing or not readable: `_read` says so
             yield
             return
         with file:
@@ -168,19 +168,19 @@ class KeyFile(Token):
 
 
 def is_expired(key: Mapping[str, Any]) -> bool:
-    """Tell whether a key's time is over; one without a time never is.
+    """Return whether a key has expired; one without a time never does.
 
-    A token that is refused before its time is one for another server: a new one would be refused as well, and would
-    take the old one from those who use it rightly.
+    A token that is refused before it expires is for another server. A new one would be refused, too, and would make
+    the old one useless for its users.
     """
     try:
         return datetime.fromisoformat(str(key.get("expiration time"))) <= datetime.now(UTC)
-    except (ValueError, TypeError):  # no time, or none with a time zone
+    except (ValueError, TypeError):  # no time, or one without a time zone
         return False
 
 
 def is_refusal(status: int, body: bytes | None) -> bool:
-    """Tell whether an answer says that the token is missing, wrong or expired."""
+    """Return whether an answer says that the token is missing, wrong or expired."""
     return status == requests.codes.bad_request and REFUSAL in (body or b"")
 
 

@@ -1,13 +1,13 @@
-"""How much counters grew, also across restarts of the process that counts."""
+"""Increases of counters, also across restarts of the process that counts."""
 
-from inkserve.metrics.page import Series, Values
+from inkserve.metrics.prometheus_page import Series, Values
 
 
 def increase(before: Values, after: Values) -> dict[Series, float]:
-    """Return how much each counter of a page grew since an earlier page.
+    """Return the increase of each counter of a page since an earlier page.
 
-    A counter that fell was started anew, and is counted from zero, as PromQL's rate() does. So is one that the earlier
-    page lacks: label sets, such as a type of error, appear with their first event.
+    A counter that fell has restarted, and counts from zero, as in PromQL's rate(). So does one that the earlier page
+    lacks: label sets, such as a type of error, appear with their first event.
 
     Args:
         before: of the earlier page.
@@ -25,15 +25,15 @@ def rate(grown: Values, elapsed_s: float) -> dict[Series, float]:
     Raises:
         ValueError: no time has passed.
     """
-    if not elapsed_s > 0:  # written so that NaN is refused, too
+    if not elapsed_s > 0:  # so that NaN is refused, too
         raise ValueError(f"{elapsed_s} s lie between the pages; wanted more than 0")
     return {series: value / elapsed_s for series, value in grown.items()}
 
 
 class Totals:
-    """Counters that never fall, from pages whose counters may: subtract two of its values, whatever lies between.
+    """Counters that never fall, from pages whose counters may fall: the difference of two totals is the increase.
 
-    What the first page counts is taken as zero. A series that misses on some pages goes on from where it was.
+    The values of the first page count as zero. A series that is missing on some pages continues from its last total.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Totals:
         self._totals: dict[Series, float] = {}
 
     def add(self, values: Values) -> Values:
-        """Take the next page's values and return the totals until then; the mapping returned never changes."""
+        """Add the next page's values, and return the totals; the returned mapping never changes."""
         if self._last is None:
             self._last = dict(values)
             self._totals = dict.fromkeys(values, 0.0)
@@ -49,7 +49,7 @@ class Totals:
         changed = {series: grown for series, grown in increase(self._last, values).items() if grown}
         new = values.keys() - self._last.keys()
         self._last.update(values)
-        if changed or new:  # else the same mapping again: hours of an idle server weigh nothing
+        if changed or new:  # else the same mapping again: hours of an idle server need no memory
             self._totals = {
                 **self._totals,
                 **dict.fromkeys(new, 0.0),

@@ -1,11 +1,10 @@
-"""Quantiles from the buckets of a histogram, by PromQL's rule, and never without their count."""
+"""Quantiles from the buckets of a histogram, by PromQL's rule, always with their count."""
 
 from dataclasses import dataclass
 from itertools import accumulate
 from math import isinf
 
-from inkserve.metrics.page import Values
-from inkserve.metrics.select import sum_by
+from inkserve.metrics.prometheus_page import Values, sum_by
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Histogram:
     """Observations in buckets.
 
     Attributes:
-        bounds: upper ones, rising; the last is infinity on every page that is whole.
-        cumulative: how many observations are at most each bound; they never fall.
+        bounds: upper bounds, rising; the last one is infinity on every complete page.
+        cumulative: number of observations up to each bound; never falling.
     """
 
     bounds: tuple[float, ...] = ()
@@ -40,14 +39,14 @@ class Histogram:
 
     @property
     def counts(self) -> list[float]:
-        """Number of observations in each bucket alone."""
+        """Number of observations in each single bucket."""
         return [after - before for before, after in zip((0.0, *self.cumulative), self.cumulative, strict=False)]
 
     def quantile(self, q: float) -> Quantile:
         """Estimate a quantile as PromQL's histogram_quantile does.
 
-        Observations are taken as evenly spread in their bucket, the first of which begins at 0. One that lies in the
-        last, which has no end, is told as the highest finite bound: it is at least that.
+        Observations count as evenly spread in their bucket; the first bucket begins at 0. A quantile in the last
+        bucket, which has no end, is given as the highest finite bound: it is at least that.
 
         Args:
             q: in (0, 1], 0.95 for p95.
@@ -56,7 +55,7 @@ class Histogram:
             ValueError: q is outside.
         """
         if not 0 < q <= 1:
-            raise ValueError(f"the quantile asked for is {q}; wanted one in (0, 1]")
+            raise ValueError(f"the quantile is {q}; wanted one in (0, 1]")
         if not self.count or len(self.bounds) < 2 or not isinf(self.bounds[-1]):  # noqa: PLR2004 - one finite bound
             return Quantile(None, self.count)
         rank = q * self.cumulative[-1]
@@ -71,17 +70,17 @@ class Histogram:
 
 
 def histogram(grown: Values, name: str, **labels: str) -> Histogram:
-    """Add up the buckets of a histogram's label sets.
+    """Sum the buckets of a histogram over its label sets.
 
     Args:
         grown: increases between two pages; those of the buckets, `<name>_bucket`, are cumulative as on the page.
         name: of the histogram.
-        labels: that the label sets have; whatever other labels they have.
+        labels: that the label sets have; they may have others, too.
 
     Returns:
-        without a bound where there is no such histogram.
+        a histogram without bounds where the page has none of that name.
     """
     by_bound = {float(bound): count for bound, count in sum_by(grown, f"{name}_bucket", "le", **labels).items()}
     bounds = tuple(sorted(by_bound))
-    # PromQL, too, evens out buckets that fall, which is what a restart between two pages can leave
+    # A restart between two pages can leave buckets that fall; PromQL makes them level, too
     return Histogram(bounds, tuple(accumulate((by_bound[bound] for bound in bounds), max)))

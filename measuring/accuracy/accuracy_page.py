@@ -32,7 +32,7 @@ def write_report(folder: Path, card: Card, command: str, measured: Measured) -> 
         measured: test sets with the answers, the official one first.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    results = {
+    results: dict[str, Any] = {
         "model": card.model,
         "version": card.version,
         "weights_sha256": card.sha256,

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,10 +36,10 @@ class LabelledPictures:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: Sequence[int]) -> "LabelledPictures":
+    def take(self, rows: Iterable[int]) -> "LabelledPictures":
         """Return the pictures in the given rows."""
-        names, pictures, labels = ([values[row] for row in rows] for values in (self.names, self.pictures, self.labels))
-        return LabelledPictures(self.title, names, pictures, labels)
+        names, labels = ([values[row] for row in rows] for values in (self.names, self.labels))
+        return LabelledPictures(self.title, names, [self.pictures[row] for row in rows], labels)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield each picture as it is sent; a frame is encoded as a PNG of one channel."""

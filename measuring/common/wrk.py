@@ -54,7 +54,7 @@ def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: in
         WrkError: wrk is missing, or failed.
     """
     kind = "application/json" if as_json else "image/png"
-    command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT, url]
+    command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), url]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(

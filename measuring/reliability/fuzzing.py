@@ -57,7 +57,7 @@ class Mutant(NamedTuple):
 
 
 @st.composite
-def edited(draw: Callable, sources: Sequence[bytes]) -> bytes:
+def edited(draw: st.DrawFn, sources: Sequence[bytes]) -> bytes:
     """Flip, cut, insert, repeat and splice bytes of one of the sources."""
     content = bytearray(draw(st.sampled_from(sources)))
     for _ in range(draw(st.integers(1, MAX_EDITS))):
@@ -131,7 +131,7 @@ def dumps(tree: object, escaped: bool) -> bytes:
 
 
 @st.composite
-def form_bytes(draw: Callable) -> bytes:
+def form_bytes(draw: st.DrawFn) -> bytes:
     """Write a form of some parts, each with a header that may be odd."""
     name = st.one_of(st.sampled_from(("a", "data", "top_k", "explain", "", "body")), LINE)
     kinds = st.one_of(st.sampled_from((*KINDS, "multipart/mixed; boundary=x", "text/plain; charset=nope")), LINE)
@@ -184,7 +184,7 @@ def arrays() -> st.SearchStrategy[Mutant]:
 
 
 @st.composite
-def zip_bytes(draw: Callable) -> bytes:
+def zip_bytes(draw: st.DrawFn) -> bytes:
     """Write a ZIP file whose entries say what need not be so."""
     members = []
     for _ in range(draw(st.integers(0, 3))):
@@ -267,7 +267,7 @@ def mutants() -> st.SearchStrategy[Mutant]:
     return st.one_of(*kinds, lines())
 
 
-QUIET = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+QUIET: dict[str, Any] = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def generate(count: int, number: int, take: Callable[[Mutant], object]) -> None:

@@ -44,7 +44,7 @@ class Findings:
 
 def record(folder: Path, heading: str, findings: Findings) -> None:
     """Put a part on record in place of what it found before."""
-    parts = read(folder) | {heading: findings}
+    parts = {**read(folder), heading: findings}
     write_json(folder / RECORD, {name: asdict(each) for name, each in parts.items()})
 
 

@@ -83,7 +83,7 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
     pictures = encoded(frames)
     as_npy, as_zip = npy(frames), zipped(pictures)
     form = {f"picture-{number}": ("a.png", picture, "image/png") for number, picture in enumerate(pictures)}
-    bodies = {"npy": {"data": as_npy}, "ZIP file": {"data": as_zip}, "form": {"files": form}}
+    bodies: dict[str, dict[str, Any]] = {"npy": {"data": as_npy}, "ZIP file": {"data": as_zip}, "form": {"files": form}}
     decoders = {
         "npy": lambda: unit_frames(np.load(io.BytesIO(as_npy))),
         "ZIP file": lambda: decoded(unzipped(as_zip)),

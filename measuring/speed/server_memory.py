@@ -5,8 +5,9 @@ Prints the memory (PSS: shared pages count once) after each recogniser has answe
 
 import sys
 
-from deploy.local import torchserve
+from deploy.local.served_versions import versions
 from deploy.local.settings import ROOT
+from deploy.local.torchserve import ask
 from inkserve.command import run
 from measuring.common.temporary_server import process_of, running_stack
 from measuring.speed.peer_servers import Running
@@ -16,8 +17,8 @@ def main() -> int:
     """Run from the command line."""
     archives = sorted((ROOT / "model_store").glob("*.mar"))
     with running_stack(*archives) as stack:
-        for version in torchserve.versions(stack.settings):
-            torchserve.ask(stack.settings, version)
+        for version in versions(stack.settings):
+            ask(stack.settings, version)
         used = Running("", process_of(stack)).memory_mib()
     print(f"{used:,.0f} MiB with {', '.join(archive.stem for archive in archives)} loaded")
     return 0

@@ -45,7 +45,9 @@ def good_documents() -> Iterator[Case]:
     yield from (document(name, json.dumps(each).encode(), read_as(LABEL)) for name, each in good.items())
     twice = b'{"data": 1, "data": ' + json.dumps(rows).encode() + b"}"
     yield document("JSON with a key twice, the last one good", twice, read_as(LABEL))
-    instances = {"instances": [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]}
+    instances: dict[str, object] = {
+        "instances": [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]
+    }
     mixed = read_as(LABEL, LABEL, *["InvalidRequest"] * 5)
     yield document("JSON instances, good and bad", json.dumps(instances).encode(), mixed)
 

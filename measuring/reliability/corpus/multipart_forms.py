@@ -101,7 +101,7 @@ def broken_forms() -> Iterator[Case]:
     """Yield forms that are incomplete, have a wrong boundary, or have too many parts."""
     seven, tiny = part(SEVEN), part(b"", "a", "")
     whole = seven + END
-    bad = {
+    bad: dict[str, Content] = {
         "with a bad top_k": seven + part(b"\xff\n", "top_k", "") + END,
         "without its end": seven,
         "cut in a picture": whole[: len(whole) // 2],

@@ -3,14 +3,14 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
 from handwriting.preprocess import FORMATS
 from measuring.common.drawings import drawings
-from measuring.reliability.corpus.case import Case, case, cases
+from measuring.reliability.corpus.case import Case, Content, case, cases
 from measuring.reliability.expected import READ_OR_REFUSED, read_as, refused
 
 LABEL = "7"
@@ -45,7 +45,7 @@ def readable() -> Iterator[Case]:
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
     palette = plain.quantize(8)
     pages = {"save_all": True, "append_images": [blank]}
-    variants: Mapping[str, bytes] = {
+    variants: dict[str, bytes] = {
         **{f"plain {form}": encode(plain, form) for form in FORMATS},
         **{f"{mode} PNG": encode(plain.convert(mode)) for mode in ("1", "P", "LA", "RGB", "RGBA")},
         "16-bit PNG": encode(deep),
@@ -213,7 +213,7 @@ def jpeg(width: int, height: int) -> bytes:
 def bombs() -> Iterator[Case]:
     """Yield small files that would decode to very much, or claim to."""
     side = BOMB_PX
-    too_large = {
+    too_large: dict[str, Content] = {
         "PNG of 50,000 x 50,000, 1 bit": lambda: png(side, side, 1, zlib_zeros(side * (1 + side // 8))),
         "PNG of 50,000 x 50,000, 8 bits": lambda: png(side, side, 8, zlib_zeros(side * (1 + side))),
         "PNG of 2^31 x 2^31": png(2**31 - 1, 2**31 - 1, 1, b""),
@@ -224,7 +224,7 @@ def bombs() -> Iterator[Case]:
         "WebP of 16,383 x 16,383": webp(16_383, 16_383),
         "JPEG of 65,500 x 65,500": jpeg(65_500, 65_500),
     }
-    either = {
+    either: dict[str, Content] = {
         "PNG of 28 x 28 that unpacks to 2 GB": lambda: png(28, 28, 8, zlib_zeros(2**31)),
         "BMP of -50,000 x 50,000": bmp(-side, side),
         "BMP of 2^31 rows up": bmp(1, -(2**31)),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from measuring.reliability.corpus.case import Case, case, cases
+from measuring.reliability.corpus.case import Case, Content, case, cases
 from measuring.reliability.corpus.pictures import LABEL, SEVEN, TOO_LARGE, white_png, zeros
 from measuring.reliability.expected import READ, read_as, refused
 
@@ -107,7 +107,7 @@ def zips_with_odd_names() -> Iterator[Case]:
         "an empty name": zip_of(seven._replace(name=b"")),
         "folders and hidden files": hidden,
     }
-    bad = {
+    bad: dict[str, Content] = {
         "a name that is no UTF-8": zip_of(seven._replace(name=b"\xff\xfe", flags=0x800)),
         "a name of 65,535 bytes": zip_of(seven._replace(name=b"a" * 65_535)),
         "1,000 long names": lambda: zip_of(*long, overlapping=True),
@@ -135,7 +135,7 @@ def zips_with_wrong_headers() -> Iterator[Case]:
         "with garbage for a picture": zip_of(seven._replace(packed=b"\xff" * 50)),
         **{f", {name}": zip_of(seven._replace(method=method)) for method, name in methods.items()},
     }
-    bad = {
+    bad: dict[str, Content] = {
         "cut": whole[: len(whole) // 2],
         "without a directory": whole[: whole.index(b"PK\x01\x02")],
         "of a folder": ordinary({"a/": b""}),
@@ -206,7 +206,7 @@ def npy_files() -> Iterator[Case]:
         "of text": npy(np.zeros((2, 28, 28), "U3")),
         "of records": npy(np.zeros((2, 28, 28), [("a", "u1")])),
         "in Fortran order": npy(np.asfortranarray(frames)),
-        "of one number": npy(np.uint8(3)),
+        "of one number": npy(np.array(3, np.uint8)),
         "of one frame": npy(frames[0]),
         "of no frames": npy(frames[:0]),
         "of 27 rows": npy(frames[:, :27]),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -23,7 +24,7 @@ class Recogniser:
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        network = load_checkpoint(os.environ[WEIGHTS_VARIABLE])
+        network = load_checkpoint(Path(os.environ[WEIGHTS_VARIABLE]))
         self.labels, self.form = network.config.labels, network.config.normal_form
         self.score = make_runtime(network, os.environ[RUNTIME_VARIABLE])
 

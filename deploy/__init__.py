@@ -1,1 +1,1 @@
-"""Running Inkserve: `deploy.local` on this machine."""
+"""Packs archives, and runs and monitors Inkserve on this machine."""

@@ -1,7 +1,7 @@
-"""Pack a checkpoint into an archive: `python -m deploy.archive weights/digits-1.0.safetensors`.
+"""Packs a checkpoint into an archive: `python -m deploy.archive weights/digits-1.0.safetensors`.
 
-The archive, model_store/digits-1.0.mar, is complete in itself: weights, card, handler, config, and the package with its
-preprocessing, so that a version rolls back whole. Its sha256 stands beside it: deploy.checksums.
+The archive, model_store/digits-1.0.mar, holds all that a version needs: weights, card, handler, config, and the package
+`handwriting` with its preprocessing. So a rollback restores all of it. Its sha256 is in a file beside it.
 """
 
 import argparse
@@ -11,24 +11,26 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.checksums import ArchiveError, vouch
+from deploy.checksums import ArchiveError, write_checksum
+from inkserve.command import run
+from inkserve.files import partial_of
 from inkserve.versions import ARCHIVE, split_name
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "src" / "handwriting"  # a change of it makes archives stale, and of no other package
+PACKAGE = ROOT / "src" / "handwriting"  # the only package in an archive
 
 
 def pack(weights: Path, model_store: Path, model: str | None = None, config: Path | None = None) -> Path:
-    """Pack weights with their card, handler, config and the package, and return the archive's path.
+    """Pack weights with their card, handler, config and package, and return the path of the archive.
 
     Args:
         weights: `<model>-<version>.safetensors`, with its card beside it.
-        model_store: folder for the archive; it appears there whole or not at all.
-        model: name of the recogniser, where it uses the weights of another.
-        config: its batching and workers, where not those in `config`.
+        model_store: folder for the archive.
+        model: name of the recogniser, if it uses the weights of another one.
+        config: of batching and workers, if not the one in `config`.
 
     Raises:
-        ArchiveError: the name is not of that form, a file is missing, or the archiver fails.
+        ArchiveError: the name has another form, a file is missing, or the archiver fails.
     """
     name = split_name(weights.stem)
     if name is None:
@@ -40,9 +42,9 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
     if missing:
         raise ArchiveError(f"missing for the archive: {', '.join(missing)}")
     model_store.mkdir(parents=True, exist_ok=True)
-    # A folder of its own, because the archiver empties one of the model's name in TMPDIR before it works
+    # Its own TMPDIR, because the archiver empties the folder TMPDIR/<model> before it works
     with tempfile.TemporaryDirectory(prefix="inkserve-archive-") as folder:
-        # Of a folder the archiver takes what is in it, so the package goes into one that holds nothing else
+        # The archiver copies the contents of a folder, so the package is copied into a folder of its own
         package = Path(folder) / "src"
         shutil.copytree(PACKAGE, package / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__", "py.typed"))
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
@@ -52,28 +54,29 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
         if done.returncode:
             raise ArchiveError(f"torch-model-archiver failed:\n{done.stdout}{done.stderr}")
         archive = model_store / f"{model}-{version}{ARCHIVE}"
-        partial = shutil.copyfile(Path(folder) / f"{model}.mar", archive.with_name(f"{archive.name}.partial"))
-    vouch(archive, partial)  # before it is in its place: killed in between, the old one is refused, and packed again
+        partial = shutil.copyfile(Path(folder) / f"{model}.mar", partial_of(archive))
+    # First the checksum: after a kill in between, the old archive is refused and packed again
+    write_checksum(archive, partial)
     return partial.replace(archive)
 
 
 def main() -> int:
-    """Pack the checkpoints named on the command line; 1 if one cannot be."""
+    """Pack the checkpoints on the command line.
+
+    Raises:
+        ArchiveError: one cannot be packed.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m deploy.archive", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("weights", type=Path, nargs="+", help="<model>-<version>.safetensors, with its card beside it")
-    parser.add_argument("--model", help="name of the recogniser, where it uses the weights of another")
+    parser.add_argument("--model", help="name of the recogniser, if it uses the weights of another one")
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder for the archives")
     options = parser.parse_args()
     for weights in options.weights:
-        try:
-            print(f"packed {pack(weights, options.model_store, options.model)}")
-        except ArchiveError as err:
-            print(f"archive: {err}", file=sys.stderr)
-            return 1
+        print(f"packed {pack(weights, options.model_store, options.model)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("archive", main))

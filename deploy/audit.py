@@ -1,7 +1,7 @@
-"""`python -m deploy.audit`: whether the pinned packages are known to be vulnerable, and whether they go together.
+"""`python -m deploy.audit`: checks the pinned packages for known vulnerabilities and conflicts.
 
-Asks the Python Packaging Advisory Database, by way of pip-audit, about each version in constraints.txt. Exits with 1 if
-something is found; where nobody can be asked, it says so and exits with 0, as what is not known is no finding.
+Asks the Python Packaging Advisory Database about each version in constraints.txt, with pip-audit. Exits with 1 if it
+finds something. Without an answer it says so and exits with 0.
 """
 
 import json
@@ -17,43 +17,43 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PINS = ROOT / "constraints.txt"
-SAMPLE = 3  # pins that are asked about before all are: a mirror of the index may know of no advisory at all
-TIMEOUT_S = 15  # for an answer about one
-LIMIT_S = 90  # for all of them
+SAMPLE = 3  # pins that are asked about first: a mirror of the index may have no advisories at all
+TIMEOUT_S = 15  # for one package
+LIMIT_S = 90  # for all packages
 OURS = "inkserve"
-NO_PINS = {OURS, "pip", "setuptools"}  # of the environment itself
+NO_PINS = {OURS, "pip", "setuptools"}  # parts of the environment itself
 
 
 class AuditError(Exception):
-    """The advisories cannot be asked for; the message says why."""
+    """The database does not answer; the message says why."""
 
 
 def main() -> int:
-    """Print what is known; 1 if something is wrong."""
+    """Print the findings; 1 if there are some."""
     pins = [line for line in PINS.read_text().splitlines() if line and not line.startswith("#")]
     known, vulnerable = advisories(pins)
     differing, unpinned = compare(pins, {each.name: each.version for each in metadata.distributions()})
     found = [*vulnerable, *differing, *conflicts()]
     print(known)
     print(f"installed without a pin: {', '.join(unpinned) or 'nothing'}")
-    print("\n".join(found) or "installed versions: as pinned, and they go together")
+    print("\n".join(found) or "installed versions: as pinned, without conflicts")
     return 1 if found else 0
 
 
 def advisories(
     pins: Sequence[str], ask: Callable[[Sequence[str]], Sequence[dict]] | None = None
 ) -> tuple[str, list[str]]:
-    """Tell in a line what is known of the pins, and the vulnerabilities among it, a line each.
+    """Return a line of summary and a line for each known vulnerability.
 
     Args:
         pins: as `name==version`.
-        ask: for what pip-audit says of them; by default pip-audit itself.
+        ask: returns pip-audit's answers about some pins; by default it runs pip-audit.
     """
     ask = ask or pip_audit
     try:
-        if not told(ask(pins[:SAMPLE])):
+        if not known_to_index(ask(pins[:SAMPLE])):
             return f"vulnerabilities: unknown, as the index tells of no advisories; {len(pins)} pins not checked", []
-        answers = told(ask(pins))
+        answers = known_to_index(ask(pins))
     except AuditError as err:
         return f"vulnerabilities: unknown, {err}; {len(pins)} pins not checked", []
     vulnerable = [
@@ -66,16 +66,16 @@ def advisories(
     return f"vulnerabilities: {len(vulnerable)} in {len(answers)} pins{left_out}", vulnerable
 
 
-def told(answers: Sequence[dict]) -> list[dict]:
-    """Leave out what the index knows nothing of: pip-audit counts it as not vulnerable."""
+def known_to_index(answers: Sequence[dict]) -> list[dict]:
+    """Drop packages that the index does not know; pip-audit counts them as not vulnerable."""
     return [each for each in answers if "vulns" in each]
 
 
 def pip_audit(pins: Sequence[str]) -> Sequence[dict]:
-    """Ask about some pins.
+    """Ask the database about some pins.
 
     Raises:
-        AuditError: there is no answer.
+        AuditError: no answer.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pins.txt"
@@ -87,14 +87,14 @@ def pip_audit(pins: Sequence[str]) -> Sequence[dict]:
             return json.loads(done.stdout)["dependencies"]
         except subprocess.TimeoutExpired as err:
             raise AuditError(f"no answer within {LIMIT_S} s") from err
-        except (ValueError, KeyError) as err:  # it writes a traceback, whose last line says what happened
+        except (ValueError, KeyError) as err:  # pip-audit writes a traceback; its last line names the error
             raise AuditError((done.stderr.strip().splitlines() or ["pip-audit says nothing"])[-1][:200]) from err
 
 
 def compare(pins: Sequence[str], installed: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Tell what is installed in another version than the pinned one, a line each, and name what is not pinned at all.
+    """Return a line for each package with another version than pinned, and the names of packages without a pin.
 
-    The latter is no fault: what PyTorch brings along differs by machine.
+    The latter are allowed, as PyTorch's dependencies differ by machine.
     """
     wanted = {canonicalize_name(each.name): each.specifier for each in map(Requirement, pins)}
     there = {canonicalize_name(name): version for name, version in sorted(installed.items())}
@@ -107,7 +107,7 @@ def compare(pins: Sequence[str], installed: Mapping[str, str]) -> tuple[list[str
 
 
 def conflicts() -> list[str]:
-    """Return pip's complaints of packages that lack another, or another version of it, a line each."""
+    """Return pip's messages about missing or conflicting packages, a line each."""
     command = [sys.executable, "-m", "pip", "check"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     return done.stdout.strip().splitlines() if done.returncode else []

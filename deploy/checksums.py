@@ -1,7 +1,8 @@
-"""Which archives may be loaded: those whose sha256 stands beside them, and that hold code, weights and text alone.
+"""Checks archives before they are loaded: the sha256 in the file beside them, and that they hold no pickles.
 
-`python -m deploy.archive` writes `digits-1.0.mar.sha256` beside `digits-1.0.mar`, in the form of the tool sha256sum. An
-archive from elsewhere is code from elsewhere: who has read it and wants it loaded vouches for it with that tool.
+`python -m deploy.archive` writes `digits-1.0.mar.sha256` beside `digits-1.0.mar`, in the format of sha256sum. An
+archive from elsewhere is code from elsewhere: it is refused until somebody who trusts it writes its checksum with
+that tool.
 """
 
 import hashlib
@@ -10,50 +11,51 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from inkserve.command import CommandError
+from inkserve.files import atomic_write
 from inkserve.versions import ARCHIVE
 
-SUM = ".sha256"
+SUFFIX = ".sha256"
 MANIFEST = "MAR-INF/MANIFEST.json"
-ENDINGS = {".py", ".json", ".yaml", ".safetensors", ".txt"}  # none of them is unpickled by whoever reads it
+ENDINGS = {".py", ".json", ".yaml", ".safetensors", ".txt"}  # none of these is unpickled
 
 
-class ArchiveError(Exception):
+class ArchiveError(CommandError):
     """An archive cannot be made, or must not be loaded."""
 
 
-def vouch(archive: Path, contents: Path | None = None) -> None:
+def write_checksum(archive: Path, contents: Path | None = None) -> None:
     """Write the sha256 of an archive beside it.
 
     Args:
-        archive: whose name the sum gets.
-        contents: the file to sum up, where the archive itself is not in its place yet.
+        archive: that the checksum is for.
+        contents: the file to read, if it is not yet in the archive's place.
     """
-    partial = sum_of(archive).with_name(f"{archive.name}{SUM}.partial")
-    partial.write_text(f"{_sha256(contents or archive)}  {archive.name}\n")
-    partial.replace(sum_of(archive))
+    with atomic_write(checksum_of(archive)) as partial:
+        partial.write_text(f"{_sha256(contents or archive)}  {archive.name}\n")
 
 
-def sum_of(archive: Path) -> Path:
-    """Return where the sha256 of an archive stands."""
-    return archive.with_name(archive.name + SUM)
+def checksum_of(archive: Path) -> Path:
+    """Return the path of an archive's checksum file."""
+    return archive.with_name(archive.name + SUFFIX)
 
 
 def copy_archive(archive: Path, folder: Path) -> Path:
-    """Copy an archive with its sha256 into another model store, and return the copy's path."""
-    shutil.copy(sum_of(archive), folder)
+    """Copy an archive and its checksum into another model store, and return the path of the copy."""
+    shutil.copy(checksum_of(archive), folder)
     return Path(shutil.copy(archive, folder))
 
 
 def check(archive: Path) -> tuple[str, str]:
-    """Return recogniser and version of an archive that may be loaded.
+    """Check an archive and return its recogniser and version.
 
     Raises:
-        ArchiveError: it is a link, has no sha256 beside it or another one, is broken, or holds what no archive of ours
-            holds; the message names the file and what to do.
+        ArchiveError: it is a link, damaged, without a checksum or with another one, or it holds a kind of file that our
+            archives do not; the message names the file and what to do.
     """
     if archive.is_symlink() or not archive.is_file():
         raise ArchiveError(f"{archive} is no file of its own; wanted an archive, and no link to one")
-    _check_sum(archive)
+    _check_checksum(archive)
     try:
         with zipfile.ZipFile(archive) as packed:
             _check_names(archive, packed.namelist())
@@ -63,8 +65,8 @@ def check(archive: Path) -> tuple[str, str]:
         raise ArchiveError(f"{archive} is no archive of a model: {err}") from err
 
 
-def checked(model_store: Path) -> tuple[dict[Path, tuple[str, str]], list[ArchiveError]]:
-    """Return the archives of a model store that may be loaded, with recogniser and version, and why others may not."""
+def check_all(model_store: Path) -> tuple[dict[Path, tuple[str, str]], list[ArchiveError]]:
+    """Return the valid archives of a model store with recogniser and version, and the errors of the others."""
     good, errors = {}, []
     for path in sorted(model_store.glob(f"*{ARCHIVE}")):
         try:
@@ -74,18 +76,18 @@ def checked(model_store: Path) -> tuple[dict[Path, tuple[str, str]], list[Archiv
     return good, errors
 
 
-def _check_sum(archive: Path) -> None:
+def _check_checksum(archive: Path) -> None:
     try:
-        wanted = sum_of(archive).read_text().split()[0]
+        wanted = checksum_of(archive).read_text().split()[0]
     except (OSError, ValueError, IndexError) as err:
         raise ArchiveError(
             f"{archive} has no sha256 beside it: `make archive` packs our own; for another, once you trust its code: "
-            f"cd {archive.parent} && sha256sum {archive.name} > {archive.name}{SUM}"
+            f"cd {archive.parent} && sha256sum {archive.name} > {archive.name}{SUFFIX}"
         ) from err
     found = _sha256(archive)
     if found != wanted:
         raise ArchiveError(
-            f"{archive} has been changed or damaged: its sha256 is {found}; wanted {wanted}, as {archive.name}{SUM} "
+            f"{archive} has been changed or damaged: its sha256 is {found}; wanted {wanted}, as {archive.name}{SUFFIX} "
             "says: delete it, and `make archive` packs it again"
         )
 

@@ -1,22 +1,23 @@
-"""Which version of a recogniser answers where none is named, on record so that it survives a restart of the server."""
+"""The record of default versions, which TorchServe forgets when it restarts."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from inkserve.files import atomic_write
 from inkserve.versions import order
 
 FILE = "defaults.json"  # in the stack's run folder
 
 
 class Defaults:
-    """The versions that were chosen, by recogniser, in a small JSON file."""
+    """The chosen default version of each recogniser, in a small JSON file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> Mapping[str, str]:
-        """Return the chosen version of each recogniser that one was chosen for; none if the file is no such record."""
+        """Return the chosen versions by recogniser; empty without a valid file."""
         try:
             found = json.loads(self.path.read_text())
         except (FileNotFoundError, ValueError):
@@ -24,18 +25,17 @@ class Defaults:
         return {str(model): str(version) for model, version in found.items()} if isinstance(found, dict) else {}
 
     def choose(self, model: str, version: str) -> None:
-        """Put a choice on record; a kill at any moment leaves either the old file or the new one.
+        """Record a choice.
 
         Raises:
             OSError: the file cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps({**self.read(), model: version}, indent=2) + "\n")
-        partial.replace(self.path)
+        chosen = {**self.read(), model: version}
+        with atomic_write(self.path) as partial:
+            partial.write_text(json.dumps(chosen, indent=2) + "\n")
 
     def among(self, model: str, versions: Iterable[str]) -> str:
-        """Return the version that should be the default among those that are there: the chosen one, else the lowest.
+        """Return the default among some versions: the chosen one, or else the lowest.
 
         Raises:
             ValueError: there are none.

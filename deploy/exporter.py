@@ -1,14 +1,16 @@
-"""`python -m deploy.exporter`: one Prometheus page with TorchServe's own metrics, its workers, and what they measure.
+"""`python -m deploy.exporter`: one Prometheus page with TorchServe's metrics, its workers, and the workers' metrics.
 
-The workers' files lie where PROMETHEUS_MULTIPROC_DIR says, and INKSERVE_KEY_FILE names the key file of a TorchServe
-with tokens.
+The workers' metrics are in files in PROMETHEUS_MULTIPROC_DIR. INKSERVE_KEY_FILE names the key file of a TorchServe with
+tokens.
 """
 
 import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import requests
 from prometheus_client import CollectorRegistry, start_http_server
@@ -17,22 +19,26 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from deploy.worker_gauges import WorkersOfTorchServe
+from inkserve.management import Management, ManagementError, ModelVersion
 
 TIMEOUT_S = 5
 ERRORS = ("Requests4XX", "Requests5XX")
+MANAGEMENT_TIMEOUT_S = (2.0, 2.0)  # connect, read
+FRESH_S = 2.0  # scrapes within this time share an answer: the dashboard reads the page each second
+VERSION = ("model", "version")
+WORKER = (*VERSION, "worker")
 
 
 class TorchServePage(Collector):
-    """What TorchServe's own page says, and whether it says anything."""
+    """TorchServe's own metrics, and whether its page answers."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.session = requests.Session()
-        self.session.trust_env = False  # a proxy of the environment is no way to this machine
+        self.session.trust_env = False  # an address of this machine needs no proxy
 
     def collect(self) -> Iterator[Metric]:
-        """Read the page; without one, `torchserve_up` is 0."""
+        """Read the page; without an answer, `torchserve_up` is 0."""
         try:
             answer = self.session.get(self.url, timeout=TIMEOUT_S)
             answer.raise_for_status()
@@ -46,9 +52,9 @@ class TorchServePage(Collector):
 
 
 def with_zeros(families: Sequence[Metric]) -> Sequence[Metric]:
-    """Begin TorchServe's counters of errors at 0: one that appears with its first error hides that from rate().
+    """Start TorchServe's error counters at 0, as rate() misses the first error of a new series.
 
-    They have the labels of its counter of successes, which the first answer brings.
+    They get the labels of its counter of successes, which exists from the first answer on.
     """
     by_name = {family.name: family for family in families}
     for sample in by_name["Requests2XX"].samples if "Requests2XX" in by_name else ():
@@ -58,23 +64,87 @@ def with_zeros(families: Sequence[Metric]) -> Sequence[Metric]:
     return families
 
 
+class WorkerGauges(Collector):
+    """Workers, their processes and queues, from TorchServe's management API; its own page has none of them.
+
+    Without an answer, `torchserve_management_up` is 0 and the others are missing: old values would hide a dead server.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Remember the address of the management API.
+
+        Args:
+            url: such as `http://127.0.0.1:8081`.
+            clock: returns s.
+        """
+        self._management = Management(url, timeout_s=MANAGEMENT_TIMEOUT_S)
+        self._clock = clock
+        self._lock = threading.Lock()  # scrapes may run in parallel
+        self._found: list[Metric] | None = None
+        self._read_at_s = float("-inf")
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the gauges, at most FRESH_S old."""
+        with self._lock:
+            if self._clock() - self._read_at_s > FRESH_S:
+                self._found = self._read()
+                self._read_at_s = self._clock()
+            found = self._found
+        yield GaugeMetricFamily(
+            "torchserve_management_up", "Whether TorchServe's management API answers", value=found is not None
+        )
+        yield from found or ()
+
+    def _read(self) -> list[Metric] | None:
+        try:
+            return worker_families(self._management.versions())
+        except ManagementError:
+            return None
+
+
+def worker_families(versions: Sequence[ModelVersion]) -> list[Metric]:
+    """Return the metrics of loaded versions."""
+    wanted = GaugeMetricFamily("torchserve_workers_wanted", "Workers that there should be", labels=VERSION)
+    ready = GaugeMetricFamily("torchserve_workers_ready", "Workers that take requests", labels=VERSION)
+    queue = GaugeMetricFamily("torchserve_queue_requests", "Requests that wait for a worker", labels=VERSION)
+    process = GaugeMetricFamily(
+        "torchserve_worker_process_id", "Process of a worker: another number is another process", labels=WORKER
+    )
+    memory = GaugeMetricFamily(
+        "torchserve_worker_memory_bytes", "Resident, as TorchServe measures it once a minute", labels=WORKER
+    )
+    for version in versions:
+        labels = [version.model, version.version]
+        wanted.add_metric(labels, version.wanted_workers)
+        ready.add_metric(labels, version.ready_workers)
+        queue.add_metric(labels, version.waiting)
+        for worker in version.workers:
+            if worker.pid:  # 0 while the process starts
+                process.add_metric([*labels, worker.id], worker.pid)
+            if worker.memory_bytes:  # 0 in the first minute
+                memory.add_metric([*labels, worker.id], worker.memory_bytes)
+    return [wanted, ready, queue, process, memory]
+
+
 def make_registry(url: str, management_url: str | None = None) -> CollectorRegistry:
-    """Put TorchServe's page, its management API where it is named, and the workers' files together."""
+    """Combine TorchServe's page, its management API if there is a URL, and the workers' files."""
     registry = CollectorRegistry()
     registry.register(TorchServePage(url))
     if management_url:
-        registry.register(WorkersOfTorchServe(management_url))
+        registry.register(WorkerGauges(management_url))
     MultiProcessCollector(registry)
     return registry
 
 
 def main() -> int:
-    """Serve the page until told to stop."""
+    """Serve the page until a signal ends it."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.exporter", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--torchserve", required=True, metavar="URL", help="TorchServe's own page")
-    parser.add_argument("--management", metavar="URL", help="TorchServe's management API; without it, no workers")
+    parser.add_argument(
+        "--management", metavar="URL", help="TorchServe's management API; without it, the page has no workers"
+    )
     parser.add_argument("--address", default="127.0.0.1", help="to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8082, help="to listen on (default: %(default)s)")
     options = parser.parse_args()
@@ -82,7 +152,7 @@ def main() -> int:
         print("exporter: PROMETHEUS_MULTIPROC_DIR names no folder; wanted the one of the workers", file=sys.stderr)
         return 2
     ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before there are threads that they could end
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before threads start, which would inherit the mask
     server, thread = start_http_server(
         options.port, options.address, make_registry(options.torchserve, options.management)
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.checksums import sum_of, vouch
+from deploy.checksums import checksum_of, write_checksum
 
 
 def cut(archive: Path):
@@ -18,12 +18,12 @@ def flip_a_bit(archive: Path):
 
 def empty(archive: Path):
     archive.write_bytes(b"")
-    vouch(archive)
+    write_checksum(archive)
 
 
 def fill_with_noise(archive: Path):
     archive.write_bytes(b"noise" * 1000)
-    vouch(archive)
+    write_checksum(archive)
 
 
 def link(archive: Path):
@@ -32,11 +32,11 @@ def link(archive: Path):
 
 
 def take_the_sum_away(archive: Path):
-    sum_of(archive).unlink()
+    checksum_of(archive).unlink()
 
 
 def empty_the_sum(archive: Path):
-    sum_of(archive).write_text("")
+    checksum_of(archive).write_text("")
 
 
 SPOILED: Mapping[str, tuple[Callable[[Path], None], str]] = {

@@ -10,7 +10,7 @@ import pytest
 import requests
 import yaml
 
-from deploy.local import monitoring
+from deploy.local.services import PROMETHEUS_FILES, PROMETHEUS_SOURCE
 from deploy.packages import missing
 from inkserve.metrics import Series
 
@@ -68,8 +68,8 @@ def eventually(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S)
 def hurried(folder: Path) -> Path:
     """A copy of our scrape config and rules that looks each 2 s, and waits for 1 s before an alert fires."""
     folder.mkdir()
-    for name in monitoring.FILES:
-        text = (monitoring.SOURCE / name).read_text()
+    for name in PROMETHEUS_FILES:
+        text = (PROMETHEUS_SOURCE / name).read_text()
         text = re.sub(r"(?m)^( *(?:scrape|evaluation)_interval: )\S+", r"\g<1>2s", text)
         (folder / name).write_text(re.sub(r"(?m)^( *for: )\S+", r"\g<1>1s", text))
     return folder
@@ -77,5 +77,5 @@ def hurried(folder: Path) -> Path:
 
 def rules(file: str) -> list[dict]:
     """The rules of one of our files."""
-    groups = yaml.safe_load((monitoring.SOURCE / file).read_text())["groups"]
+    groups = yaml.safe_load((PROMETHEUS_SOURCE / file).read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]

@@ -16,8 +16,8 @@ from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.loaded_versions import DEFAULTS_VARIABLE, make_default
 from deploy.archive import pack
 from deploy.default_versions import FILE, Defaults
+from deploy.local.served_versions import versions
 from deploy.local.settings import ROOT
-from deploy.local.versions import versions
 from inkserve import ServerDown
 from inkserve.management import Management, ManagementError, ModelApiOffError, ModelVersion, Worker
 from measuring.common.temporary_server import running_stack

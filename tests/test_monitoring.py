@@ -16,11 +16,10 @@ import yaml
 from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 
-from deploy.exporter import with_zeros
-from deploy.local import monitoring
+from deploy.exporter import FRESH_S, WorkerGauges, with_zeros, worker_families
+from deploy.local.services import PROMETHEUS_SOURCE
 from deploy.local.settings import ROOT, read_settings
 from deploy.local.stack import Stack
-from deploy.worker_gauges import FRESH_S, WorkersOfTorchServe, families
 from handwriting.errors import InvalidImage, RequestError
 from handwriting.serving.worker_metrics import KINDS, Times, WorkerMetrics
 from inkserve.management import Management, ModelVersion, Worker
@@ -29,7 +28,7 @@ from tests.conftest import port_variables, run_stack
 from tests.prometheus import needs_prometheus, rules
 
 GRAFANA = json.loads((ROOT / "deploy/grafana/inkserve.json").read_text())
-CASES = yaml.safe_load((monitoring.SOURCE / "tests.yml").read_text())["tests"]
+CASES = yaml.safe_load((PROMETHEUS_SOURCE / "tests.yml").read_text())["tests"]
 MODEL = "digits"
 
 
@@ -48,7 +47,7 @@ MODEL = "digits"
 )
 def test_promtool_finds_nothing_wrong(command):
     done = subprocess.run(
-        ["promtool", *command], cwd=monitoring.SOURCE, capture_output=True, text=True, timeout=60, check=False
+        ["promtool", *command], cwd=PROMETHEUS_SOURCE, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -100,7 +99,7 @@ def values(found: list[Metric]) -> dict[str, float]:
 
 
 def test_workers_are_counted_by_their_state():
-    assert values(families([loaded(memory=4096)])) == {
+    assert values(worker_families([loaded(memory=4096)])) == {
         "workers_wanted": 2,
         "workers_ready": 1,
         "queue_requests": 3,
@@ -110,7 +109,7 @@ def test_workers_are_counted_by_their_state():
 
 
 def test_a_worker_without_a_process_has_no_process_id():
-    assert values(families([loaded(is_ready=False, pid=0)])) == {
+    assert values(worker_families([loaded(is_ready=False, pid=0)])) == {
         "workers_wanted": 2,
         "workers_ready": 0,
         "queue_requests": 3,
@@ -118,17 +117,17 @@ def test_a_worker_without_a_process_has_no_process_id():
 
 
 def test_a_version_scaled_to_nothing_still_has_a_count():
-    assert values(families([replace(loaded(), workers=())]))["workers_ready"] == 0
+    assert values(worker_families([replace(loaded(), workers=())]))["workers_ready"] == 0
 
 
 def test_without_a_management_api_the_page_says_so_and_tells_no_old_numbers():
-    collector = WorkersOfTorchServe(closed_port())
+    collector = WorkerGauges(closed_port())
     assert values(list(collector.collect())) == {"management_up": 0}
 
 
 def test_scrapes_within_seconds_share_an_answer(monkeypatch):
     now_s, answers = [100.0], []
-    collector = WorkersOfTorchServe("http://nowhere", clock=lambda: now_s[0])
+    collector = WorkerGauges("http://nowhere", clock=lambda: now_s[0])
     monkeypatch.setattr(Management, "versions", lambda _: answers.append((loaded(),)) or answers[-1])
     for _ in range(3):
         assert values(list(collector.collect()))["workers_ready"] == 1
@@ -142,7 +141,7 @@ def test_scrapes_within_seconds_share_an_answer(monkeypatch):
     "answer", [{}, {"models": [{}]}, {"models": [{"modelName": "x"}]}], ids=["no", "half", "other"]
 )
 def test_what_no_management_api_says_counts_as_down(monkeypatch, answer):
-    collector = WorkersOfTorchServe("http://nowhere")
+    collector = WorkerGauges("http://nowhere")
     monkeypatch.setattr(Management, "_get", lambda *_: answer)
     assert values(list(collector.collect())) == {"management_up": 0}
 

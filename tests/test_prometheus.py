@@ -13,9 +13,10 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from dashboard.live.figures import Choice, figures, points
-from dashboard.live.history import History
-from deploy.local import dashboard, monitoring, process, torchserve
+from dashboard.live.prometheus_history import History
+from dashboard.live.window_figures import Selection, figures, points
+from deploy.local import process, services, torchserve
+from deploy.local.services import DASHBOARD
 from deploy.local.settings import ROOT, free_ports
 from deploy.local.stack import Stack
 from inkserve.metrics import histogram, increase, rate, read_page
@@ -45,7 +46,7 @@ def prometheus(stack, tmp_path_factory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
     own = Stack(replace(stack.settings, prometheus_data=folder / "data"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitoring, "SOURCE", hurried(folder / "source"))
+        patch.setattr(services, "PROMETHEUS_SOURCE", hurried(folder / "source"))
         own.monitor()
     try:
         found = Prometheus(stack.settings.url("PROMETHEUS_PORT"))
@@ -155,14 +156,14 @@ def test_the_page_holds_what_prometheus_has(prometheus, traffic, stack):
 def test_the_live_pages_history_counts_what_was_sent(prometheus, traffic):
     history = History(prometheus.url)
     found = history.window(300.0)
-    now = figures(found.samples, 300.0, Choice(MODEL))
+    now = figures(found.samples, 300.0, Selection(MODEL))
     assert now.requests >= GOOD
     assert now.errors["InvalidImage"] >= BAD
     assert now.queued >= GOOD
     assert now.mean_queue_ms > 0
     assert sum(sample.is_up for sample in found.samples) > len(found.samples) / 2  # a busy machine misses a scrape
     assert {5.0} == {after.time_s - before.time_s for before, after in pairwise(found.samples)}
-    peak = max(points(found.samples, 60.0, Choice(MODEL)), key=lambda point: point.requests_per_s or 0)
+    peak = max(points(found.samples, 60.0, Selection(MODEL)), key=lambda point: point.requests_per_s or 0)
     assert peak.batches >= 100
     assert 0 < peak.p50 <= peak.p95 <= peak.p99
 
@@ -173,9 +174,9 @@ def dashboard_url(prometheus, stack, tmp_path, monkeypatch) -> Iterator[str]:
     monkeypatch.setenv("PROMETHEUS_URL", prometheus.url)
     [port] = free_ports(1)
     settings = replace(stack.settings, ports={**stack.settings.ports, "DASHBOARD_PORT": port}, run_dir=tmp_path)
-    running = dashboard.start(settings)
+    running = DASHBOARD.start(settings)
     try:
-        eventually(lambda: dashboard.is_ready(settings), "the dashboard")
+        eventually(lambda: DASHBOARD.is_ready(settings), "the dashboard")
         yield settings.url("DASHBOARD_PORT")
     finally:
         process.stop(running)

@@ -1,6 +1,7 @@
 """`make up`, `make down` and `make status`, as processes."""
 
 import json
+import re
 import socket
 import sys
 from pathlib import Path
@@ -10,11 +11,11 @@ import pytest
 import requests
 
 from deploy import packages
-from deploy.checksums import copy_archive, sum_of
-from deploy.local import process, torchserve, versions
-from deploy.local.errors import StackError
+from deploy.checksums import checksum_of, copy_archive
+from deploy.local import process, served_versions, torchserve
 from deploy.local.java import find_java_home, java_version
-from deploy.local.settings import ROOT, read_settings
+from deploy.local.settings import ROOT, StackError, read_settings
+from inkserve.management import Management, ManagementError, ModelVersion, Worker
 from tests.archives import SPOILED
 from tests.conftest import environment, port_variables, run_stack
 
@@ -43,39 +44,65 @@ def processes_with(text: str) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize(
-    ("statuses", "are_there"),
-    [(["READY", "READY"], True), (["READY"], False), (["READY", "UNLOADED"], False), ([], False)],
+    ("ready", "is_complete"),
+    [([True, True], True), ([True], False), ([True, False], False), ([], False)],
     ids=["all", "one of two", "one still loads", "none"],
 )
-def test_up_waits_for_all_workers(monkeypatch, statuses, are_there):
-    told = [{"minWorkers": 2, "workers": [{"status": status} for status in statuses]}]
-    monkeypatch.setattr(versions, "described", lambda _: told)
-    assert versions.have_workers(read_settings({})) is are_there
+def test_up_waits_for_all_workers(monkeypatch, ready, is_complete):
+    workers = tuple(Worker(str(i), pid=1, is_ready=each, memory_bytes=0) for i, each in enumerate(ready))
+    version = ModelVersion("digits", "1.0", is_default=True, workers=workers, wanted_workers=2)
+    monkeypatch.setattr(Management, "versions", lambda _: (version,))
+    assert served_versions.have_workers(read_settings({})) is is_complete
 
 
 def test_up_waits_for_a_management_api_that_does_not_answer_yet(monkeypatch):
     def refuse(_):
-        raise requests.ConnectionError
+        raise ManagementError("no answer")
 
-    monkeypatch.setattr(versions, "described", refuse)
-    assert not versions.have_workers(read_settings({}))
+    monkeypatch.setattr(Management, "versions", refuse)
+    assert not served_versions.have_workers(read_settings({}))
+
+
+def add_spoiled_archives(store: Path):
+    for number, (spoil, _) in enumerate(SPOILED.values()):
+        archive = copy_archive(ROOT / "model_store" / "digits-tiny-1.0.mar", store)
+        spoiled = archive.rename(store / f"spoiled-{number}.mar")
+        checksum_of(archive).rename(checksum_of(spoiled))
+        spoil(spoiled)
 
 
 @pytest.mark.server
-def test_up_twice_then_down_twice(variables):
-    folder = variables["RUN_DIR"]
+def test_up_repairs_what_was_killed_and_down_leaves_nothing(variables):
+    """One server for all that `up` and `down` promise, as each start takes long."""
+    folder, record = variables["RUN_DIR"], Path(variables["RUN_DIR"]) / "stack.json"
+    add_spoiled_archives(Path(variables["MODEL_STORE"]))
     first = run_stack("up", variables)
     assert first.returncode == 0, first.stderr
     assert "digits 1.0 reads examples/digits/7-1.png as '7'" in first.stdout
-    started = json.loads((Path(folder) / "stack.json").read_text())
-    sockets = list(read_settings(variables).temp_dir.glob(".ts.sock.*"))
-    assert sockets
+    assert list(read_settings(variables).temp_dir.glob(".ts.sock.*"))
+    # Invalid archives are named, and the others are loaded
+    told = first.stderr.splitlines()
+    assert len(told) == len(SPOILED)
+    for number, (_, complaint) in enumerate(SPOILED.values()):
+        assert f"spoiled-{number}.mar" in told[number]
+        assert complaint in told[number]
 
+    started = json.loads(record.read_text())
     second = run_stack("up", variables)
     assert second.returncode == 0
     assert "starting" not in second.stdout
-    assert json.loads((Path(folder) / "stack.json").read_text()) == started
+    assert json.loads(record.read_text()) == started
     assert run_stack("status", variables).returncode == 0
+
+    for service in ("metrics", "dashboard", "torchserve"):
+        psutil.Process(started[service]["pid"]).kill()
+        down = run_stack("status", variables)
+        assert down.returncode == 1
+        assert re.search(rf"^{service} +does not run$", down.stdout, re.MULTILINE)
+        repaired = run_stack("up", variables)
+        assert repaired.returncode == 0, repaired.stderr
+        assert re.findall(r"^starting (\w+)", repaired.stdout, re.MULTILINE) == [service]
+        assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=20).ok
 
     assert run_stack("down", variables).returncode == 0
     assert not processes_with(folder)
@@ -86,37 +113,6 @@ def test_up_twice_then_down_twice(variables):
         0,
         [f"{name} does not run" for name in ("dashboard", "metrics", "torchserve")],
     )
-
-
-@pytest.mark.server
-def test_spoiled_archives_are_named_and_the_others_are_loaded(variables):
-    store = Path(variables["MODEL_STORE"])
-    for number, (spoil, _) in enumerate(SPOILED.values()):
-        spoiled = copy_archive(ROOT / "model_store" / "digits-tiny-1.0.mar", store).rename(
-            store / f"spoiled-{number}.mar"
-        )
-        sum_of(store / "digits-tiny-1.0.mar").rename(sum_of(spoiled))
-        spoil(spoiled)
-    up = run_stack("up", variables)
-    assert up.returncode == 0, up.stderr
-    told = up.stderr.splitlines()
-    assert len(told) == len(SPOILED)
-    for number, (_, complaint) in enumerate(SPOILED.values()):
-        assert f"spoiled-{number}.mar" in told[number]
-        assert complaint in told[number]
-    assert "digits 1.0 reads" in up.stdout
-
-
-@pytest.mark.server
-@pytest.mark.parametrize("service", ["torchserve", "metrics", "dashboard"])
-def test_up_starts_again_what_was_killed(variables, service):
-    assert run_stack("up", variables).returncode == 0
-    entry = json.loads((Path(variables["RUN_DIR"]) / "stack.json").read_text())[service]
-    psutil.Process(entry["pid"]).kill()
-    repaired = run_stack("up", variables)
-    assert repaired.returncode == 0, repaired.stderr
-    assert f"starting {service}" in repaired.stdout
-    assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=5).ok
 
 
 @pytest.mark.parametrize("name", ["INFERENCE_PORT", "METRICS_PORT", "DASHBOARD_PORT"])

@@ -91,7 +91,7 @@ def test_a_key_file_that_is_none_is_named_without_what_it_says(tmp_path, seven):
     path.write_text('{"inference": {"key": "secret')
     with Recogniser("digits", auth=KeyFile(path)) as digits, pytest.raises(ServerDown) as caught:
         digits.predict(seven)
-    assert str(caught.value) == f"{path} is no key file; wanted the one that TorchServe writes"
+    assert str(caught.value) == f"{path} is no key file; wanted one that TorchServe wrote"
 
 
 def test_the_server_itself_may_still_be_writing_its_key_file(tmp_path):

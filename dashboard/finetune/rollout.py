@@ -12,7 +12,7 @@ from dashboard.finetune.finetuned import FineTuned
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.loaded_versions import make_default
 from deploy.archive import pack
-from deploy.checksums import ArchiveError, check, sum_of
+from deploy.checksums import ArchiveError, check, checksum_of
 from inkserve.management import Management, ManagementError, ModelApiOffError, ModelVersion
 from inkserve.versions import ARCHIVE
 
@@ -89,7 +89,7 @@ def roll_back(found: FineTuned, api: Management, archives: Path, delete: bool) -
     path = _path(found, archives)
     if delete and _contains(path, found.weights):
         path.unlink()
-        sum_of(path).unlink(missing_ok=True)
+        checksum_of(path).unlink(missing_ok=True)
     if off:
         raise ModelApiOffError(
             f"{found.base} is the default, but {found.tuned} stays loaded until the next start; {off}"

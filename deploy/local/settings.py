@@ -1,4 +1,4 @@
-"""Where the stack listens and keeps its files."""
+"""Where the stack listens and where it keeps its files."""
 
 import hashlib
 import ipaddress
@@ -10,38 +10,42 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.errors import StackError
 from inkserve.client.tokens import KeyFile, Kind
+from inkserve.command import CommandError
 
 HOST = "127.0.0.1"
-NO_PROXY = {"no_proxy": "*"}  # for requests: a proxy of the environment is no way to this machine
+NO_PROXY = {"no_proxy": "*"}  # for requests: addresses of this machine need no proxy
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_PORTS = {
     "INFERENCE_PORT": 8080,
     "MANAGEMENT_PORT": 8081,
     "METRICS_PORT": 8082,
-    "TORCHSERVE_METRICS_PORT": 8083,  # TorchServe's own part of the page on METRICS_PORT
+    "TORCHSERVE_METRICS_PORT": 8083,  # TorchServe's own page, which is part of the one on METRICS_PORT
     "GRPC_INFERENCE_PORT": 7070,
     "GRPC_MANAGEMENT_PORT": 7071,
     "DASHBOARD_PORT": 8501,
     "PROMETHEUS_PORT": 9090,
 }
-HOSTS = {"INFERENCE_PORT": "INFERENCE_HOST", "MANAGEMENT_PORT": "MANAGEMENT_HOST"}  # all others listen on HOST
-EXPOSURE = {*HOSTS.values(), "TOKENS"}  # the variables that say who can reach TorchServe
+HOSTS = {"INFERENCE_PORT": "INFERENCE_HOST", "MANAGEMENT_PORT": "MANAGEMENT_HOST"}  # other services listen on HOST
+EXPOSURE = {*HOSTS.values(), "TOKENS"}  # the variables that decide who can use TorchServe
+
+
+class StackError(CommandError):
+    """The stack cannot be started or stopped; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One stack.
+    """Ports, addresses and folders of one stack.
 
     Attributes:
         ports: by the environment variable that changes each.
-        run_dir: holds the record of what runs, and the logs.
-        model_store: holds the archives.
-        prometheus_data: holds what Prometheus remembers, also when nothing runs.
+        run_dir: folder of the logs and of the record of running processes.
+        model_store: folder of the archives.
+        prometheus_data: folder of Prometheus's data, which stays when nothing runs.
         inference_host: IPv4 address on which TorchServe takes predictions over HTTP.
-        management_host: the same of its management API.
-        tokens: whether both want a token in each request.
+        management_host: IPv4 address of its management API.
+        tokens: whether each request to them needs a token.
     """
 
     ports: Mapping[str, int]
@@ -54,7 +58,7 @@ class Settings:
 
     @property
     def temp_dir(self) -> Path:
-        """Private folder of TorchServe's sockets and unpacked archives; short, as a socket's path has 107 bytes."""
+        """Private folder of TorchServe's sockets and unpacked archives; short, as paths of sockets have 107 bytes."""
         digest = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:8]
         return Path(tempfile.gettempdir()) / f"inkserve-{os.getuid()}-{digest}"
 
@@ -65,17 +69,17 @@ class Settings:
 
     @property
     def metrics(self) -> Path:
-        """Folder of the files that the workers count in."""
+        """Folder of the workers' metrics files."""
         return self.run_dir / "metrics"
 
     @property
     def key_file(self) -> Path:
-        """Where TorchServe writes its tokens, if it wants any: the folder that it runs in."""
+        """File in which TorchServe writes its tokens, if they are on."""
         return self.run_dir / "key_file.json"
 
     @property
     def variables(self) -> Mapping[str, int | str]:
-        """All ports, hosts, and whether tokens are on, by the environment variable that changes each."""
+        """All ports, hosts and the state of the tokens, by the environment variable that sets each."""
         tokens = "on" if self.tokens else "off"
         return {
             **self.ports,
@@ -85,21 +89,21 @@ class Settings:
         }
 
     def host(self, port_name: str) -> str:
-        """Return the address on which the service listens whose port the variable changes."""
+        """Return the address on which the service with a port variable listens."""
         return str(self.variables.get(HOSTS.get(port_name, ""), HOST))
 
     def url(self, port_name: str) -> str:
-        """Return where this machine finds the service whose port the variable changes."""
+        """Return the URL of the service with a port variable, for clients on this machine."""
         host = self.host(port_name)
         return f"http://{HOST if ipaddress.ip_address(host).is_unspecified else host}:{self.ports[port_name]}"
 
     def auth(self, kind: Kind) -> KeyFile:
-        """Return what requests to TorchServe carry: a token, or nothing while it wants none."""
+        """Return the authorisation of requests to TorchServe: a token if tokens are on."""
         return KeyFile(self.key_file, kind, self.url("MANAGEMENT_PORT"))
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on now; they are different ones."""
+    """Return different ports that nothing listens on."""
     with ExitStack() as open_sockets:
         sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -111,8 +115,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read ports, hosts, TOKENS, RUN_DIR, MODEL_STORE and PROMETHEUS_DATA from environment variables.
 
     Raises:
-        StackError: a port is not a number from 1 to 65535, or two are the same; a host is no IPv4 address; TOKENS is
-            neither on nor off, or off although others can reach a host.
+        StackError: a port is not a number from 1 to 65535, or two are equal; a host is not an IPv4 address; TOKENS is
+            neither on nor off, or off although other machines can reach a host.
     """
     ports = {name: read_port(name, environment.get(name) or str(default)) for name, default in DEFAULT_PORTS.items()}
     for name, port in ports.items():
@@ -133,7 +137,7 @@ def read_port(name: str, text: str) -> int:
     """Read a port number.
 
     Raises:
-        StackError: it is none.
+        StackError: the text is not a port.
     """
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):  # noqa: PLR2004
         raise StackError(f"{name} is {text!r}; wanted a port from 1 to 65535")
@@ -144,7 +148,7 @@ def read_host(name: str, text: str) -> str:
     """Read an address to listen on.
 
     Raises:
-        StackError: it is none.
+        StackError: the text is not an IPv4 address.
     """
     try:
         return str(ipaddress.IPv4Address(text))
@@ -153,15 +157,15 @@ def read_host(name: str, text: str) -> str:
 
 
 def is_open(host: str) -> bool:
-    """Tell whether others than this machine can reach an address."""
+    """Tell whether other machines can reach an address."""
     return not ipaddress.ip_address(host).is_loopback
 
 
 def read_tokens(text: str, hosts: Mapping[str, str]) -> bool:
-    """Read whether tokens are on: as the text says, else where others than this machine can reach a host.
+    """Read whether tokens are on; by default they are if other machines can reach a host.
 
     Raises:
-        StackError: the text says something else, or that others shall need none.
+        StackError: the text is neither on nor off, or off although other machines can reach a host.
     """
     if text not in {"", "on", "off"}:
         raise StackError(f"TOKENS is {text!r}; wanted on or off")

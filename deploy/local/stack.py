@@ -1,4 +1,4 @@
-"""The stack as a whole: up, down, status."""
+"""The stack as a whole: starts, finds and stops its services."""
 
 import fcntl
 import shutil
@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local import dashboard, metrics, monitoring, process, torchserve
-from deploy.local.errors import StackError
-from deploy.local.settings import HOST, Settings
+from deploy.local import process, torchserve
+from deploy.local.services import DASHBOARD, METRICS, PROMETHEUS, reload_prometheus
+from deploy.local.settings import HOST, Settings, StackError
+from deploy.local.torchserve import TORCHSERVE
 
-SERVICES = {"torchserve": torchserve, "metrics": metrics, "dashboard": dashboard}  # in the order of their start
-EXTRAS = {"prometheus": monitoring}  # run when they are asked for, and are stopped with the others
+SERVICES = {each.name: each for each in (TORCHSERVE, METRICS, DASHBOARD)}  # in the order of their start
+EXTRAS = {PROMETHEUS.name: PROMETHEUS}  # started on request, stopped with the others
 ALL = SERVICES | EXTRAS
 
 
@@ -27,7 +28,7 @@ class Stack:
         self.record = process.Record(settings.run_dir / "stack.json")
 
     def up(self) -> None:
-        """Start what does not run yet, and return when a real prediction has been answered.
+        """Start what does not run yet, and return when a real prediction was answered.
 
         Raises:
             StackError: a port is taken, the stack already runs on others, or a service does not start.
@@ -39,22 +40,22 @@ class Stack:
                 self.stop("torchserve")
             for name, running in self.running().items():
                 if running is None:
-                    self.check_free(name)  # before anything starts that would be left behind
+                    self.check_free(name)  # before anything is started
             for name in SERVICES:
                 self.start(name)
 
     def monitor(self) -> None:
-        """Start Prometheus, or let the one that runs take the rules and ports of now.
+        """Start Prometheus, or reload the rules and ports of a running one.
 
         Raises:
             StackError: its port is taken, it or the metrics page already runs on another, or it does not start.
         """
         with self.locked():
-            self.check_same_ports(["metrics"])  # else it would watch a port where nobody is
+            self.check_same_ports(["metrics"])  # otherwise it would watch the wrong port
             self.check_same_ports(EXTRAS)
             running = self.record.find("prometheus")
             if running is not None:
-                monitoring.reload(self.settings, running)
+                reload_prometheus(self.settings, running)
             self.start("prometheus")
 
     def start(self, name: str) -> None:
@@ -66,12 +67,12 @@ class Stack:
             print(f"starting {name} ...", flush=True)
             running = service.start(self.settings)
             recorded = self.record.read()
-            own = {name: self.settings.variables[name] for name in service.RECORDED}
+            own = {name: self.settings.variables[name] for name in service.variables}
             self.record.write(recorded | {"ports": recorded.get("ports", {}) | own})
             self.record.add(name, running)
         try:
-            logs = [self.settings.logs / each for each in service.LOGS]
-            process.wait_until(lambda: service.is_ready(self.settings), running, service.READY_TIMEOUT_S, logs)
+            logs = [self.settings.logs / each for each in service.logs]
+            process.wait_until(lambda: service.is_ready(self.settings), running, service.ready_timeout_s, logs)
             if name == "torchserve":
                 torchserve.settle(self.settings)
         except StackError as err:
@@ -97,14 +98,14 @@ class Stack:
             print(f"{name} stopped")
         if name == "torchserve":
             shutil.rmtree(self.settings.temp_dir, ignore_errors=True)
-            self.settings.key_file.unlink(missing_ok=True)  # which TorchServe leaves behind
+            self.settings.key_file.unlink(missing_ok=True)  # TorchServe does not remove it
 
     def running(self) -> dict[str, psutil.Process | None]:
         """Return the process of each service of `make up`, or None where it does not run."""
         return {name: self.record.find(name) for name in SERVICES}
 
     def as_running(self) -> Settings:
-        """Return the settings with the hosts and tokens that the running server was started with."""
+        """Return the settings with the hosts and tokens of the running server."""
         if self.record.find("torchserve") is None:
             return self.settings
         recorded = self.settings.variables | self.record.read().get("ports", {})
@@ -116,12 +117,13 @@ class Stack:
         )
 
     def check_same_ports(self, services: Collection[str]) -> None:
-        """Refuse to treat services on other ports as those asked for.
+        """Check that running services use the ports, hosts and tokens of the settings.
 
         Raises:
-            StackError: they run on other ports.
+            StackError: they use others.
         """
-        recorded, own = self.record.read().get("ports", {}), set().union(*(ALL[name].RECORDED for name in services))
+        recorded = self.record.read().get("ports", {})
+        own = frozenset().union(*(ALL[name].variables for name in services))
         other = [
             f"{name}={value}"
             for name, value in recorded.items()
@@ -131,25 +133,25 @@ class Stack:
             raise StackError(f"already running with {' '.join(other)}: name the same, or `make down` first")
 
     def check_free(self, name: str) -> None:
-        """Check that nobody listens on the ports of a service.
+        """Check that nothing else listens on the ports of a service.
 
         Raises:
-            StackError: somebody does.
+            StackError: a port is taken.
         """
-        for variable in ALL[name].PORTS:
+        for variable in ALL[name].ports:
             port = self.settings.ports[variable]
             if is_taken(port, self.settings.host(variable)):
                 raise StackError(f"port {port} is taken: free it, or choose another with {variable}={port + 10000}")
 
     def is_outdated(self) -> bool:
-        """Tell whether an archive was built after the running server started."""
+        """Tell whether an archive is newer than the running server."""
         running = self.record.find("torchserve")
         archives = self.settings.model_store.glob("*.mar")
         return running is not None and any(newer(path, running.create_time()) for path in archives)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one command at a time change the stack; a second one waits."""
+        """Let one command at a time change the stack; others wait."""
         self.settings.run_dir.mkdir(parents=True, exist_ok=True)
         with (self.settings.run_dir / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -162,9 +164,9 @@ def newer(path: Path, time_s: float) -> bool:
 
 
 def is_taken(port: int, host: str = HOST) -> bool:
-    """Tell whether a port cannot be listened on."""
+    """Tell whether a port is in use."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections in TIME_WAIT
         try:
             probe.bind((host, port))
         except OSError:
@@ -173,7 +175,7 @@ def is_taken(port: int, host: str = HOST) -> bool:
 
 
 def addresses(settings: Settings) -> Mapping[str, str]:
-    """Return what a person opens or calls, by name."""
+    """Return the addresses for users, by name."""
     return {
         "Dashboard": settings.url("DASHBOARD_PORT"),
         "Predictions": f"{settings.url('INFERENCE_PORT')}/predictions/digits",

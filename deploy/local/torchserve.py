@@ -1,4 +1,4 @@
-"""TorchServe with our configuration: its environment, its start, and when it is ready."""
+"""Starts TorchServe with our configuration, and tells when it is ready."""
 
 import os
 import shutil
@@ -11,28 +11,19 @@ import psutil
 import requests
 
 from deploy.local import process
-from deploy.local.errors import StackError
 from deploy.local.java import find_java_home
-from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings
-from deploy.local.versions import archives, has_started, have_workers, note_started, set_defaults, versions
+from deploy.local.process import Service
+from deploy.local.served_versions import archives, has_started, have_workers, note_started, set_defaults, versions
+from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings, StackError
 
-PORTS = {
-    "INFERENCE_PORT",
-    "MANAGEMENT_PORT",
-    "TORCHSERVE_METRICS_PORT",
-    "GRPC_INFERENCE_PORT",
-    "GRPC_MANAGEMENT_PORT",
-}
-RECORDED = PORTS | EXPOSURE
-READY_TIMEOUT_S = 180  # six recognisers on two busy cores
 ADDRESSES = {
     "TS_INFERENCE_ADDRESS": "INFERENCE_PORT",
     "TS_MANAGEMENT_ADDRESS": "MANAGEMENT_PORT",
     "TS_METRICS_ADDRESS": "TORCHSERVE_METRICS_PORT",
 }
-REQUEST_TIMEOUT_S = 2  # a request to a server whose worker is dead hangs
-LOGS = ("console.log", "server.log", "workers.log")  # that say why a start failed
-LOG_LEVELS = ("debug", "info", "warn", "warning", "error", "off")  # that log4j and Python both know
+REQUEST_TIMEOUT_S = 2  # a request hangs if the worker is dead
+LOGS = ("console.log", "server.log", "workers.log")  # explain a failed start
+LOG_LEVELS = ("debug", "info", "warn", "warning", "error", "off")  # names that log4j and Python share
 GUARD = ROOT / "deploy" / "frontend" / "guard.jar"
 EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 
@@ -40,8 +31,8 @@ EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 def start(settings: Settings) -> psutil.Process:
     """Start TorchServe in the background and return its process; it does not answer yet.
 
-    Archives that may not be loaded are named on standard error, and the others are loaded: TorchServe itself would take
-    what it finds, and load none of it if one file is broken.
+    Archives that may not be loaded are named on standard error, and the others are loaded. TorchServe itself would load
+    any file, and none at all if one is broken.
 
     Raises:
         StackError: it could not be started, or there is no archive to load.
@@ -50,9 +41,9 @@ def start(settings: Settings) -> psutil.Process:
     check_log_level(os.environ.get("LOG_LEVEL", "info"))
     make_private(settings.temp_dir)
     settings.logs.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(settings.metrics, ignore_errors=True)  # counts begin anew, as TorchServe's own do
+    shutil.rmtree(settings.metrics, ignore_errors=True)  # counters start at 0, as TorchServe's own do
     settings.metrics.mkdir(parents=True)
-    settings.key_file.unlink(missing_ok=True)  # of a server before, whose tokens are worth nothing
+    settings.key_file.unlink(missing_ok=True)  # tokens of an earlier server are not valid
     command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
     command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
     command += ["--log-config", ROOT / "config" / "log4j2.xml"]
@@ -65,7 +56,7 @@ def start(settings: Settings) -> psutil.Process:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            umask=process.PRIVATE,  # TorchServe writes its tokens first, and then lets only its user read them
+            umask=process.PRIVATE,  # otherwise others could read the tokens for a moment
             timeout=60,
             check=False,
         )
@@ -79,10 +70,10 @@ def start(settings: Settings) -> psutil.Process:
 
 
 def check_log_level(level: str) -> None:
-    """Refuse a level that would stop every worker.
+    """Check the log level; with an unknown one, no worker starts.
 
     Raises:
-        StackError: it is none.
+        StackError: the level is unknown.
     """
     if level.lower() not in LOG_LEVELS:
         raise StackError(f"LOG_LEVEL is {level!r}; wanted one of {', '.join(LOG_LEVELS)}")
@@ -92,7 +83,7 @@ def make_private(folder: Path) -> None:
     """Make an empty folder that only this user can enter.
 
     Raises:
-        StackError: somebody else's stands in its place.
+        StackError: the folder belongs to another user.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
@@ -105,7 +96,7 @@ def make_private(folder: Path) -> None:
 def environment(settings: Settings) -> dict[str, str]:
     """Return TorchServe's environment: ours, with its ports, folders and Java.
 
-    PYTHONPATH is dropped because an inherited one would come before the archive's own code in the workers.
+    Without PYTHONPATH, which would come before the archive's code in the workers.
     """
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "TS_CONFIG_FILE"}}
     return kept | {
@@ -116,21 +107,21 @@ def environment(settings: Settings) -> dict[str, str]:
         "TS_GRPC_INFERENCE_ADDRESS": HOST,
         "TS_GRPC_MANAGEMENT_ADDRESS": HOST,
         "TS_ALLOWED_URLS": f"file://{settings.model_store}/.*",
-        "TS_DECODE_INPUT_REQUEST": "false",  # the handler reads JSON itself, and says what is wrong with it
+        "TS_DECODE_INPUT_REQUEST": "false",  # the handler parses JSON itself, with better errors
         "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics),
         "LOG_LOCATION": str(settings.logs),
         "METRICS_LOCATION": str(settings.logs),
         "JAVA_HOME": str(find_java_home()),
         "JDK_JAVA_OPTIONS": f'{kept.get("JDK_JAVA_OPTIONS", "")} -javaagent:"{GUARD}"'.strip(),
-        "TMPDIR": str(settings.temp_dir),  # the launcher's pid file
-        "TEMP": str(settings.temp_dir),  # Java's: unpacked archives and the workers' sockets
+        "TMPDIR": str(settings.temp_dir),  # for the launcher's pid file
+        "TEMP": str(settings.temp_dir),  # for Java: unpacked archives and the workers' sockets
     }
 
 
 def is_ready(settings: Settings) -> bool:
-    """Tell whether every recogniser reads a real picture, and has all its workers.
+    """Tell whether every recogniser reads a real picture and has all its workers.
 
-    /ping says Healthy before any worker lives, and after.
+    /ping answers Healthy with or without workers.
 
     Raises:
         StackError: there is no archive to load.
@@ -139,7 +130,7 @@ def is_ready(settings: Settings) -> bool:
 
 
 def settle(settings: Settings) -> None:
-    """Make the versions on record the defaults, the first time after a start.
+    """Set the default versions, once after each start.
 
     Raises:
         StackError: the server refuses.
@@ -150,7 +141,7 @@ def settle(settings: Settings) -> None:
 
 
 def ask(settings: Settings, version: str) -> tuple[dict, float] | None:
-    """Ask for one prediction of `<model>/<version>`: the answer and its round trip in ms, or nothing."""
+    """Ask `<model>/<version>` for a prediction; return the answer and its round-trip time in ms, or None."""
     url = f"{settings.url('INFERENCE_PORT')}/predictions/{version}"
     try:
         response = requests.post(
@@ -163,3 +154,22 @@ def ask(settings: Settings, version: str) -> tuple[dict, float] | None:
         return (response.json(), response.elapsed.total_seconds() * 1000) if response.ok else None
     except (requests.RequestException, ValueError):
         return None
+
+
+TORCHSERVE = Service(
+    "torchserve",
+    frozenset(
+        {
+            "INFERENCE_PORT",
+            "MANAGEMENT_PORT",
+            "TORCHSERVE_METRICS_PORT",
+            "GRPC_INFERENCE_PORT",
+            "GRPC_MANAGEMENT_PORT",
+        }
+    ),
+    LOGS,
+    start,
+    is_ready,
+    ready_timeout_s=180,  # six recognisers on two busy cores
+    exposure=frozenset(EXPOSURE),
+)

@@ -1,20 +1,19 @@
-"""Which versions TorchServe should have: those of the archives at its start, and later those that it was left with."""
+"""The versions that TorchServe should serve: all archives at its start, and later the versions that are loaded."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from deploy.checksums import checked
+from deploy.checksums import check_all
 from deploy.default_versions import FILE, Defaults
-from deploy.local.errors import StackError
-from deploy.local.settings import Settings
+from deploy.local.settings import Settings, StackError
 from inkserve.management import Management, ManagementError
 
-STARTED = "started"  # file in temp_dir, which each start empties: the archives have all answered once
+STARTED = "started"  # file in temp_dir that says that all archives have answered; each start removes it
 
 
 def versions(settings: Settings) -> list[str]:
-    """Return `<model>/<version>` of what should answer: of each archive, and once all have, of what is loaded now.
+    """Return `<model>/<version>` of what should answer: each archive, or once all have answered, what is loaded.
 
     Raises:
         StackError: there is no archive to load.
@@ -23,7 +22,7 @@ def versions(settings: Settings) -> list[str]:
 
 
 def loaded(settings: Settings) -> list[str]:
-    """Return `<model>/<version>` of what the server has, since some may have been unloaded; none if it does not say."""
+    """Return `<model>/<version>` of each loaded version; none if the server does not answer."""
     try:
         with management(settings) as api:
             return [f"{each.model}/{each.version}" for each in api.versions()]
@@ -32,7 +31,7 @@ def loaded(settings: Settings) -> list[str]:
 
 
 def have_workers(settings: Settings) -> bool:
-    """Tell whether each version has all its workers: it answers as soon as the first of them has started."""
+    """Tell whether all workers of each version are ready; a version answers with its first worker already."""
     try:
         with management(settings) as api:
             return all(each.ready_workers >= each.wanted_workers for each in api.versions())
@@ -58,18 +57,18 @@ def archives(settings: Settings, tell: Callable[[str], None] = lambda _: None) -
     """Return the archives in the model store that may be loaded, with recogniser and version.
 
     Args:
-        settings: name the model store.
-        tell: is told of each that may not, and why.
+        settings: of the stack.
+        tell: takes a message for each archive that may not be loaded.
 
     Raises:
         StackError: there is none.
     """
-    good, errors = checked(settings.model_store)
+    good, errors = check_all(settings.model_store)
     for error in errors:
         tell(str(error))
     if not good:
-        whys = "".join(f"\n{error}" for error in errors)
-        raise StackError(f"no archive to load in {settings.model_store}: run `make archive`{whys}")
+        reasons = "".join(f"\n{error}" for error in errors)
+        raise StackError(f"no archive to load in {settings.model_store}: run `make archive`{reasons}")
     return good
 
 
@@ -84,7 +83,7 @@ def note_started(settings: Settings) -> None:
 
 
 def set_defaults(settings: Settings, found: Sequence[str]) -> None:
-    """Have the chosen version answer where none is named, or the lowest where none was chosen.
+    """Set the default version of each recogniser: the chosen one, or else the lowest.
 
     TorchServe itself takes the one that it loads first.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.checksums import ArchiveError, check, checked, copy_archive, sum_of, vouch
+from deploy.checksums import ArchiveError, check, check_all, checksum_of, copy_archive, write_checksum
 from deploy.local.settings import ROOT
 from tests.archives import SPOILED
 
@@ -20,10 +20,10 @@ def archive(tmp_path) -> Path:
 
 
 def holding(archive: Path, name: str, content: bytes) -> Path:
-    """An archive with one more file, vouched for."""
+    """An archive with one more file and a new checksum."""
     with zipfile.ZipFile(archive, "a") as packed:
         packed.writestr(name, content)
-    vouch(archive)
+    write_checksum(archive)
     return archive
 
 
@@ -32,14 +32,14 @@ def test_an_archive_of_ours_may_be_loaded(archive):
 
 
 def test_its_sum_is_one_that_sha256sum_can_check(archive):
-    digest, name = sum_of(archive).read_text().split()
+    digest, name = checksum_of(archive).read_text().split()
     assert (len(digest), name) == (64, "digits-1.0.mar")
 
 
 @pytest.mark.parametrize("name", SPOILED)
 def test_a_spoiled_one_is_refused_by_name(archive, name):
     spoiled = archive.rename(archive.with_name("digits-tiny-1.0.mar"))
-    sum_of(archive).rename(sum_of(spoiled))
+    checksum_of(archive).rename(checksum_of(spoiled))
     spoil, complaint = SPOILED[name]
     spoil(spoiled)
     with pytest.raises(ArchiveError, match=complaint) as caught:
@@ -59,16 +59,16 @@ def test_nothing_is_unpacked_outside_of_its_folder(archive, name):
         check(holding(archive, name, b""))
 
 
-def test_an_archive_from_elsewhere_is_loaded_once_somebody_vouches_for_it(archive):
-    sum_of(archive).unlink()
+def test_an_archive_from_elsewhere_is_loaded_once_its_checksum_is_written(archive):
+    checksum_of(archive).unlink()
     with pytest.raises(ArchiveError, match="has no sha256 beside it"):
         check(archive)
-    vouch(archive)
+    write_checksum(archive)
     assert check(archive) == ("digits", "1.0")
 
 
 def test_a_broken_archive_keeps_no_other_from_being_loaded(archive):
     shutil.copy(archive, archive.with_name("lenet5-1.0.mar"))  # without its sum
-    good, [error] = checked(archive.parent)
+    good, [error] = check_all(archive.parent)
     assert good == {archive: ("digits", "1.0")}
     assert "lenet5-1.0.mar" in str(error)

@@ -1,23 +1,18 @@
 """The dashboard as a person uses it: Chromium, the real dashboard and the real TorchServe behind it."""
 
 import re
-import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.shared import client
-from examples.browser import canvas, draw, picture_of_canvas
-from examples.digits import DIGIT_STROKES
+from examples.browser import canvas, draw
+from examples.digit_strokes import DIGIT_STROKES
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
-ROOT = Path(__file__).parents[1]
 SEVEN = DIGIT_STROKES["7"][0]  # one stroke, so its first prediction is its last
-SEVEN_WITH_BAR = DIGIT_STROKES["7"][1]
 
 
 def expect_label(page: Page, label: str, timeout_ms: int = PATIENCE_MS) -> None:
@@ -68,39 +63,3 @@ def test_no_request_leaves_the_machine(chromium):
     expect(page.locator("input[type=file]")).to_be_attached()
     hosts = {urlsplit(url).hostname for url in requests if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
-
-
-@pytest.mark.usefixtures("back_afterwards")
-def test_the_dashboard_recovers_by_itself_with_the_drawing_kept(chromium, stack):
-    page = chromium()
-    draw(page, SEVEN_WITH_BAR[:1])
-    expect(page.locator(".ink-label")).to_be_visible(timeout=PATIENCE_MS)
-    place = canvas(page).bounding_box()
-    stack.stop_server()
-    expect(page.locator(".ink-banner")).to_have_count(1, timeout=PATIENCE_MS)
-    assert canvas(page).bounding_box() == place  # a banner that moved it would spoil a stroke in progress
-    draw(page, SEVEN_WITH_BAR[1:])
-    expect(page.locator(".ink-note")).to_contain_text("Waiting for the server", timeout=PATIENCE_MS)
-    expect(page.locator(".ink-banner")).to_have_count(1)
-    expect(page.locator(".stException")).to_have_count(0)
-    page.screenshot(path=SCREENSHOTS / "server-down.png")
-    drawn = picture_of_canvas(page)
-
-    stack.start_server()
-    ready(stack.inference_url)
-    expect_label(page, "7")
-    expect(page.locator(".ink-banner")).to_have_count(0)
-    assert picture_of_canvas(page) == drawn
-
-
-def ready(url: str) -> None:
-    """Wait until a real prediction is answered."""
-    give_up = time.monotonic() + PATIENCE_MS / 1000
-    while not is_ready(url):
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
-
-
-def is_ready(url: str) -> bool:
-    """Look once, as the dashboard does."""
-    return not client.fault("digits", url)

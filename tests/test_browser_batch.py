@@ -148,28 +148,6 @@ def test_a_phone_never_scrolls_sideways(chromium, color_scheme):
     assert not scrolls_sideways(page)
 
 
-@pytest.mark.usefixtures("back_afterwards")
-def test_a_batch_tells_what_failed_when_the_server_goes_and_is_read_when_it_is_back(chromium, stack):
-    page = chromium("batch")
-    upload(page, zipped(times=60))
-    expect(page.locator(CANCEL)).to_be_visible(timeout=PATIENCE_MS)
-    stack.stop_server()
-    expect(page.locator(".ink-banner")).to_have_count(1, timeout=PATIENCE_MS)
-    expect_outcome(page, "could not be read", timeout_ms=PATIENCE_MS)
-    page.screenshot(path=SCREENSHOTS / "batch-server-down.png")
-
-    waiting = chromium("batch")
-    upload(waiting, EXAMPLES / "3-1.png", EXAMPLES / "7-1.png")
-    expect(waiting.locator(".ink-note")).to_contain_text("Waiting for the server", timeout=PATIENCE_MS)
-    stack.start_server()
-    expect_outcome(waiting, "2 of 2 pictures read")
-    expect(waiting.locator(".ink-banner")).to_have_count(0)
-
-    page.get_by_role("button", name="without an answer").click()
-    expect_outcome(page, "1,800 of 1,800 pictures read")
-    expect(page.get_by_role("button", name="without an answer")).to_have_count(0)
-
-
 @pytest.mark.slow
 def test_ten_thousand_pictures_are_read_while_the_page_stays_alive(chromium):
     seven = encode(from_array(picture_frame((EXAMPLES / "7-1.png").read_bytes(), "mnist")))

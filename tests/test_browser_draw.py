@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from deploy.local.settings import ROOT
 from examples.browser import canvas, draw
-from examples.digits import DIGIT_STROKES
+from examples.digit_strokes import DIGIT_STROKES
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -53,17 +53,17 @@ def test_grad_cam_is_shown_over_the_frame_and_said_in_words(chromium):
     page = chromium()
     draw(page, SEVEN)
     expect(page.locator(".ink-label")).to_have_text("7")
-    page.get_by_role("button", name="How it is shown").click()
-    page.get_by_text("Show what spoke for the answer").click()
+    page.get_by_role("button", name="Display options").click()
+    page.get_by_text("Show Grad-CAM heatmap").click()
     expect(page.locator(".ink-heat")).to_have_count(1, timeout=PATIENCE_MS)
-    expect(page.locator("figcaption").first).to_contain_text("most at the")
+    expect(page.locator("figcaption").first).to_contain_text("strongest at the")
 
 
 def test_an_answer_under_the_threshold_is_marked_unsure(chromium):
     page = chromium()
     draw(page, [[(0.2, 0.3), (0.8, 0.35), (0.3, 0.7), (0.75, 0.72)]])  # a 2, or a 7, or a Z
     expect(page.locator(".ink-label")).to_be_visible()
-    page.get_by_role("button", name="How it is shown").click()
+    page.get_by_role("button", name="Display options").click()
     page.get_by_role("slider", name="Unsure below").press("End")
     expect(page.locator(".ink-unsure")).to_have_text("unsure", timeout=PATIENCE_MS)
 
@@ -83,7 +83,9 @@ def test_the_latency_strip_has_all_parts(chromium):
     times = page.locator(".ink-times li")
     expect(times).to_have_count(5)
     for part, text in zip(
-        ("network", "preprocessing", "inference", "rest", "rendering"), times.all_inner_texts(), strict=True
+        ("network", "preprocessing", "inference", "other handler time", "rendering"),
+        times.all_inner_texts(),
+        strict=True,
     ):
         assert re.search(rf"{part}.* \d+\.\d ms$", text)
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from examples.browser import canvas, draw
-from tests.test_browser import ready
+from tests.test_browser_outage import wait_until_ready
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.slow]
 
@@ -56,8 +56,8 @@ def test_from_stroke_to_prediction(chromium):
     draw(page, [[(0.4, 0.2), (0.5, 0.8)]])
     expect(page.locator(".ink-label")).to_be_visible()
     report("prediction", measure(page, ".ink-label"), page)
-    page.get_by_role("button", name="How it is shown").click()
-    page.get_by_text("Show what spoke for the answer").click()
+    page.get_by_role("button", name="Display options").click()
+    page.get_by_text("Show Grad-CAM heatmap").click()
     expect(page.locator(".ink-heat")).to_have_count(1)
     page.keyboard.press("Escape")
     report("with Grad-CAM", measure(page, ".ink-heat"), page)
@@ -86,7 +86,7 @@ def test_from_a_server_that_is_back_to_an_answer(chromium, stack):
     expect(page.locator(".ink-note")).to_contain_text("Waiting for the server")
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(stack.start_server)  # which waits for all recognisers
-        ready(stack.inference_url)
+        wait_until_ready(stack.inference_url)
         began = time.monotonic()
         expect(page.locator(".ink-label")).to_be_visible()
         took_s = time.monotonic() - began

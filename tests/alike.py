@@ -1,10 +1,10 @@
-"""Answers that say the same: the last digits of a probability differ between batches and between processors."""
+"""Comparison of answers: the last digits of a probability differ between batches and between processors."""
 
 import pytest
 
 
 def assert_alike(found: object, wanted: object, tolerance: float = 1e-5) -> None:
-    """Demand equality but for floats, which may differ by `tolerance`; `...` in what is wanted stands for anything."""
+    """Assert equality; floats may differ by `tolerance`, and "..." in `wanted` matches anything."""
     if isinstance(wanted, dict):
         assert set(found) == set(wanted)
         for key, value in wanted.items():

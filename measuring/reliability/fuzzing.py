@@ -21,8 +21,8 @@ from measuring.reliability.http_wire import Request
 
 PATHS = ("/predictions/digits", "/predictions/digits", "/explanations/digits", "/predictions/reader")
 SMALL_PX = 96
-NUMBERS = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x01", b"\xff\xff", b"\x80")
 MAX_EDITS = 5
+NUMBERS = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x01", b"\xff\xff", b"\x80")
 PICTURES = [encode(drawing().resize((SMALL_PX, SMALL_PX)), form) for form in FORMATS]
 PICTURES += [encode(np.asarray(drawing().resize((28, 28))) ^ 255), encode(drawing().convert("RGBA").resize((40, 40)))]
 FRAMES = npy(np.zeros((2, 28, 28), np.uint8))
@@ -31,15 +31,7 @@ DOCUMENTS = [
     json.dumps({"data": np.asarray(drawing().resize((20, 20))).tolist()}).encode(),
     json.dumps({"instances": [{"b64": base64.b64encode(PICTURES[0]).decode()}, {"data": [[0, 255]]}]}).encode(),
 ]
-KINDS = (
-    "image/png",
-    "application/json",
-    "application/zip",
-    "application/x-npy",
-    "application/octet-stream",
-    "text/plain",
-    "",
-)
+JSON, ZIP, NPY, OCTETS = "application/json", "application/zip", "application/x-npy", "application/octet-stream"
 HEADERS = (
     "X-Top-K", "X-Request-Id", "X-Timing", "describe", "explain", "url_path", "body", "data", "Accept", "Authorization",
     "Content-Encoding", "Cookie", "customized", "content-type", "Origin", "Range",
@@ -47,10 +39,13 @@ HEADERS = (
 MODELS = ("digits", "digits/1.0", "reader", "digits/", "nobody", "..", "%00", "")
 ROOTS = ("predictions", "explanations", "v1/models", "v2/models", "invocations", "ping", "wfpredict", "api-description")
 LINE = st.text(st.characters(blacklist_characters="\r\n", blacklist_categories=["Cs"]), max_size=40)
+DIGITS: st.SearchStrategy[str] = st.just(PATHS[0])
+NO_KIND: st.SearchStrategy[str | None] = st.none()
+QUIET: dict[str, Any] = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 class Mutant(NamedTuple):
-    """A changed request, and the name of what was changed in it."""
+    """A mutated request, and the name of what was mutated."""
 
     name: str
     request: Request
@@ -58,7 +53,7 @@ class Mutant(NamedTuple):
 
 @st.composite
 def edited(draw: st.DrawFn, sources: Sequence[bytes]) -> bytes:
-    """Flip, cut, insert, repeat and splice bytes of one of the sources."""
+    """Flip, overwrite, insert, remove, cut, repeat and splice bytes of one of the sources."""
     content = bytearray(draw(st.sampled_from(sources)))
     for _ in range(draw(st.integers(1, MAX_EDITS))):
         start = draw(st.integers(0, len(content)))
@@ -82,17 +77,27 @@ def edited(draw: st.DrawFn, sources: Sequence[bytes]) -> bytes:
     return bytes(content)
 
 
-def picture_bytes() -> st.SearchStrategy[Mutant]:
-    """Change the bytes of pictures."""
-    return st.builds(
-        lambda content, path: Mutant("mutated picture", Request(content, path)),
-        edited(PICTURES),
-        st.sampled_from(PATHS),
-    )
+def mutants_of(
+    name: str,
+    contents: st.SearchStrategy[bytes],
+    kinds: st.SearchStrategy[str | None] = NO_KIND,
+    paths: st.SearchStrategy[str] = DIGITS,
+) -> st.SearchStrategy[Mutant]:
+    """Make requests of bodies, content types (None for none) and paths."""
+
+    def make(content: bytes, kind: str | None, path: str) -> Mutant:
+        return Mutant(f"mutated {name}", Request(content, path, () if kind is None else (("Content-Type", kind),)))
+
+    return st.builds(make, contents, kinds, paths)
+
+
+def pictures() -> st.SearchStrategy[Mutant]:
+    """Mutate the bytes of pictures."""
+    return mutants_of("picture", edited(PICTURES), paths=st.sampled_from(PATHS))
 
 
 def trees() -> st.SearchStrategy[Any]:
-    """Make JSON trees, some of them close to what is wanted."""
+    """Make JSON trees, some of them close to a valid document."""
     numbers = st.one_of(st.integers(0, 255), st.integers(), st.floats())
     picture = st.sampled_from([base64.b64encode(each).decode() for each in PICTURES[:2]])
     leaves = st.one_of(st.none(), st.booleans(), numbers, st.text(max_size=9), picture)
@@ -113,28 +118,23 @@ def trees() -> st.SearchStrategy[Any]:
 
 
 def documents() -> st.SearchStrategy[Mutant]:
-    """Make JSON of any shape, or change the bytes of good JSON."""
+    """Make JSON of any shape, or mutate the bytes of good JSON."""
     written = st.builds(dumps, trees(), st.booleans())
-    contents = st.one_of(written, written, edited(DOCUMENTS))
-    kinds = st.sampled_from(("application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "text/json"))
-    return st.builds(
-        lambda content, kind, path: Mutant("mutated JSON", Request(content, path, (("Content-Type", kind),))),
-        contents,
-        kinds,
-        st.sampled_from(PATHS),
-    )
+    kinds = st.sampled_from((JSON, f"{JSON}; charset=utf-8", JSON.upper(), "text/json"))
+    return mutants_of("JSON", st.one_of(written, written, edited(DOCUMENTS)), kinds, st.sampled_from(PATHS))
 
 
 def dumps(tree: object, escaped: bool) -> bytes:
-    """Write JSON with NaN and infinity, escaped to ASCII or as UTF-8 with whatever else."""
+    """Write JSON, with NaN, infinity and lone surrogates where the tree has them."""
     return json.dumps(tree, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
 
 
 @st.composite
 def form_bytes(draw: st.DrawFn) -> bytes:
-    """Write a form of some parts, each with a header that may be odd."""
+    """Write a form of some parts whose headers may be malformed."""
     name = st.one_of(st.sampled_from(("a", "data", "top_k", "explain", "", "body")), LINE)
-    kinds = st.one_of(st.sampled_from((*KINDS, "multipart/mixed; boundary=x", "text/plain; charset=nope")), LINE)
+    odd_kinds = ("multipart/mixed; boundary=x", "text/plain; charset=nope")
+    kinds = st.one_of(st.sampled_from(("image/png", JSON, ZIP, NPY, OCTETS, "text/plain", "", *odd_kinds)), LINE)
     contents = st.one_of(st.sampled_from(PICTURES), st.binary(max_size=30), edited(PICTURES))
     content = bytearray()
     for _ in range(draw(st.integers(0, 4))):
@@ -152,19 +152,15 @@ def form_bytes(draw: st.DrawFn) -> bytes:
 
 def forms() -> st.SearchStrategy[Mutant]:
     """Make forms of any structure."""
-    kinds = st.one_of(
-        st.sampled_from((FORM, FORM, FORM, FORM, f'multipart/form-data; boundary="{BOUNDARY}"', "multipart/form-data")),
-        st.builds("multipart/form-data; boundary={}".format, LINE),
-    )
-    return st.builds(
-        lambda content, kind: Mutant("mutated form", Request(content, headers=(("Content-Type", kind),))),
-        form_bytes(),
-        kinds,
+    quoted = f'multipart/form-data; boundary="{BOUNDARY}"'
+    kinds = st.sampled_from((FORM, FORM, FORM, FORM, quoted, "multipart/form-data"))
+    return mutants_of(
+        "form", form_bytes(), st.one_of(kinds, st.builds("multipart/form-data; boundary={}".format, LINE))
     )
 
 
 def arrays() -> st.SearchStrategy[Mutant]:
-    """Make npy files with any header, or change the bytes of a good one."""
+    """Make npy files with any header, or mutate the bytes of a good one."""
     sizes = st.one_of(
         st.integers(-2, 30), st.sampled_from((28, 2**31, 2**63, 10**30)), st.text(string.printable, max_size=5)
     )
@@ -175,17 +171,12 @@ def arrays() -> st.SearchStrategy[Mutant]:
     headers = st.builds(header_of, shapes, dtypes, st.one_of(st.sampled_from(("False", "True", "1", "None")), LINE))
     versions = st.sampled_from(((1, 0), (1, 0), (2, 0), (3, 0), (0, 0), (255, 255)))
     files = st.builds(npy_header, st.one_of(headers, LINE), st.sampled_from((bytes(2 * 28**2), b"", b"x")), versions)
-    kinds = st.sampled_from(("application/x-npy", "application/octet-stream"))
-    return st.builds(
-        lambda content, kind: Mutant("mutated npy", Request(content, headers=(("Content-Type", kind),))),
-        st.one_of(files, edited([FRAMES])),
-        kinds,
-    )
+    return mutants_of("npy", st.one_of(files, edited([FRAMES])), st.sampled_from((NPY, OCTETS)))
 
 
 @st.composite
 def zip_bytes(draw: st.DrawFn) -> bytes:
-    """Write a ZIP file whose entries say what need not be so."""
+    """Write a ZIP file whose headers may be wrong."""
     members = []
     for _ in range(draw(st.integers(0, 3))):
         name = draw(
@@ -200,84 +191,51 @@ def zip_bytes(draw: st.DrawFn) -> bytes:
 
 
 def zip_files() -> st.SearchStrategy[Mutant]:
-    """Make ZIP files of any structure, or change the bytes of a good one."""
-    kinds = st.sampled_from(("application/zip", ""))
-    return st.builds(
-        lambda content, kind: Mutant("mutated ZIP", Request(content, headers=(("Content-Type", kind),))),
-        st.one_of(zip_bytes(), edited([ARCHIVE])),
-        kinds,
-    )
+    """Make ZIP files of any structure, or mutate the bytes of a good one."""
+    return mutants_of("ZIP", st.one_of(zip_bytes(), edited([ARCHIVE])), st.sampled_from((ZIP, "")))
 
 
 def paths() -> st.SearchStrategy[Mutant]:
-    """Make paths and queries."""
+    """Make methods, paths and queries."""
     word = st.one_of(st.sampled_from(MODELS), st.text(string.printable.strip(), max_size=9), LINE)
     methods = st.sampled_from(("POST", "POST", "POST", "GET", "PUT", "OPTIONS", "DELETE", "HEAD", "get"))
     queries = st.lists(st.tuples(st.one_of(st.sampled_from(("model_name", "top_k", "a")), LINE), word), max_size=3)
-    return st.builds(
-        lambda root, words, query, method: Mutant(
-            "mutated path",
-            Request(
-                SEVEN, "/".join(["", root, *words]) + "?" * bool(query) + "&".join(map("=".join, query)), (), method
-            ),
-        ),
-        st.one_of(st.sampled_from(ROOTS), LINE),
-        st.lists(word, max_size=3),
-        queries,
-        methods,
-    )
+
+    def make(root: str, words: list[str], query: list[tuple[str, str]], method: str) -> Mutant:
+        path = "/".join(["", root, *words]) + "?" * bool(query) + "&".join(map("=".join, query))
+        return Mutant("mutated path", Request(SEVEN, path, (), method))
+
+    return st.builds(make, st.one_of(st.sampled_from(ROOTS), LINE), st.lists(word, max_size=3), queries, methods)
 
 
 def headers() -> st.SearchStrategy[Mutant]:
     """Make headers."""
     names = st.one_of(st.sampled_from(HEADERS), st.text(string.ascii_letters + "-_", min_size=1, max_size=20))
     values = st.one_of(LINE, st.sampled_from(("True", "1", "99", "a" * 300, "application/json", "\u00e9", "%00")))
-    pairs = st.lists(st.tuples(names, values), min_size=1, max_size=5)
-    return st.builds(
-        lambda pairs, path: Mutant("mutated headers", Request(SEVEN, path, tuple(pairs))), pairs, st.sampled_from(PATHS)
-    )
+    pairs = st.lists(st.tuples(names, values), min_size=1, max_size=5).map(tuple)
+    requests = st.builds(lambda path, pairs: Request(SEVEN, path, pairs), st.sampled_from(PATHS), pairs)
+    return st.builds(Mutant, st.just("mutated headers"), requests)
 
 
-def lines() -> st.SearchStrategy[Mutant]:
-    """Change the bytes of requests as a whole, their lengths among them."""
+def raw_requests() -> st.SearchStrategy[Mutant]:
+    """Mutate the bytes of complete requests, including their lengths."""
     whole = [
         Request(PICTURES[0]).to_bytes(),
-        Request(DOCUMENTS[0], headers=(("Content-Type", "application/json"),)).to_bytes(),
+        Request(DOCUMENTS[0], headers=(("Content-Type", JSON),)).to_bytes(),
         b"POST /predictions/digits HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     ]
-    heads = [each[:200] for each in whole]
-    return st.builds(
-        lambda content: Mutant("mutated HTTP", Request(raw=content, incomplete=True)), edited([*whole, *heads])
-    )
+    raw = edited([*whole, *(each[:200] for each in whole)])
+    return raw.map(lambda content: Mutant("mutated HTTP", Request(raw=content, incomplete=True)))
 
 
 def mutants() -> st.SearchStrategy[Mutant]:
-    """Make requests of all kinds, pictures and JSON more than others."""
-    kinds = (
-        picture_bytes(),
-        picture_bytes(),
-        documents(),
-        documents(),
-        forms(),
-        arrays(),
-        zip_files(),
-        paths(),
-        headers(),
-    )
-    return st.one_of(*kinds, lines())
-
-
-QUIET: dict[str, Any] = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
+    """Make requests of all kinds, pictures and JSON more often than others."""
+    often = (pictures(), pictures(), documents(), documents())
+    return st.one_of(*often, forms(), arrays(), zip_files(), paths(), headers(), raw_requests())
 
 
 def generate(count: int, number: int, take: Callable[[Mutant], object]) -> None:
-    """Hand out changed requests, the same ones for a seed.
-
-    Args:
-        count: how many, about.
-        number: the seed.
-        take: is called with each.
-    """
+    """Pass about `count` mutants to `take`, the same ones for the same seed `number`."""
 
     @seed(number)
     @settings(max_examples=count, phases=[Phase.generate], **QUIET)

@@ -91,7 +91,7 @@ def test_a_zip_file_becomes_a_list(stack, tmp_path):
 
 
 @pytest.mark.server
-def test_a_picture_that_fails_is_told_and_the_others_are_read(stack, scans, capsys):
+def test_a_picture_that_fails_is_listed_and_the_others_are_read(stack, scans, capsys):
     (scans / "broken.png").write_bytes(b"no picture")
     assert run(scans, scans / "results.csv", stack.inference_url) == 1
     assert [row["error_type"] for row in rows(scans / "results.csv")] == ["", "", "InvalidImage", ""]
@@ -109,7 +109,7 @@ def test_a_model_that_is_not_served_is_one_line(stack, scans, capsys):
 # The command
 
 
-def test_the_module_can_be_run(scans):
+def test_the_command_runs_as_a_module(scans):
     with answering(sevens) as server:
         command = [sys.executable, "-m", "inkserve", "batch", str(scans), "--out", str(scans / "results.csv")]
         done = subprocess.run([*command, "--url", server.url], capture_output=True, text=True, check=False, timeout=60)
@@ -147,7 +147,7 @@ def test_the_recogniser_is_the_one_asked_for(scans):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_wrong_command_is_told_and_ends_with_2(scans, tmp_path, capsys, change, message):
+def test_a_wrong_command_line_ends_with_2(scans, tmp_path, capsys, change, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "folder.csv").mkdir()
     options = {"source": "scans", "out": "results.csv", "top-k": "3"} | change
@@ -158,7 +158,7 @@ def test_a_wrong_command_is_told_and_ends_with_2(scans, tmp_path, capsys, change
     assert told.count("\n") == 1
 
 
-def test_help_tells_units_and_defaults(capsys):
+def test_help_shows_units_and_defaults(capsys):
     assert main(["batch", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert all(
@@ -205,16 +205,16 @@ def test_ctrl_c_keeps_what_is_answered_and_says_where(scans):
 # Sources
 
 
-def test_a_folder_is_read_with_those_inside_in_the_order_of_names(scans):
+def test_a_folder_and_its_subfolders_are_read_in_name_order(scans):
     assert names(scans) == ["a.PNG", "b.png", "more/c.png"]
 
 
-def test_a_zip_file_is_read_in_the_order_of_names(tmp_path):
+def test_a_zip_file_is_read_in_name_order(tmp_path):
     assert names(zipped(tmp_path / "scans.zip", {"b/1.png": b"", "a/": b"", "a/9.png": b""})) == ["a/9.png", "b/1.png"]
 
 
 @pytest.mark.parametrize("hidden", ["__MACOSX/b.png", ".thumbnails/b.png", "._b.png", "a/__MACOSX/._b.png"])
-def test_what_computers_hide_is_left_out(tmp_path, hidden):
+def test_hidden_files_are_skipped(tmp_path, hidden):
     assert names(zipped(tmp_path / "scans.zip", {hidden: b"", "a.png": b""})) == ["a.png"]
 
 
@@ -224,7 +224,7 @@ def test_files_of_other_kinds_are_counted(scans):
         assert (len(source.entries), source.others) == (3, 1)
 
 
-def test_a_member_is_the_picture_that_was_packed(tmp_path, seven):
+def test_a_member_equals_the_packed_picture(tmp_path, seven):
     with open_source(zipped(tmp_path / "scans.zip", {"7.png": seven})) as source:
         assert to_bytes(source.entries[0].picture) == seven
 
@@ -243,7 +243,7 @@ def test_a_member_over_the_byte_limit_is_not_unpacked(tmp_path, monkeypatch):
     assert "at most 16,777,216" in refusal(bomb)
 
 
-def test_a_member_that_lies_about_its_size_is_unpacked_no_further_than_the_limit(tmp_path, monkeypatch):
+def test_a_member_with_a_false_size_is_unpacked_up_to_the_limit_only(tmp_path, monkeypatch):
     size = 8 * MAX_BYTES + 1234567  # bytes that no other field of the file has
     bomb = zipped(tmp_path / "bomb.zip", {"bomb.png": bytes(size)})
     bomb.write_bytes(bomb.read_bytes().replace(size.to_bytes(4, "little"), (100).to_bytes(4, "little")))
@@ -313,7 +313,7 @@ def test_a_table_has_room_for_fewer_labels(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["=1+1.png", "+1.png", "-1.png", "@x.png", "\t=1.png", "\r=1.png"])
-def test_no_name_is_a_formula_and_each_stays_a_path(tmp_path, name):
+def test_names_are_never_formulas_and_stay_paths(tmp_path, name):
     with open_results(tmp_path / "results.csv") as write:
         write(name, PREDICTED)
     assert rows(tmp_path / "results.csv")[0]["name"] == f"./{name}"
@@ -330,7 +330,7 @@ def test_a_list_has_every_label_or_the_error(tmp_path):
     ]
 
 
-def test_a_name_that_is_no_utf8_is_written(tmp_path):
+def test_a_name_that_is_not_utf8_is_written(tmp_path):
     name = os.fsdecode(b"\xff.png")
     for out in (tmp_path / "results.csv", tmp_path / "results.json"):
         with open_results(out) as write:
@@ -347,7 +347,7 @@ def test_a_result_is_on_the_disk_as_soon_as_it_is_written(tmp_path, suffix):
         assert "7.png" in partial_of(out).read_text()
 
 
-def test_results_that_are_not_complete_do_not_take_the_place_of_older_ones(tmp_path):
+def test_incomplete_results_do_not_replace_older_ones(tmp_path):
     out = tmp_path / "results.json"
     out.write_text("older")
     with pytest.raises(KeyboardInterrupt), open_results(out) as write:
@@ -387,7 +387,7 @@ def test_the_summary_lists_twenty_failures_and_how_many_more():
     assert lines[-2:] == ["  19.png: InvalidImage: blank", "  and 5 more"]
 
 
-def test_names_cannot_command_a_terminal():
+def test_control_characters_in_names_are_escaped():
     assert printable("\x1b[2J\udcff\né.png") == "\\x1b[2J\\udcff\\né.png"
 
 

@@ -41,7 +41,7 @@ def ask(server, picture=b"picture", **options) -> Prediction:
 
 
 @pytest.mark.server
-def test_the_worker_says_what_it_took_where_it_is_asked(stack):
+def test_with_timing_the_worker_reports_its_times(stack):
     with Recogniser("digits", stack.inference_url, timing=True) as recogniser:
         answer = recogniser.predict(DRAWING)
     assert set(answer.stages_ms) == {"preprocessing", "inference", "handler"}
@@ -50,12 +50,12 @@ def test_the_worker_says_what_it_took_where_it_is_asked(stack):
 
 
 @pytest.mark.server
-def test_without_being_asked_the_worker_says_nothing(digits):
+def test_without_timing_the_worker_reports_no_times(digits):
     assert digits.predict(DRAWING).stages_ms == {}
 
 
 @pytest.mark.server
-def test_an_explanation_has_what_the_network_saw_and_a_heat_map(digits):
+def test_an_explanation_has_the_frame_and_a_heatmap(digits):
     found = digits.explain(DRAWING)
     assert found.label == DRAWING.name[0]
     assert (found.frame.shape, found.frame.dtype) == ((28, 28), np.uint8)
@@ -73,7 +73,7 @@ def test_a_page_is_read_with_its_boxes(stack):
 
 
 @pytest.mark.server
-def test_reader_explains_nothing_and_says_so(stack):
+def test_reader_refuses_explanations(stack):
     with Recogniser("reader", stack.inference_url) as recogniser, pytest.raises(Rejected, match="no explanations"):
         recogniser.explain(DRAWING)
 
@@ -84,7 +84,7 @@ def test_a_path_is_read(digits):
 
 
 @pytest.mark.server
-def test_a_prediction_says_who_made_it_and_how_long_it_took(digits, seven):
+def test_a_prediction_has_model_version_and_round_trip(digits, seven):
     answer = digits.predict(seven)
     assert (answer.model, answer.version, len(answer.top)) == ("digits", "1.0", 3)
     assert answer.top[0] == Candidate(answer.label, answer.confidence)
@@ -133,12 +133,12 @@ def test_a_model_that_is_not_served_is_not_ready(stack):
     ],
     ids=["str", "bytes", "memoryview", "image", "CMYK", "grey", "int64", "RGB", "RGBA", "float32"],
 )
-def test_every_form_of_a_picture_shows_the_model_the_same(form):
+def test_every_form_of_a_picture_gives_the_same_frame(form):
     assert np.abs(mnist_frame(to_bytes(form(DRAWING))) - mnist_frame(DRAWING.read_bytes())).max() < 0.05
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "YCbCr", "PA", "RGBa"])
-def test_an_image_of_any_mode_shows_the_model_the_same(mode):
+def test_every_mode_of_an_image_gives_the_same_frame(mode):
     grey = Image.open(DRAWING).convert("L")
     image = in_mode(grey, mode)
     assert image.mode == mode
@@ -153,7 +153,7 @@ def in_mode(grey: Image.Image, mode: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("frame", [np.uint8(255), np.float32(1)], ids=["uint8", "float32"])
-def test_a_finished_frame_passes_unchanged(frame):
+def test_a_mnist_frame_passes_unchanged(frame):
     pixels = np.zeros((28, 28), frame.dtype)
     pixels[4:24, 13:15] = frame
     assert np.array_equal(mnist_frame(to_bytes(pixels)), pixels / frame)
@@ -166,7 +166,7 @@ def test_an_image_is_turned_upright_as_its_file_would_be():
     assert np.abs(mnist_frame(to_bytes(Image.open(io.BytesIO(file)))) - mnist_frame(file)).max() < 0.05
 
 
-def test_a_member_of_a_zip_file_is_read(tmp_path):
+def test_a_zip_path_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "scans.zip", "w") as archive:
         archive.write(DRAWING, "0.png")
     with zipfile.ZipFile(tmp_path / "scans.zip") as archive:
@@ -198,7 +198,7 @@ def test_a_member_of_a_zip_file_is_read(tmp_path):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_sent_is_named(picture, message):
+def test_an_unusable_picture_is_described(picture, message):
     with pytest.raises(UnusablePicture, match=message):
         to_bytes(picture)
 
@@ -212,13 +212,13 @@ def test_a_file_over_the_byte_limit_is_not_read(tmp_path, monkeypatch):
         to_bytes(large)
 
 
-def test_a_damaged_image_is_named():
+def test_a_damaged_image_is_unusable():
     image = Image.open(io.BytesIO(DRAWING.read_bytes()[:200]))
     with pytest.raises(UnusablePicture, match="cannot be encoded"):
         to_bytes(image)
 
 
-def test_a_reader_that_fails_is_named():
+def test_an_object_whose_read_bytes_fails_is_unusable():
     class Broken:
         def read_bytes(self):
             raise KeyError("gone")
@@ -250,14 +250,14 @@ def test_a_model_cannot_lead_to_another_address():
     assert server.paths == ["/predictions/..%2Fmodels%3Fx"]
 
 
-def test_a_4xx_is_rejected_with_the_servers_words():
+def test_a_4xx_is_rejected_with_the_servers_message():
     with answering(error(400, "InvalidImage", "the picture is blank")) as server:
         with pytest.raises(Rejected, match="the picture is blank") as caught:
             ask(server)
         assert caught.value.type == "InvalidImage"
 
 
-def test_a_4xx_without_words_is_rejected_with_its_status():
+def test_a_4xx_without_a_message_is_rejected_with_its_status():
     with answering((413, b"")) as server, pytest.raises(Rejected) as caught:
         ask(server)
     assert caught.value.type == "413"
@@ -273,12 +273,12 @@ def test_any_other_status_counts_as_down(status):
 
 
 @pytest.mark.parametrize("body", [{"status": "Healthy"}, [], b"<html>", b"", {**SEVEN, "top": [7]}, b'{"label": "7'])
-def test_an_answer_that_is_no_prediction_counts_as_down(body):
+def test_an_answer_of_another_shape_counts_as_down(body):
     with answering((200, body)) as server, pytest.raises(ServerDown, match="not a prediction"):
         ask(server)
 
 
-def test_a_server_that_hangs_is_given_up():
+def test_a_server_that_hangs_times_out():
     with answering(SILENCE) as server, pytest.raises(ServerDown, match="in time"):
         ask(server, timeout_s=SHORT_S)
 
@@ -289,7 +289,7 @@ def test_a_closed_port_is_refused():
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "localhost", "http://", "http://[::1"])
-def test_what_is_no_address_is_named(url):
+def test_an_invalid_address_is_named(url):
     with Recogniser("digits", url) as recogniser, pytest.raises(ServerDown, match="is no address of a server"):
         recogniser.predict(b"picture")
 
@@ -303,7 +303,7 @@ def test_a_full_queue_is_tried_again():
 
 @pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize(("fault", "reason"), [(QUEUE_FULL, "503"), (BREAK, "the request failed")])
-def test_a_fault_that_does_not_pass_is_given_up(fault, reason):
+def test_a_lasting_fault_is_raised_after_all_tries(fault, reason):
     with answering(fault) as server, pytest.raises(ServerDown, match=reason):
         ask(server, tries=3)
     assert len(server.bodies) == 3
@@ -318,7 +318,7 @@ def test_a_worker_or_a_connection_that_dies_loses_no_prediction(fault):
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_picture_under_which_workers_die_is_not_sent_for_ever():
+def test_a_picture_that_kills_workers_is_sent_three_times_only():
     with answering(WORKER_DIED) as server, pytest.raises(ServerDown, match="500: Worker died"):
         ask(server, tries=9)
     assert len(server.bodies) == 3
@@ -331,7 +331,7 @@ def test_no_other_answer_is_tried_again(answer):
     assert len(server.bodies) == 1
 
 
-def test_the_pauses_grow():
+def test_pauses_grow():
     assert [connection.pause_s(3) > connection.pause_s(1) for _ in range(100)] == [True] * 100
 
 
@@ -345,7 +345,7 @@ def test_the_pauses_grow():
     ],
     ids=["prediction", "InvalidImage", "404", "503"],
 )
-def test_only_an_answer_of_the_handler_proves_readiness(answer, ready):
+def test_only_an_answer_from_the_handler_counts_as_ready(answer, ready):
     with answering(answer) as server, Recogniser("digits", server.url, tries=1) as recogniser:
         assert recogniser.is_ready() == ready
 
@@ -363,7 +363,7 @@ def test_a_given_address_comes_before_the_environment(monkeypatch):
     assert Recogniser("digits", "http://10.0.0.2:9080").url == "http://10.0.0.2:9080"
 
 
-def test_without_an_address_it_is_the_one_of_make_up(monkeypatch):
+def test_the_default_address_is_that_of_make_up(monkeypatch):
     monkeypatch.delenv("INKSERVE_URL", raising=False)
     assert Recogniser("digits").url == "http://127.0.0.1:8080"
 
@@ -396,7 +396,7 @@ def test_a_proxy_of_the_environment_is_used_for_other_machines(monkeypatch):
         ("http://127.0.0.1.example.com", False),
     ],
 )
-def test_addresses_of_this_machine_are_told_from_others(url, loopback):
+def test_loopback_addresses_are_recognised(url, loopback):
     assert connection.is_loopback(url) == loopback
 
 
@@ -409,7 +409,7 @@ def test_errors_can_be_sent_between_processes():
 
 
 @pytest.mark.parametrize("document", [{}, {"label": "7", "frame": [[0]], "heatmap": [[0, 0]]}, [], {"text": "7"}])
-def test_what_is_no_explanation_or_page_is_the_servers_fault(document):
+def test_another_answer_for_an_explanation_or_page_counts_as_down(document):
     with answering(lambda _: (200, document)) as server, Recogniser("digits", server.url) as recogniser:
         with pytest.raises(ServerDown, match="not an explanation"):
             recogniser.explain(b"picture")

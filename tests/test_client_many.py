@@ -64,7 +64,7 @@ def test_a_request_of_sixteen_mib_is_taken(stack, seven):
 
 
 @pytest.mark.server
-def test_the_worker_says_what_many_pictures_took_where_it_is_asked(stack, seven):
+def test_with_timing_the_worker_reports_the_times_of_many_pictures(stack, seven):
     [result] = read(stack.inference_url, [seven], timing=True, timeout_s=(3, 60))
     assert 0 < result.stages_ms["inference"] <= result.stages_ms["handler"] < result.round_trip_ms
 
@@ -135,7 +135,7 @@ def test_a_picture_over_the_limit_is_not_sent():
     assert [type(result) for result in results] == [UnusablePicture, Prediction]
 
 
-def test_few_requests_are_on_their_way_at_once(monkeypatch):
+def test_at_most_four_requests_are_in_flight(monkeypatch):
     together = threading.Barrier(IN_FLIGHT, timeout=60)  # nobody is answered before all are there
     lock, now, most = threading.Lock(), 0, 0
 
@@ -189,7 +189,7 @@ def test_no_picture_gives_no_result():
     assert read(closed_port(), []) == []
 
 
-def test_a_single_path_is_not_taken_for_many():
+def test_a_single_path_is_a_type_error():
     with pytest.raises(TypeError, match="one str"):
         Recogniser("digits").predict_many("7.png")
 
@@ -216,7 +216,7 @@ def test_an_error_inside_an_answer_is_that_of_its_picture():
     assert results[1].message == "blank"
 
 
-def test_a_full_queue_is_waited_for():
+def test_a_request_is_sent_again_after_a_full_queue():
     calls = in_turn(QUEUE_FULL, QUEUE_FULL, (200, {"predictions": [SEVEN, SEVEN]}))
     with answering(calls) as server:
         results = read(server.url, pictures(2), tries=3)
@@ -243,7 +243,7 @@ def test_an_answer_of_another_shape_is_an_error(document):
     assert [type(result) for result in results] == [ServerDown] * 2
 
 
-def test_when_the_server_is_down_the_rest_is_not_sent():
+def test_when_the_server_is_down_the_remaining_pictures_are_not_sent():
     results = read(closed_port(), pictures(100 * PICTURES), tries=2)
     assert len(results) == 100 * PICTURES
     assert {type(result) for result in results} == {ServerDown}

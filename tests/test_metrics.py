@@ -65,7 +65,7 @@ def test_an_empty_page_has_no_values():
 
 
 @pytest.mark.parametrize("text", ["<html>{", 'a{b="c} 1', "a one"])
-def test_what_is_no_page_is_refused(text):
+def test_other_text_is_refused(text):
     with pytest.raises(PageError, match="not a Prometheus page"):
         read_page(text)
 
@@ -86,7 +86,7 @@ def test_a_new_label_set_counts_from_zero():
     assert increase(before, before | {requests_of("InvalidImage"): 2.0})[requests_of("InvalidImage")] == 2
 
 
-def test_a_series_that_is_gone_has_no_increase():
+def test_a_series_that_disappeared_has_no_increase():
     assert increase({Series("a"): 1.0}, {}) == {}
 
 
@@ -95,7 +95,7 @@ def test_a_rate_is_per_second():
 
 
 @pytest.mark.parametrize("elapsed_s", [0, -1, float("nan")])
-def test_no_time_has_no_rate(elapsed_s):
+def test_a_rate_needs_elapsed_time(elapsed_s):
     with pytest.raises(ValueError, match="wanted more than 0"):
         rate({}, elapsed_s)
 
@@ -105,7 +105,7 @@ def test_totals_begin_at_zero_and_survive_a_restart():
     assert [totals.add({a: value})[a] for value in (100.0, 103.0, 2.0, 2.0, 7.0)] == [0, 3, 5, 5, 10]
 
 
-def test_totals_of_earlier_pages_stay_as_they_were():
+def test_earlier_totals_do_not_change():
     totals, a = Totals(), Series("a")
     first = totals.add({a: 1.0})
     second = totals.add({a: 2.0})
@@ -113,7 +113,7 @@ def test_totals_of_earlier_pages_stay_as_they_were():
     assert totals.add({a: 2.0}) is second  # nothing new weighs nothing
 
 
-def test_a_series_that_missed_on_a_page_goes_on_from_where_it_was():
+def test_a_series_missing_from_a_page_continues_from_its_last_total():
     totals, a = Totals(), Series("a")
     assert [totals.add(page)[a] for page in ({a: 50.0}, {}, {a: 51.0})] == [0, 0, 1]
 
@@ -169,7 +169,7 @@ def test_all_in_the_first_bucket():
     assert histogram(buckets({"1.0": 4, "2.0": 4, "+Inf": 4}), "seconds").quantile(0.5) == Quantile(0.5, 4)
 
 
-def test_empty_buckets_before_a_rank_are_passed():
+def test_empty_buckets_before_a_rank_are_skipped():
     assert histogram(buckets({"1.0": 0, "2.0": 0, "4.0": 2, "+Inf": 2}), "seconds").quantile(0.5) == Quantile(3.0, 2)
 
 
@@ -178,7 +178,7 @@ def test_empty_buckets_before_a_rank_are_passed():
     [{}, {"1.0": 0, "+Inf": 0}, {"+Inf": 5}, {"1.0": 5}],
     ids=["no buckets", "no observations", "one bucket", "no bucket without end"],
 )
-def test_where_nothing_can_be_told_there_is_no_value_but_a_count(counts):
+def test_without_a_usable_bucket_there_is_a_count_but_no_value(counts):
     found = histogram(buckets(counts), "seconds").quantile(0.5)
     assert found == Quantile(None, list(counts.values())[-1] if counts else 0)
 
@@ -188,7 +188,7 @@ def test_a_first_bound_under_zero_is_its_own_quantile():
 
 
 @pytest.mark.parametrize("q", [0, -0.1, 1.1, float("nan")])
-def test_a_quantile_outside_is_refused(q):
+def test_a_quantile_outside_0_to_1_is_refused(q):
     with pytest.raises(ValueError, match="wanted one in"):
         histogram(HUNDRED, "seconds").quantile(q)
 
@@ -210,9 +210,9 @@ def test_a_restart_between_two_pages_counts_from_zero():
     assert grown.quantile(0.5) == Quantile(1.5, 10)
 
 
-def test_buckets_that_fall_are_evened_out():
+def test_falling_buckets_are_made_level():
     assert histogram(buckets({"1.0": 5, "2.0": 4, "+Inf": 6}), "seconds").cumulative == (5, 5, 6)
 
 
-def test_bounds_are_in_order_of_numbers():
+def test_bounds_are_sorted_as_numbers():
     assert histogram(buckets({"10.0": 3, "2.5": 1, "+Inf": 3}), "seconds").bounds == (2.5, 10.0, inf)

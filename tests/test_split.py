@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.models import traffic_split
+from dashboard.shared import traffic_split
 from dashboard.shared.endpoint import recogniser
 from inkserve import Rejected, Split
 from tests.answering import SEVEN, answering, pictures_of, sevens
@@ -55,13 +55,13 @@ def test_a_version_of_weight_0_gets_nothing():
 
 
 @pytest.mark.parametrize("weights", [{}, {"1.0": 0}, {"1.0": -1, "1.1": 2}, {"1.0": math.nan}, {"1.0": math.inf}])
-def test_weights_that_make_no_split_are_refused(weights):
+def test_invalid_weights_are_refused(weights):
     with pytest.raises(ValueError, match="weights are"):
         Split("digits", weights)
 
 
 @pytest.mark.server
-def test_the_real_server_answers_from_the_version_of_the_split(stack, seven):
+def test_the_real_server_answers_with_the_version_of_the_split(stack, seven):
     with Split("digits", {"1.0": 1}, stack.inference_url) as digits:
         assert (digits.predict(seven).label, digits.predict(seven).version) == ("7", "1.0")
         assert digits.explain(seven).label == "7"
@@ -75,7 +75,7 @@ def test_the_real_server_answers_from_the_version_of_the_split(stack, seven):
 def page() -> None:
     import streamlit as st  # noqa: PLC0415 - AppTest runs this function alone
 
-    from dashboard.models import traffic_split  # noqa: PLC0415
+    from dashboard.shared import traffic_split  # noqa: PLC0415
     from inkserve.management import ModelVersion  # noqa: PLC0415
 
     several = [ModelVersion("digits", version, version == "1.0", (), 1) for version in st.session_state["versions"]]

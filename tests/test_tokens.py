@@ -64,7 +64,7 @@ def test_a_token_of_the_environment_is_sent(monkeypatch, seven):
     assert server.headers[0]["Authorization"] == "Bearer abc"
 
 
-def test_a_token_that_is_given_goes_before_that_of_the_environment(monkeypatch, seven):
+def test_a_given_token_takes_precedence_over_the_environment(monkeypatch, seven):
     monkeypatch.setenv(TOKEN_VARIABLE, "abc")
     with answering((200, SEVEN)) as server, Recogniser("digits", server.url, auth=Token("xyz")) as digits:
         digits.predict(seven)
@@ -86,7 +86,7 @@ def test_each_kind_of_token_is_found_in_the_key_file(tmp_path):
     assert (inference_token(named).current(), management_token("http://h", named).current()) == ("i", "m")
 
 
-def test_a_key_file_that_is_none_is_named_without_what_it_says(tmp_path, seven):
+def test_an_error_names_a_broken_key_file_but_not_its_content(tmp_path, seven):
     path = tmp_path / "key_file.json"
     path.write_text('{"inference": {"key": "secret')
     with Recogniser("digits", auth=KeyFile(path)) as digits, pytest.raises(ServerDown) as caught:
@@ -94,7 +94,7 @@ def test_a_key_file_that_is_none_is_named_without_what_it_says(tmp_path, seven):
     assert str(caught.value) == f"{path} is no key file; wanted one that TorchServe wrote"
 
 
-def test_the_server_itself_may_still_be_writing_its_key_file(tmp_path):
+def test_a_half_written_key_file_is_read_again(tmp_path):
     path = tmp_path / "key_file.json"
     path.write_text("")
     with ThreadPoolExecutor() as pool:
@@ -114,7 +114,7 @@ def test_the_server_itself_may_still_be_writing_its_key_file(tmp_path):
         (None, False),
     ],
 )
-def test_the_time_of_a_token_is_read_as_torchserve_writes_it(text, over):
+def test_expiration_times_are_parsed_as_torchserve_writes_them(text, over):
     assert is_expired({"expiration time": text}) == over
 
 
@@ -130,7 +130,7 @@ def test_the_time_of_a_token_is_read_as_torchserve_writes_it(text, over):
         ({"INFERENCE_HOST": "0.0.0.0", "TOKENS": "on"}, True),
     ],
 )
-def test_tokens_are_on_where_others_reach_the_server(variables, tokens):
+def test_tokens_are_on_when_other_machines_reach_the_server(variables, tokens):
     assert read_settings(variables).tokens == tokens
 
 
@@ -144,7 +144,7 @@ def test_tokens_are_on_where_others_reach_the_server(variables, tokens):
         ({"INFERENCE_HOST": "::"}, "INFERENCE_HOST is '::'; wanted an IPv4 address"),
     ],
 )
-def test_what_would_let_anybody_in_is_refused_before_anything_starts(variables, reason):
+def test_open_access_is_refused_before_anything_starts(variables, reason):
     with pytest.raises(StackError, match=reason):
         read_settings(variables)
     done = run_stack("up", variables)
@@ -152,7 +152,7 @@ def test_what_would_let_anybody_in_is_refused_before_anything_starts(variables, 
     assert reason in done.stderr
 
 
-def test_torchserve_is_told_so_whatever_the_environment_says(monkeypatch):
+def test_the_setting_for_tokens_overrides_the_environment(monkeypatch):
     monkeypatch.setenv("TS_DISABLE_TOKEN_AUTHORIZATION", "true")
     monkeypatch.setenv("TS_METRICS_ADDRESS", "http://0.0.0.0:1")
     told = torchserve.environment(read_settings({"INFERENCE_HOST": "0.0.0.0"}))
@@ -225,14 +225,14 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
 
 @pytest.mark.server
 @pytest.mark.parametrize("name", CALLS)
-def test_nobody_gets_in_without_a_token_or_with_a_wrong_one(guarded, seven, name):
+def test_requests_without_a_valid_token_are_refused(guarded, seven, name):
     for token in (None, "", "wrong", guarded.keys["inference"][:-1]):
         assert refusal(guarded.call(name, token, data=seven)) == REFUSED
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("name", CALLS)
-def test_no_key_opens_what_another_one_is_for(guarded, seven, name):
+def test_each_key_works_for_its_own_api_only(guarded, seven, name):
     right = "API" if name == "a new token" else CALLS[name][0]
     for kind, token in guarded.keys.items():
         if kind != right:
@@ -240,7 +240,7 @@ def test_no_key_opens_what_another_one_is_for(guarded, seven, name):
 
 
 @pytest.mark.server
-def test_the_right_key_opens(guarded, seven):
+def test_the_right_key_is_accepted(guarded, seven):
     assert guarded.call("a prediction", guarded.keys["inference"], data=seven).json()["label"] == "7"
     assert guarded.call("a ping", guarded.keys["inference"]).json() == {"status": "Healthy"}
     assert guarded.call("a list of models", guarded.keys["management"]).json()["models"]
@@ -254,7 +254,7 @@ def test_the_right_key_opens(guarded, seven):
         ("GRPC_MANAGEMENT_PORT", "management", "management.ManagementAPIsService/ListModels"),
     ],
 )
-def test_grpc_wants_the_same_tokens(guarded, port, kind, service):
+def test_grpc_needs_the_same_tokens(guarded, port, kind, service):
     def call(*metadata: tuple[str, str]) -> bytes:
         with grpc.insecure_channel(f"127.0.0.1:{guarded.settings.ports[port]}") as channel:
             method = channel.unary_unary(f"/org.pytorch.serve.grpc.{service}", bytes, bytes)
@@ -269,7 +269,7 @@ def test_grpc_wants_the_same_tokens(guarded, port, kind, service):
 
 
 @pytest.mark.server
-def test_only_its_user_reads_the_key_file_and_what_the_stack_writes(guarded):
+def test_only_the_user_can_read_the_key_file_and_the_stacks_files(guarded):
     assert stat.S_IMODE(guarded.settings.key_file.stat().st_mode) == 0o600
     written = [guarded.settings.key_file, *guarded.settings.metrics.iterdir(), guarded.settings.logs / "server.log"]
     assert not [path for path in written if path.stat().st_mode & 0o077]
@@ -282,7 +282,7 @@ def test_the_key_file_is_never_committed(path):
 
 
 @pytest.mark.server
-def test_clients_find_their_token_by_the_environment(guarded, key_file, seven):
+def test_clients_take_their_token_from_the_environment(guarded, key_file, seven):
     with Recogniser("digits", guarded.inference_url) as digits:
         assert digits.predict(seven).label == "7"
         assert digits.explain(seven).label == "7"
@@ -290,7 +290,7 @@ def test_clients_find_their_token_by_the_environment(guarded, key_file, seven):
 
 
 @pytest.mark.server
-def test_a_batch_of_files_is_read(guarded, key_file, tmp_path):
+def test_inkserve_batch_takes_its_token_from_the_environment(guarded, key_file, tmp_path):
     command = [sys.executable, "-m", "inkserve", "batch", "examples/digits", "--url", guarded.inference_url, "--out"]
     done = subprocess.run(
         [*command, tmp_path / "out.csv"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
@@ -308,7 +308,7 @@ def test_the_curl_example_of_the_docs_finds_its_token(guarded):
 
 
 @pytest.mark.server
-def test_without_a_token_a_client_says_what_the_server_says(guarded, seven):
+def test_without_a_token_the_client_raises_the_servers_error(guarded, seven):
     with Recogniser("digits", guarded.inference_url) as digits, pytest.raises(Rejected) as caught:
         digits.predict(seven)
     assert caught.value.type == "InvalidKeyException"
@@ -330,7 +330,7 @@ def test_the_dashboard_and_the_metrics_page_see_the_workers(guarded, key_file):
 
 
 @pytest.mark.server
-def test_make_status_says_that_tokens_are_on_though_it_is_not_told(guarded):
+def test_make_status_says_that_tokens_are_on_without_the_variable(guarded):
     variables = {name: value for name, value in guarded.variables.items() if name != "TOKENS"}
     done = run_stack("status", variables)
     assert done.returncode == 0, done.stdout
@@ -347,7 +347,7 @@ def test_make_status_says_that_tokens_are_on_though_it_is_not_told(guarded):
 
 
 @pytest.mark.server
-def test_a_key_file_of_another_server_takes_no_token_from_anybody(guarded, tmp_path, seven):
+def test_a_key_file_of_another_server_invalidates_no_token(guarded, tmp_path, seven):
     before = guarded.keys
     for left_s in (60, -60):  # an old one may ask for a new token, which is in the file of its own server
         other = write_keys(tmp_path / "key_file.json", left_s, inference="other", API="wrong")
@@ -374,7 +374,7 @@ def listening(guarded: Guarded) -> dict[int, bool]:
 
 
 @pytest.mark.server
-def test_nothing_listens_for_others_unless_it_is_told_to(guarded):
+def test_by_default_all_ports_are_on_the_loopback_address(guarded):
     ports = {port for name, port in guarded.settings.ports.items() if name != "PROMETHEUS_PORT"}
     assert listening(guarded) == dict.fromkeys(ports, False)
 
@@ -429,6 +429,6 @@ def test_no_token_is_in_any_log_or_on_any_command_line(guarded, key_file):
 
 
 @pytest.mark.server
-def test_when_the_server_ends_so_does_its_key_file(guarded):
+def test_the_key_file_is_deleted_when_the_server_stops(guarded):
     guarded.stop_server()
     assert not guarded.settings.key_file.exists()

@@ -38,7 +38,7 @@ def test_the_versions_of_a_recogniser_are_those_of_its_own_files(folder):
     assert versions_in("digits", folder / "nowhere") == []
 
 
-def test_the_next_version_is_no_other_one(folder):
+def test_the_next_version_is_a_new_one(folder):
     assert next_version("digits", [folder]) == "1.11"
     assert next_version("digits", [folder], ["1.20"]) == "1.21"
     assert next_version("lenet5", [folder]) == "1.0"

@@ -32,7 +32,7 @@ ON, OFF = "on", "off"
 WARM_UP = {"users": 16, "seconds": 5}  # for Java's compiler
 INTRODUCTION = """# Load test: compare
 
-`make loadtest SHAPE=compare` writes this page. {model} with {workers} worker of one thread is served twice: with
+`make loadtest SHAPE=compare` writes this page. {model} with {workers} is served twice: with
 batches of up to {batch_size} requests and a batch delay of {batch_delay_ms} ms, and with a batch size of 1. Each of
 Locust's users sends the next of our {pictures} when the last one is answered (a closed loop). {rounds} interleaved
 rounds; median (least to largest); ratios are within a round. {machine}.
@@ -92,7 +92,7 @@ def describe(options: Namespace, stacks: Mapping[str, Stack]) -> dict[str, objec
         "model": f"{options.model} {version}",
         "batch_size": on.batch_size,
         "batch_delay_ms": on.batch_delay_ms,
-        "workers": len(on.workers),
+        "workers": f"{len(on.workers)} worker{'s' * (len(on.workers) != 1)} of one thread",
         "pictures": options.pictures,
         "machine": describe_machine(),
     }

@@ -233,8 +233,8 @@ def compared(**changes: object) -> list[dict]:
     return rows
 
 
-FACTS = {"model": "digits 1.0", "workers": 1, "batch_size": 32, "batch_delay_ms": 1, "pictures": "frames"}
-FACTS |= {"machine": "a machine", "complete": True}
+FACTS = {"model": "digits 1.0", "workers": "1 worker of one thread", "batch_size": 32, "batch_delay_ms": 1}
+FACTS |= {"pictures": "frames", "machine": "a machine", "complete": True}
 
 
 def test_the_comparison_has_medians_with_their_spread_and_ratios_within_rounds():

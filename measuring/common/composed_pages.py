@@ -1,8 +1,8 @@
 """Pages composed from the characters of a test set, with their text: `python -m measuring.common.composed_pages`.
 
-Sizes, spacing, slope and light differ from page to page; the same seed gives the same pages. Letters stand on the
-line as high as people write them, since a test set's frames have lost their size. Where ByMerge files both cases under
-one label, each is drawn half of the time if the two look alike, which is then known for sure, and else as a capital.
+Sizes, spacing, slope and light differ from page to page; the same seed gives the same pages. Characters get their usual
+height on the line, since the frames of a test set are all of one size. Where ByMerge merges both cases of a letter into
+one label, letters whose cases look alike are drawn in either case with equal probability, and the others as capitals.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from handwriting.labels import CHARACTERS, DIGITS
 from inkserve.command import run
 from training.data import Characters, load_characters
 
-X_HEIGHT = 0.62  # of a capital's
+X_HEIGHT = 0.62  # height of a small letter, in heights of a capital
 LOOK_ALIKES = "COSUVWXZ"
 SMALL = "aenr" + LOOK_ALIKES.lower()
 HANGING = "gq"  # as high as a small letter and its descender
@@ -29,7 +29,7 @@ TOUCHING_SHARE = 0.04  # of the neighbours in a word
 
 
 class Style(NamedTuple):
-    """How a page is written; lengths but the first are shares of a capital's height."""
+    """Style of a page; all lengths but the first are in heights of a capital."""
 
     capital_px: float
     spacing: float
@@ -44,7 +44,7 @@ class Style(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """A page and what it says.
+    """A page and its text.
 
     Attributes:
         picture: (H, W) uint8, dark ink on light paper.
@@ -93,7 +93,7 @@ def compose(characters: Characters, labels: tuple[str, ...], generator: np.rando
 
 
 def draw_style(generator: np.random.Generator) -> Style:
-    """Draw how a page is written."""
+    """Draw a random style."""
     return Style(
         capital_px=generator.uniform(28, 80),
         spacing=generator.uniform(0.08, 0.3),
@@ -108,7 +108,7 @@ def draw_style(generator: np.random.Generator) -> Style:
 
 
 def spell(label: str, image: np.ndarray, generator: np.random.Generator) -> tuple[str, np.ndarray]:
-    """Choose the case in which a character is drawn, and return it with its ink, cropped."""
+    """Choose the case of a character, and return it with its ink, cropped."""
     if label in LOOK_ALIKES and generator.random() < 0.5:  # noqa: PLR2004
         label = label.lower()
     left, top, width, height = cv2.boundingRect((image > 0).astype(np.uint8))
@@ -116,7 +116,7 @@ def spell(label: str, image: np.ndarray, generator: np.random.Generator) -> tupl
 
 
 def height_of(character: str) -> tuple[float, float]:
-    """Return how high a character is, and how far it reaches below the line, in shares of a capital's height."""
+    """Return the height of a character and its part below the line, in heights of a capital."""
     if character in HANGING:
         return X_HEIGHT + DESCENT, DESCENT
     return (X_HEIGHT, 0.0) if character in SMALL else (1.0, 0.0)
@@ -132,7 +132,7 @@ def write_line(words: list[list[tuple[str, np.ndarray]]], style: Style, generato
     for word in words:
         for character, image in word:
             share, descent = height_of(character)
-            # The frame's box is as long as the longer side; wide characters are no lower than the others are high
+            # A frame scales the longer side of a character to one size; a wide character must not become too low
             scale = share * size * generator.uniform(0.94, 1.06) / max(image.shape[0], 0.8 * image.shape[1])
             glyph = cv2.resize(image.astype(np.float32) / 255, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
             bottom = round(size * (1.3 + descent + generator.uniform(-0.04, 0.04)))
@@ -165,7 +165,7 @@ def tilt(ink: np.ndarray, slope_deg: float) -> np.ndarray:
 
 
 def light(ink: np.ndarray, style: Style, generator: np.random.Generator) -> np.ndarray:
-    """Lay ink on paper that light falls on unevenly: (H, W) uint8."""
+    """Put ink on unevenly lit paper: (H, W) uint8."""
     height, width = ink.shape
     across = np.linspace(0, 1, width)[None] * np.cos(angle := generator.uniform(0, 2 * np.pi))
     down = np.linspace(0, 1, height)[:, None] * np.sin(angle)

@@ -1,7 +1,7 @@
-"""HTTP at a small price: a kept connection, and requests whose bytes are ready before the clock runs.
+"""HTTP at little cost: one kept connection, and requests whose bytes are made before the time is measured.
 
-Locust's own FastHttpUser takes several times as much of the machine for a request, which on few cores is taken from the
-server that is to be measured.
+Locust's own FastHttpUser uses several times the processor time for a request; on few cores, the server under load lacks
+it.
 """
 
 import re
@@ -17,13 +17,13 @@ RECEIVE_BYTES = 1 << 16
 
 
 def post(url: str, content: bytes, kind: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """Write a request.
+    """Return the bytes of a POST request.
 
     Args:
-        url: it is sent to.
-        content: its body.
-        kind: the body's content type.
-        headers: further ones.
+        url: of the request.
+        content: body.
+        kind: content type.
+        headers: further headers.
     """
     parts = urlsplit(url)
     lines = [f"POST {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Type: {kind}"]
@@ -32,7 +32,7 @@ def post(url: str, content: bytes, kind: str, headers: Mapping[str, str] | None 
 
 
 class Connection:
-    """One connection to a server, which opens again when it was closed; one request at a time."""
+    """One connection to a server, which is opened again after it was closed; one request at a time."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
         """Remember an address; nothing is sent.
@@ -48,14 +48,16 @@ class Connection:
         """Send a request and return the answer's status and body.
 
         Raises:
-            OSError: there is no answer, or one that is not of a known length.
+            OSError: there is no answer, or it has no Content-Length.
         """
         try:
             if self.socket is None:
                 self.socket = self.open()
             self.socket.sendall(request)
             return self.receive(self.socket)
-        except BaseException:  # also when Locust ends its user: half an answer must not be the next one's
+        except (
+            BaseException
+        ):  # also when Locust stops its user: the rest of the answer must not be taken for the next one
             self.close()
             raise
 
@@ -73,7 +75,7 @@ class Connection:
             buffer += self.more(connection)
         length = LENGTH.search(buffer, 0, end)
         if length is None:
-            raise OSError("an answer without a content-length")
+            raise OSError("the answer has no content-length")
         whole = end + 4 + int(length[1])
         while len(buffer) < whole:
             buffer += self.more(connection)
@@ -82,14 +84,14 @@ class Connection:
         return int(buffer[9:12]), buffer[end + 4 : whole]
 
     def more(self, connection: socket.socket) -> bytes:
-        """Receive what is there."""
+        """Receive the next bytes."""
         received = connection.recv(RECEIVE_BYTES)
         if not received:
             raise ConnectionResetError("the server closed the connection")
         return received
 
     def close(self) -> None:
-        """Close, until the next request."""
+        """Close; the next request opens the connection again."""
         if self.socket is not None:
             self.socket.close()
             self.socket = None

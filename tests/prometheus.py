@@ -14,7 +14,7 @@ from deploy.local.services import PROMETHEUS_FILES, PROMETHEUS_SOURCE
 from deploy.packages import missing
 from inkserve.metrics import Series
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 T = TypeVar("T")
 
 needs_prometheus = pytest.mark.skipif(

@@ -35,7 +35,7 @@ UNREADABLE = {  # requests that TorchServe itself answers with 500, each: path, 
 def ask(stack, path: str, kind: str, body: bytes, length: int | None = None) -> tuple[int, dict]:
     """Send bytes as they are, and return status and JSON of the answer."""
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length or len(body)}\r\n"
-    with socket.create_connection(("127.0.0.1", stack.settings.ports["INFERENCE_PORT"]), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", stack.settings.ports["INFERENCE_PORT"]), timeout=60) as connection:
         connection.sendall(f"{head}Connection: close\r\n\r\n".encode() + body)
         answer = b""
         while not re.search(rb"\r\n\r\n.*\}\s*$", answer, re.DOTALL):
@@ -77,7 +77,7 @@ def test_large_requests_that_are_too_many_are_refused_and_others_are_answered(st
     head = b"POST /predictions/digits HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n"
     with ExitStack() as open_sockets:
         address = ("127.0.0.1", stack.settings.ports["INFERENCE_PORT"])
-        large = [open_sockets.enter_context(socket.create_connection(address, timeout=20)) for _ in range(10)]
+        large = [open_sockets.enter_context(socket.create_connection(address, timeout=60)) for _ in range(10)]
         for connection in large:
             with contextlib.suppress(ConnectionError):  # of one that is refused before its end
                 connection.sendall(head + bytes(15 * 2**20))
@@ -105,7 +105,7 @@ def javac_release() -> str:
     """The major version of the compiler at hand, or nothing."""
     if shutil.which("javac") is None:
         return ""
-    done = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(["javac", "-version"], capture_output=True, text=True, check=True, timeout=120)
     return done.stdout.split()[1].split(".")[0]
 
 

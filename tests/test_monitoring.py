@@ -47,7 +47,7 @@ MODEL = "digits"
 )
 def test_promtool_finds_nothing_wrong(command):
     done = subprocess.run(
-        ["promtool", *command], cwd=PROMETHEUS_SOURCE, capture_output=True, text=True, timeout=60, check=False
+        ["promtool", *command], cwd=PROMETHEUS_SOURCE, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -65,10 +65,14 @@ def traffic(stack, prometheus) -> float:
     picture = torchserve.EXAMPLE.read_bytes()
     with requests.Session() as session:
         for body in [picture] * GOOD + [b"no picture"] * BAD:
-            session.post(stack.predictions_url, data=body, timeout=20)
+            session.post(stack.predictions_url, data=body, timeout=60)
     eventually(lambda: sum(prometheus.query(counted).values()) >= before + GOOD + BAD, "the requests to be scraped")
-    time.sleep(5)  # for another scrape, and for the rules to be computed
-    return time.time()
+    counted_s = time.time()
+    for metric in ("torchserve_up", "version:handwriting_requests:rate1m"):  # another scrape, then the rules after it
+        query = f"timestamp({metric})"
+        eventually(lambda query=query: min(prometheus.query(query).values(), default=0) > counted_s, query)
+        counted_s = time.time()
+    return counted_s
 
 
 def test_prometheus_scrapes_the_server(prometheus, traffic, stack):
@@ -147,7 +151,7 @@ def test_our_increases_and_rates_are_those_of_prometheus_before_it_extrapolates(
 
 
 def test_the_page_holds_what_prometheus_has(prometheus, traffic, stack):
-    page = read_page(requests.get(f"{stack.metrics_url}/metrics", timeout=20).text).values
+    page = read_page(requests.get(f"{stack.metrics_url}/metrics", timeout=60).text).values
     seen = prometheus.query('{__name__=~"handwriting_(handler|inference|preprocessing)_seconds_bucket"}')
     assert seen
     assert all(page[series] >= value for series, value in seen.items())
@@ -203,7 +207,7 @@ def test_the_live_page_shows_what_prometheus_remembers(pages, dashboard_url, pro
 
 
 def test_an_alert_fires_when_a_worker_is_killed(prometheus, traffic, stack):
-    [described] = requests.get(f"{stack.management_url}/models/{KILLED}", timeout=20).json()
+    [described] = requests.get(f"{stack.management_url}/models/{KILLED}", timeout=60).json()
     [worker] = described["workers"]
     killed = psutil.Process(worker["pid"])
     eventually(lambda: prometheus.query(f'torchserve_worker_process_id{{model="{KILLED}"}}'), "the worker to be seen")

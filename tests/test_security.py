@@ -26,9 +26,9 @@ from dashboard.finetune.finetuned import Accuracies, DrawingComparison, FineTune
 from dashboard.live import live_html
 from dashboard.live.events import Event
 from dashboard.live.load_generator import LoadPlan, LoadResult
-from dashboard.models.comparison import ComparedPicture
 from dashboard.shared import answer_html, picture_html
 from dashboard.shared.endpoint import Endpoint
+from dashboard.shared.recogniser_comparison import ComparedPicture
 from deploy.local.settings import ROOT
 from inkserve.batch.results import plain
 from inkserve.batch.sources import Entry
@@ -47,7 +47,7 @@ FINETUNED = FineTuned(
     Endpoint(MARKUP, MARKUP), Endpoint(MARKUP, MARKUP), {MARKUP: 1}, [Accuracies(MARKUP, 1, 1.0, 1.0)], True, Path("x")
 )
 COMPARED = DrawingComparison(1, 0, 0, [(MARKUP, ComparedPicture(MARKUP, None, (PREDICTED, PREDICTED)))])
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 
 
 def test_each_test_that_the_docs_name_is_there():
@@ -105,7 +105,7 @@ def app(monkeypatch):
         monkeypatch.setattr(Management, "card", lambda *_: {"architecture": MARKUP, "metrics": []})
         monkeypatch.setattr(Recogniser, "fault", lambda _: "")
         st.cache_data.clear()
-        return AppTest.from_file(ROOT / "dashboard/app.py", default_timeout=30).run().switch_page(path)
+        return AppTest.from_file(ROOT / "dashboard/app.py", default_timeout=120).run().switch_page(path)
 
     return open_page
 

@@ -102,7 +102,7 @@ def test_up_repairs_what_was_killed_and_down_leaves_nothing(variables):
         repaired = run_stack("up", variables)
         assert repaired.returncode == 0, repaired.stderr
         assert re.findall(r"^starting (\w+)", repaired.stdout, re.MULTILINE) == [service]
-        assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=20).ok
+        assert requests.get(f"http://127.0.0.1:{variables['DASHBOARD_PORT']}/_stcore/health", timeout=60).ok
 
     assert run_stack("down", variables).returncode == 0
     assert not processes_with(folder)

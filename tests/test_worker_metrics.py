@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def count_batches(batches: int) -> None:
-    subprocess.run([sys.executable, "-c", WORKER, str(batches)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", WORKER, str(batches)], check=True, timeout=120)
 
 
 def samples(text: str) -> dict[tuple, float]:
@@ -77,9 +77,9 @@ def start_exporter(url: str, port: int) -> subprocess.Popen:
 
 
 def read_page(port: int) -> str:
-    for _ in range(100):
+    for _ in range(900):
         try:
-            return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+            return requests.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
         except requests.ConnectionError:
             threading.Event().wait(0.1)
     raise AssertionError("the exporter does not answer")
@@ -94,7 +94,7 @@ def test_one_page_shows_the_sum_of_all_workers_beside_torchserves_own(folder, to
         found = samples(read_page(port))
     finally:
         exporter.terminate()
-        assert exporter.wait(10) == 0
+        assert exporter.wait(90) == 0
     assert found["torchserve_up",] == 1
     assert found["ts_inference_requests_total", "default", "digits"] == 7
     assert found["handwriting_requests_total", "1.0", "digits", "ok"] == 10

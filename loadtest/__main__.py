@@ -20,7 +20,7 @@ from loadtest.loadtest_page import WRK_CONNECTIONS, Found, figures, page_text
 from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_loads, read_rows
 from loadtest.objectives import DEFAULT, missed, read_slo
 from loadtest.target_server import MetricsWatch, describe_server, read_version
-from measuring.common.drawings import KINDS
+from measuring.common.example_digits import KINDS
 from measuring.common.wrk import run_wrk, write_bodies
 
 NAME = "loadtest"

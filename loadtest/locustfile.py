@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only
 
 from inkserve.client.tokens import bearer, inference_token, is_refusal
 from loadtest.load_shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
-from measuring.common.drawings import KINDS, Picture, check_answer, zipped
+from measuring.common.example_digits import KINDS, Picture, check_answer, zipped
 from measuring.common.raw_http import Connection, post
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")

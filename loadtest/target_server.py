@@ -12,7 +12,7 @@ from inkserve.client import Recogniser, RecogniserError
 from inkserve.management import Management, ManagementError, ModelVersion
 from inkserve.metrics import PageError, increase, mean, read_page, total
 from loadtest.locust_run import LoadTestError
-from measuring.common.drawings import drawings
+from measuring.common.example_digits import drawings
 from training.provenance import processor
 
 TIMEOUT_S = 10

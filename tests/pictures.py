@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
 from handwriting.preprocess import picture_frame
-from measuring.reliability.corpus.pictures import encode  # noqa: F401 - for tests
+from measuring.reliability.corpus.picture_files import encode  # noqa: F401 - for tests
 from measuring.reliability.corpus.zip_npy import ordinary as zipped  # noqa: F401 - for tests
 
 

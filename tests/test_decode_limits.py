@@ -9,7 +9,7 @@ from handwriting.preprocess import decode_limits, read_picture
 from handwriting.preprocess.decode_limits import check_decode_limits
 from handwriting.preprocess.fast_png import read_frame_png
 from measuring.reliability.corpus import slow_pictures
-from measuring.reliability.corpus.pictures import (
+from measuring.reliability.corpus.picture_files import (
     SEVEN,
     bmp,
     chunk,

@@ -37,7 +37,7 @@ from loadtest.locust_run import (
 )
 from loadtest.objectives import DEFAULT, missed, read_slo
 from loadtest.target_server import ServerFigures
-from measuring.common.drawings import check_answer, drawings, frames, zipped
+from measuring.common.example_digits import check_answer, drawings, frames, zipped
 from measuring.common.raw_http import Connection, post
 from tests.answering import SEVEN, SILENCE, answering, closed_port, error
 
@@ -442,8 +442,8 @@ def test_a_wrong_label_is_a_failure_that_names_both_labels(stack, tmp_path, monk
     folder = tmp_path / "digits"
     folder.mkdir()
     (folder / "3-1.png").write_bytes((ROOT / "examples/digits/7-1.png").read_bytes())
-    code = "import measuring.common.drawings as drawings, pathlib, sys, locust.main\n"
-    code += f"drawings.FOLDER = pathlib.Path({str(folder)!r})\n"
+    code = "import measuring.common.example_digits as digits, pathlib, sys, locust.main\n"
+    code += f"digits.FOLDER = pathlib.Path({str(folder)!r})\n"
     code += f"sys.argv = ['locust', '-f', 'loadtest/locustfile.py', '-H', {stack.inference_url!r}, 'Client']\n"
     code += "sys.argv += ['--headless', '--users', '1', '--run-time', '5s', '--only-summary']; locust.main.main()"
     command = [sys.executable, "-c", "import gevent.monkey; gevent.monkey.patch_all()\n" + code]

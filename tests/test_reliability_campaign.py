@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from measuring.common.criteria import Criterion
-from measuring.common.drawings import drawings
+from measuring.common.example_digits import drawings
 from measuring.reliability import CampaignError, campaign, verdict
 from measuring.reliability.answer_counts import AnswerCounts
 from measuring.reliability.campaign import Campaign, run, send_again

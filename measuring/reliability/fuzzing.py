@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from handwriting.preprocess import FORMATS
 from measuring.reliability.corpus.multipart_forms import BOUNDARY, END, FORM
-from measuring.reliability.corpus.pictures import SEVEN, drawing, encode
+from measuring.reliability.corpus.picture_files import SEVEN, drawing, encode
 from measuring.reliability.corpus.zip_npy import Member, header_of, honest, npy, npy_header, ordinary, zip_of
 from measuring.reliability.http_wire import Request
 

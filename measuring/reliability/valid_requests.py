@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection as Pipe
 
 import numpy as np
 
-from measuring.common.drawings import check_answer, drawings
+from measuring.common.example_digits import check_answer, drawings
 from measuring.common.raw_http import Connection, post
 from measuring.reliability import CampaignError
 from measuring.reliability.http_wire import LIMIT_S

@@ -2,7 +2,7 @@
 
 | module | cases |
 |---|---|
-| pictures | rare, damaged, empty and oversized pictures |
+| picture_files | rare, damaged, empty and oversized pictures |
 | slow_pictures | pictures within all limits that are slow to decode or to search |
 | zip_npy | ZIP and npy files |
 | json_documents | JSON documents |
@@ -18,7 +18,7 @@ from measuring.reliability.corpus import (
     http_messages,
     json_documents,
     multipart_forms,
-    pictures,
+    picture_files,
     slow_pictures,
     zip_npy,
 )
@@ -30,7 +30,9 @@ ENDPOINTS = {"digits": "/predictions/digits", "reader": "/predictions/reader", "
 @functools.cache
 def corpus() -> Sequence[Case]:
     """Return all cases."""
-    all_pictures = itertools.chain(pictures.readable(), pictures.damaged(), pictures.empty(), pictures.bombs())
+    all_pictures = itertools.chain(
+        picture_files.readable(), picture_files.damaged(), picture_files.empty(), picture_files.bombs()
+    )
     return (
         *(each.to(endpoint, path) for each in all_pictures for endpoint, path in ENDPOINTS.items()),
         *(each.to(name, ENDPOINTS[name]) for each in slow_pictures.slow_pictures() for name in ("digits", "reader")),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from measuring.reliability.corpus.case import Case
-from measuring.reliability.corpus.pictures import LABEL, SEVEN
+from measuring.reliability.corpus.picture_files import LABEL, SEVEN
 from measuring.reliability.expected import Expected, read_as, refused, status_in
 from measuring.reliability.http_wire import CLOSED, Request
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from measuring.reliability.corpus.case import Case, Content, case, cases
-from measuring.reliability.corpus.pictures import LABEL, SEVEN, drawing, white_png
+from measuring.reliability.corpus.picture_files import LABEL, SEVEN, drawing, white_png
 from measuring.reliability.expected import READ, Expected, read_as, refused
 
 JSON = "application/json"

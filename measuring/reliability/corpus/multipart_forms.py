@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from measuring.reliability.corpus.case import Case, Content, case, cases
-from measuring.reliability.corpus.pictures import LABEL, SEVEN, white_png
+from measuring.reliability.corpus.picture_files import LABEL, SEVEN, white_png
 from measuring.reliability.expected import READ, READ_OR_REFUSED, Expected, read_as, refused
 
 BOUNDARY = "frontier"

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from measuring.reliability.corpus.case import Case, cases
-from measuring.reliability.corpus.pictures import (
+from measuring.reliability.corpus.picture_files import (
     chunk,
     drawing,
     encode,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from measuring.reliability.corpus.case import Case, Content, case, cases
-from measuring.reliability.corpus.pictures import LABEL, SEVEN, TOO_LARGE, white_png, zeros
+from measuring.reliability.corpus.picture_files import LABEL, SEVEN, TOO_LARGE, white_png, zeros
 from measuring.reliability.expected import READ, read_as, refused
 
 GIB = 2**30

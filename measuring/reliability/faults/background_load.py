@@ -12,7 +12,7 @@ import requests
 
 from deploy.local.settings import NO_PROXY
 from inkserve.client import Recogniser, RecogniserError
-from measuring.common.drawings import check_answer, drawings
+from measuring.common.example_digits import check_answer, drawings
 
 OK = "ok"
 TIMEOUT_S = 60.0  # longer than each responseTimeout

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from handwriting.preprocess import FORMATS
-from measuring.common.drawings import drawings
+from measuring.common.example_digits import drawings
 from measuring.reliability.corpus.case import Case, Content, case, cases
 from measuring.reliability.expected import READ_OR_REFUSED, read_as, refused
 

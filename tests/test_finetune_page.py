@@ -17,7 +17,7 @@ from dashboard.finetune import finetuned, finetuned_html, rollout
 from dashboard.finetune.finetune_process import FineTuning
 from dashboard.finetune.finetuned import DrawingComparison
 from dashboard.finetune.rollout import Stage, Task
-from dashboard.models.comparison import ComparedPicture
+from dashboard.shared.recogniser_comparison import ComparedPicture
 from handwriting.labels import DIGITS
 from inkserve import Prediction
 from inkserve.management import ManagementError, ModelVersion

@@ -10,10 +10,10 @@ import requests
 
 from dashboard.finetune import rollout
 from dashboard.finetune.rollout import Stage
-from dashboard.models.comparison import compare
 from dashboard.models.page import describe, summary
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.loaded_versions import DEFAULTS_VARIABLE, make_default
+from dashboard.shared.recogniser_comparison import compare
 from deploy.archive import pack
 from deploy.default_versions import FILE, Defaults
 from deploy.local.served_versions import versions

@@ -14,7 +14,7 @@ MORE_COLUMNS = ("right_label", "model", "version", "time")
 
 
 def to_csv(job: Job, truths: Sequence[str | None]) -> bytes:
-    """Return a row a picture: the columns of `python -m inkserve.batch`, and MORE_COLUMNS."""
+    """Return a row a picture: the columns of `inkserve batch`, and MORE_COLUMNS."""
     file = io.StringIO(newline="")
     rows = csv.DictWriter(file, (*COLUMNS, *MORE_COLUMNS))
     rows.writeheader()

@@ -6,11 +6,11 @@ from pathlib import Path
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
-from dashboard.models.traffic_split import splits
 from dashboard.shared import answer_html
 from dashboard.shared.answer_panel import DisplayOptions, show_answer, show_picture
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
+from dashboard.shared.traffic_split import splits
 
 SIDE_PX = 320  # fits a phone 390 px wide with the page's margins
 PEN_PX = SIDE_PX // 16  # in proportion, about the stroke of MNIST's digits

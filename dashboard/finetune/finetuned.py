@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.models.comparison import ComparedPicture, compare
 from dashboard.shared.endpoint import Endpoint
+from dashboard.shared.recogniser_comparison import ComparedPicture, compare
 from handwriting.labels import LABELS, merge_case
 from training.card import Card, CardError
 from training.drawing_store import Drawing

@@ -4,7 +4,7 @@ import html
 
 from dashboard.finetune.finetuned import Accuracies, DrawingComparison, FineTuned
 from dashboard.finetune.rollout import Stage
-from dashboard.models.comparison import ComparedPicture
+from dashboard.shared.recogniser_comparison import ComparedPicture
 
 MIN_CHARACTERS = 30  # in smaller test sets, one character is more than 3 percentage points
 SHOWN = 60

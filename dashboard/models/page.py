@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.models.comparison import compare
-from dashboard.models.traffic_split import show_traffic
 from dashboard.shared import answer_html, loaded_versions, server_watch
 from dashboard.shared.endpoint import FALLBACK, Endpoint
+from dashboard.shared.recogniser_comparison import compare
+from dashboard.shared.traffic_split import show_traffic
 from deploy.checksums import check_all
 from inkserve import RecogniserError
 from inkserve.management import Management, ManagementError, ModelVersion

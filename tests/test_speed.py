@@ -7,6 +7,7 @@ import struct
 
 import pytest
 
+from measuring.common.results_page import spread, spread_text, table
 from measuring.common.wrk import run_wrk, write_bodies
 from measuring.speed.bench_page import write_report
 from measuring.speed.peer_servers import PeerServer, all_servers
@@ -38,6 +39,14 @@ def test_refusals_count_as_errors(tmp_path):
     with answering(error(503)) as server:
         found = run_wrk(server.url, tmp_path / "bodies", True, connections=1, seconds=1)
     assert found.errors == found.answers > 0
+
+
+def test_a_median_stands_beside_its_spread():
+    assert spread_text(spread([3.0, 1.0, 2.0]), "{:.1f}".format) == "2.0 (1.0 to 3.0)"
+
+
+def test_a_table_has_a_line_for_each_row_and_no_bar_within_a_cell():
+    assert table(("a", "b"), [("1", "2|3")]) == ["| a | b |", "|---|---|", "| 1 | 2 3 |"]
 
 
 def row(server: str, number: int, requests_per_s: float) -> dict:

@@ -133,8 +133,8 @@ def send_all(campaign: Campaign, requests: Iterable[Case | Mutant], title: str) 
     room = threading.Semaphore(2 * campaign.connections)  # large bodies are not made before they can be sent
 
     def send_one(each: Case | Mutant) -> None:
-        request = each.request
         try:
+            request = each.request
             answer = send(host, port, request, campaign.limit_s)
         except OSError as err:
             answer = Answer(CLOSED, str(err).encode(), timed_out=True)  # nothing listens any more

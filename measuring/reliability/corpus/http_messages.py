@@ -60,7 +60,7 @@ def queries() -> Iterator[Case]:
     invoked = "/invocations?model_name=digits&top_k="
     yield Case("top_k in a query", READ, Request(SEVEN, invoked + "2"))
     for top_k in ("0", "-1", "1e3", "", "9" * 3000, "%00", "NaN", "%d9%a1"):
-        yield Case(f"top_k {top_k[:20] or 'of nothing'}", BAD, Request(SEVEN, invoked + top_k))
+        yield Case(f"top_k {top_k[:20] or '(empty)'}", BAD, Request(SEVEN, invoked + top_k))
 
 
 def headers() -> Iterator[Case]:
@@ -76,7 +76,7 @@ def headers() -> Iterator[Case]:
         "header of 20,000 characters": (("X-A", "a" * 20_000),),
         "500 headers": tuple((f"X-{i}", "a" * 100) for i in range(500)),
         "header with NUL": (("X-A", "a\x00b"),),
-        "header with a name of blanks": (("X A", "b"),),
+        "header with a space in its name": (("X A", "b"),),
     }
 
     def with_headers(name: str, expected: Expected, *pairs: tuple[str, str]) -> Case:
@@ -97,12 +97,12 @@ def lengths() -> Iterator[Case]:
         yield Case(f"length {length}", CLOSED_OR_REFUSED, Request(SEVEN, length=length, incomplete=True))
     yield Case("no length", MALFORMED, Request(SEVEN, length=""))
     longer = Request(SEVEN, length=str(len(SEVEN) + 1), incomplete=True)
-    yield Case("less than its length", CLOSED_OR_MALFORMED, longer)
-    yield Case("more than its length", MALFORMED, Request(SEVEN, length="10"))
+    yield Case("a body shorter than its length", CLOSED_OR_MALFORMED, longer)
+    yield Case("a body longer than its length", MALFORMED, Request(SEVEN, length="10"))
     yield Case("a body of 17 MB", refused(413), Request(bytes(17_000_000)))
     missing = Request(b"a", length="17000000", incomplete=True)
-    yield Case("a body of 17 MB that does not come", status_in(CLOSED, 413), missing)
-    yield Case("a body as large as may be", refused(413, "ImageTooLarge"), Request(bytes(MAX_BODY_BYTES)))
+    yield Case("a body of 17 MB that is never sent", status_in(CLOSED, 413), missing)
+    yield Case("a body of the maximum size", refused(413, "ImageTooLarge"), Request(bytes(MAX_BODY_BYTES)))
 
 
 def raw_bytes() -> Iterator[Case]:
@@ -120,14 +120,14 @@ def raw_bytes() -> Iterator[Case]:
     )
     malformed = {
         "header without a colon": b"POST /predictions/digits HTTP/1.1\r\nHost x\r\nContent-Length: 0\r\n\r\n",
-        "chunk of no length": CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
+        "chunk with an invalid length": CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
         "two lengths": START + b"Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde",
     }
     closed_or_malformed = {
         "chunk of a negative length": CHUNKED + b"-5\r\nabc\r\n0\r\n\r\n",
         "chunks without an end": CHUNKED + b"3\r\nabc\r\n",
         "length and chunks": START + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "no HTTP": b"\x00\x01\x02\r\n\r\n",
+        "bytes that are not HTTP": b"\x00\x01\x02\r\n\r\n",
         "TLS": bytes.fromhex("160301020001000100") + bytes(50) + b"\r\n\r\n",
         "nothing at all": b"",
         "half a line": b"POST /pre",

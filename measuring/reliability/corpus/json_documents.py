@@ -56,7 +56,7 @@ def bad_documents() -> Iterator[Case]:
     """Yield JSON documents that are refused."""
     texts = {
         "nothing": "",
-        "a blank": " ",
+        "a space": " ",
         "a word": "data",
         "null": "null",
         "true": "true",
@@ -67,7 +67,7 @@ def bad_documents() -> Iterator[Case]:
         "a list of rows": "[[1, 2], [3, 4]]",
         "cut": '{"data": [[1, 2]',
         "with single quotes": "{'data': [[1]]}",
-        "with a comma too many": '{"data": [[1,]]}',
+        "with a trailing comma": '{"data": [[1,]]}',
         "with a comment": '{"data": [[1]] /* */}',
         "twice": '{"data": [[1]]}{"data": [[1]]}',
         "NaN": '{"data": [[NaN]]}',
@@ -117,7 +117,7 @@ def bad_documents() -> Iterator[Case]:
     yield from cases(BAD, {name: text.encode() for name, text in texts.items()}, "JSON: ", JSON)
     contents = {
         "UTF-16": '{"data": [[1]]}'.encode("utf-16"),
-        "no UTF-8": b'{"data": "\xff\xfe"}',
+        "not UTF-8": b'{"data": "\xff\xfe"}',
         "overlong UTF-8": b'{"\xc0\xaf": 1}',
         "gzip": b"\x1f\x8b\x08\x00",
     }

@@ -107,7 +107,7 @@ def broken_forms() -> Iterator[Case]:
         "cut in a picture": whole[: len(whole) // 2],
         "cut in a header": whole[:40],
         "of nothing": b"",
-        "of its end": END,
+        "of its end boundary alone": END,
         "with another boundary": whole.replace(BOUNDARY.encode(), b"other"),
         "of 1,025 parts": part(b"") * 1025 + END,
         "of 16 MB of tiny parts of one name": lambda: tiny * (16_000_000 // len(tiny)) + END,

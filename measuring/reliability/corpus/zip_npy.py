@@ -108,7 +108,7 @@ def zips_with_odd_names() -> Iterator[Case]:
         "folders and hidden files": hidden,
     }
     bad: dict[str, Content] = {
-        "a name that is no UTF-8": zip_of(seven._replace(name=b"\xff\xfe", flags=0x800)),
+        "a name that is not UTF-8": zip_of(seven._replace(name=b"\xff\xfe", flags=0x800)),
         "a name of 65,535 bytes": zip_of(seven._replace(name=b"a" * 65_535)),
         "1,000 long names": lambda: zip_of(*long, overlapping=True),
     }
@@ -127,7 +127,7 @@ def zips_with_wrong_headers() -> Iterator[Case]:
     yield case("ZIP with a long comment", whole[:-2] + b"\xff\xff" + bytes(65_535), read_as(LABEL, LABEL))
     read = {
         "of pictures, stored": ordinary({"7.png": SEVEN}, zipfile.ZIP_STORED),
-        "with less than it says": zip_of(seven._replace(size=len(SEVEN) + 9)),
+        "with a member shorter than its header says": zip_of(seven._replace(size=len(SEVEN) + 9)),
     }
     bad_member = {
         "with a wrong checksum": zip_of(seven._replace(crc=1)),
@@ -142,7 +142,7 @@ def zips_with_wrong_headers() -> Iterator[Case]:
         "of 1,025 files": zip_of(*[tiny] * 1025),
         "of 65,535 files": lambda: zip_of(*[tiny] * 65_535, overlapping=True),
         "of 300,000 files": lambda: zip_of(*[tiny] * 300_000, overlapping=True),
-        "whose directory is nowhere": whole[:-10] + b"\xff" * 8 + b"\x00\x00",
+        "whose directory is out of bounds": whole[:-10] + b"\xff" * 8 + b"\x00\x00",
     }
     for expected, files in ((read_as(LABEL), read), (read_as("InvalidRequest"), bad_member), (BAD, bad)):
         yield from (case(f"ZIP {name}".replace(" ,", ","), each, expected) for name, each in files.items())
@@ -160,7 +160,7 @@ def zip_bombs() -> Iterator[Case]:
     megabyte = honest(b"a.png", bytes(2**20 - 1))
     wrong_size = read_as(*["InvalidRequest"] * 10)
     yield case("ZIP of 10 GB of zeros", lambda: zip_of(*[gigabyte()] * 10), TOO_LARGE)
-    yield case("ZIP of 10 GB of zeros that says 1 kB", lambda: zip_of(*[gigabyte(size=1000)] * 10), wrong_size)
+    yield case("ZIP of 10 GB of zeros whose headers say 1 kB", lambda: zip_of(*[gigabyte(size=1000)] * 10), wrong_size)
     yield case("ZIP of 1,000 GB, overlapping", lambda: zip_of(*[gigabyte()] * 1000, overlapping=True), TOO_LARGE)
     yield case("ZIP of 60 MB in overlapping files", zip_of(*[megabyte] * 60, overlapping=True), READ)
     yield case("ZIP in ZIP in ZIP, 50 times", nested, read_as("InvalidImage"))
@@ -217,7 +217,7 @@ def npy_files() -> Iterator[Case]:
         "without a header": b"\x93NUMPY\x01\x00",
         "of version 9": npy_header(header_of(), pixels, (9, 0)),
         "of version 3": npy_header(header_of(), pixels, (3, 0)),
-        "of a larger shape than it has": npy_header(header_of("(1000, 28, 28)"), pixels),
+        "of a larger shape than its data": npy_header(header_of("(1000, 28, 28)"), pixels),
         "of a huge shape": npy_header(header_of(f"({10**30}, 28, 28)"), pixels),
         "of a negative shape": npy_header(header_of("(-1, 28, 28)"), pixels),
         "of a shape of truths": npy_header(header_of("(True, 28, 28)"), pixels),
@@ -227,7 +227,7 @@ def npy_files() -> Iterator[Case]:
         "whose header is deep": npy_header("(" * 990 + "\n", pixels),
         "whose header is long": npy_header(header_of() + " " * 60_000, pixels),
         "whose header says 4 GB": b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + pixels,
-        "whose header is no dictionary": npy_header("[1, 2]\n", pixels),
+        "whose header is not a dictionary": npy_header("[1, 2]\n", pixels),
         "whose header has other keys": npy_header("{'a': 1}\n", pixels),
         "whose header has a NUL": npy_header("{'descr': '\x00'}\n", pixels),
         "with an unknown dtype": npy_header(header_of(dtype="'nonsense'"), pixels),

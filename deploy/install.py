@@ -108,7 +108,7 @@ def answers(url: str) -> bool:
 
     def ask() -> None:
         try:
-            with urllib.request.urlopen(url, timeout=ANSWER_S):  # noqa: S310 - an address that the user chose
+            with urllib.request.urlopen(url, timeout=ANSWER_S):  # noqa: S310 # nosec B310 - the user chose the address
                 found.append(True)
         except (OSError, ValueError):
             found.append(False)

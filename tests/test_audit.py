@@ -26,7 +26,7 @@ def test_each_vulnerability_is_a_line_with_its_fix():
     ]
 
 
-def test_an_index_without_advisories_is_no_clean_bill_and_is_asked_once():
+def test_an_index_without_advisories_is_reported_and_asked_once():
     asked = []
 
     def ask(pins):
@@ -53,7 +53,7 @@ def test_without_a_network_it_says_why():
         (subprocess.TimeoutExpired([], 90), "no answer within 90 s"),
     ],
 )
-def test_what_is_no_answer_is_an_error(monkeypatch, answer, reason):
+def test_an_invalid_answer_is_an_error(monkeypatch, answer, reason):
     def run(*_, **__):
         if isinstance(answer, Exception):
             raise answer
@@ -64,7 +64,7 @@ def test_what_is_no_answer_is_an_error(monkeypatch, answer, reason):
         pip_audit(PINS)
 
 
-def test_what_is_installed_in_another_version_is_named():
+def test_a_package_in_another_version_is_named():
     installed = {"A": "1", "B_b": "2", "torch": "2.0+cpu", "extra": "9", "inkserve": "0.1.0", "pip": "1"}
     assert compare(["a==1", "b-b==3", "torch==2.0", "absent==1"], installed) == (
         ["b-b 2 is not as pinned; wanted ==3"],

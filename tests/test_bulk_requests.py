@@ -110,7 +110,7 @@ def test_a_zip_file_gives_names_and_pictures_in_its_order(seven):
     assert parsed.parts == [seven, b"x", seven]
 
 
-def test_a_member_that_cannot_be_unpacked_fails_alone(seven, monkeypatch):
+def test_an_error_while_unpacking_affects_one_picture(seven, monkeypatch):
     monkeypatch.setattr("handwriting.zips.MAX_BYTES", 10_000)
     content = zipped({"large.png": bytes(20_000), "7.png": seven})
     parsed = ask({"body": content})
@@ -126,7 +126,7 @@ def test_damaged_members_fail_alone(seven):
     assert second == seven
 
 
-def test_a_zip_bomb_is_refused_by_what_it_says(monkeypatch):
+def test_a_zip_bomb_is_refused_by_its_declared_size(monkeypatch):
     monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(ImageTooLarge, match="unpacks to 2,000 bytes"):
         ask({"body": zipped({"a": bytes(1000), "b": bytes(1000)})})
@@ -175,6 +175,6 @@ def test_an_error_repeats_little_of_a_long_key():
     assert len(str(refusal(part))) < 300
 
 
-def test_a_picture_of_very_many_rows_is_refused_before_they_are_looked_at():
+def test_a_picture_of_very_many_rows_is_refused_before_they_are_read():
     [part] = ask({"body": json.dumps({"data": [[]] * 65_536}).encode()}, "application/json").parts
     assert "65,536 rows; at most 65,535" in str(refusal(part))

@@ -31,13 +31,13 @@ def test_an_archive_of_ours_may_be_loaded(archive):
     assert check(archive) == ("digits", "1.0")
 
 
-def test_its_sum_is_one_that_sha256sum_can_check(archive):
+def test_its_checksum_has_the_format_of_sha256sum(archive):
     digest, name = checksum_of(archive).read_text().split()
     assert (len(digest), name) == (64, "digits-1.0.mar")
 
 
 @pytest.mark.parametrize("name", SPOILED)
-def test_a_spoiled_one_is_refused_by_name(archive, name):
+def test_an_invalid_archive_is_refused_by_name(archive, name):
     spoiled = archive.rename(archive.with_name("digits-tiny-1.0.mar"))
     checksum_of(archive).rename(checksum_of(spoiled))
     spoil, complaint = SPOILED[name]
@@ -48,7 +48,7 @@ def test_a_spoiled_one_is_refused_by_name(archive, name):
 
 
 @pytest.mark.parametrize("name", ["weights.pt", "weights.pkl", "data.npy", "weights", "handler.pyc", "lib.so"])
-def test_what_could_be_a_pickle_or_a_library_is_no_part_of_an_archive(archive, name):
+def test_an_archive_with_a_pickle_or_a_library_is_refused(archive, name):
     with pytest.raises(ArchiveError, match=f"holds '{name}'"):
         check(holding(archive, name, pickle.dumps([])))
 
@@ -67,7 +67,7 @@ def test_an_archive_from_elsewhere_is_loaded_once_its_checksum_is_written(archiv
     assert check(archive) == ("digits", "1.0")
 
 
-def test_a_broken_archive_keeps_no_other_from_being_loaded(archive):
+def test_the_other_archives_are_loaded_beside_a_broken_one(archive):
     shutil.copy(archive, archive.with_name("lenet5-1.0.mar"))  # without its sum
     good, [error] = check_all(archive.parent)
     assert good == {archive: ("digits", "1.0")}

@@ -41,7 +41,7 @@ def test_ink_on_a_transparent_page_is_seen_whatever_its_colour(drawing, ink):
     assert np.abs(mnist_frame(picture) - mnist_frame(encode(drawing))).mean() < 0.02
 
 
-def test_clear_corners_of_a_light_photograph_are_paper(drawing):
+def test_transparent_corners_of_a_light_photograph_are_paper(drawing):
     alpha = np.full_like(np.asarray(drawing), 255)
     alpha[:10, :10] = 0
     rounded = encode(np.dstack([np.asarray(drawing), alpha]))
@@ -145,7 +145,7 @@ def test_an_array_of_another_shape_is_rejected(values, complaint):
         read_array(values)
 
 
-def test_a_deep_picture_with_impossible_values_says_so():
+def test_a_16_bit_picture_with_impossible_values_is_rejected():
     values = np.full((40, 40), -1.0, np.float32)
     with pytest.raises(InvalidImage, match="not all numbers from 0"):
         read_picture(encode(Image.fromarray(values), "TIFF"))

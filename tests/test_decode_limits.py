@@ -51,7 +51,7 @@ def test_a_file_of_too_many_parts_is_refused(content, complaint):
 
 
 @pytest.mark.parametrize("content", [pytest.param(each.request.body, id=each.name) for each in readable()])
-def test_what_people_send_is_not_refused(content):
+def test_usual_pictures_are_within_the_limits(content):
     check_decode_limits(content)
 
 
@@ -89,7 +89,7 @@ def test_a_picture_of_one_endless_row_or_column_is_too_large():
             read_picture(png(width, height, 8, zlib_zeros(height * (1 + width))))
 
 
-def test_a_frame_in_a_large_file_is_left_to_the_general_way():
+def test_a_frame_in_a_large_file_is_left_to_pillow():
     frame = png(28, 28, 8, zlib_zeros(28 * 29))
     padded = frame.replace(chunk(b"IEND", b""), chunk(b"IDAT", b"") * 10_000 + chunk(b"IEND", b""))
     assert read_frame_png(frame) is not None

@@ -31,7 +31,7 @@ def general(content: bytes, monkeypatch) -> np.ndarray:
 
 
 @pytest.mark.parametrize("level", [0, 1, 6, 9])
-def test_it_reads_what_the_general_way_reads(level, monkeypatch):
+def test_it_reads_what_pillow_reads(level, monkeypatch):
     for frame in (FRAME, np.zeros_like(FRAME), np.triu(FRAME), FRAME // 100 * 100):
         buffer = io.BytesIO()
         Image.fromarray(frame).save(buffer, "PNG", compress_level=level)
@@ -40,13 +40,13 @@ def test_it_reads_what_the_general_way_reads(level, monkeypatch):
 
 
 @pytest.mark.parametrize("filter_number", range(5))
-def test_all_filters_are_undone_as_in_the_general_way(filter_number, monkeypatch):
+def test_all_filters_are_decoded_as_by_pillow(filter_number, monkeypatch):
     rows = b"".join(bytes([filter_number]) + row.tobytes() for row in FRAME)
     found = read_frame_png(png(rows))
     assert np.array_equal(np.float32(found) / 255, general(png(rows), monkeypatch))
 
 
-def test_no_damaged_file_is_read_otherwise_than_in_the_general_way(monkeypatch):
+def test_damaged_files_are_read_as_by_pillow(monkeypatch):
     content = encode(np.triu(FRAME) // 100 * 100)
     read = 0
     for position in range(len(content)):
@@ -59,7 +59,7 @@ def test_no_damaged_file_is_read_otherwise_than_in_the_general_way(monkeypatch):
     assert read == 0
 
 
-def test_no_cut_file_is_read():
+def test_truncated_files_are_not_read():
     content = encode(FRAME)
     assert not any(read_frame_png(content[:length]) is not None for length in range(len(content)))
 
@@ -82,7 +82,7 @@ ROWS = bytes(28 * 29)
     ],
     ids=["a byte less", "a byte more", "transparency", "gamma", "no end", "another size", "colours", "bits", "nothing"],
 )
-def test_other_files_are_left_to_the_general_way(content):
+def test_other_files_are_left_to_pillow(content):
     assert read_frame_png(content) is None
 
 

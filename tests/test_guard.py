@@ -49,7 +49,7 @@ def ask(stack, path: str, kind: str, body: bytes, length: int | None = None) -> 
 
 @pytest.mark.server
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_the_front_end_cannot_read_is_a_bad_request(stack, name):
+def test_a_request_that_the_front_end_cannot_read_is_a_bad_request(stack, name):
     status, document = ask(stack, *UNREADABLE[name])
     assert (status, document["code"], document["type"]) == (400, 400, "InvalidRequest")
     assert document["message"].startswith("the request cannot be read: ")
@@ -73,7 +73,7 @@ def test_a_form_of_too_many_parts_is_refused_when_it_has_been_sent(stack):
 
 
 @pytest.mark.server
-def test_large_requests_that_are_too_many_are_refused_and_others_are_answered(stack, seven):
+def test_too_many_large_requests_are_refused_and_others_are_answered(stack, seven):
     head = b"POST /predictions/digits HTTP/1.1\r\nHost: x\r\nContent-Length: 16777216\r\n\r\n"
     with ExitStack() as open_sockets:
         address = ("127.0.0.1", stack.settings.ports["INFERENCE_PORT"])
@@ -90,7 +90,7 @@ def test_large_requests_that_are_too_many_are_refused_and_others_are_answered(st
 
 
 @pytest.mark.server
-def test_an_expectation_that_nobody_meets_is_refused_with_a_body(stack):
+def test_an_unknown_expectation_is_refused_with_a_body(stack):
     status, document = ask(stack, "/predictions/digits HTTP/1.1\r\nExpect: miracles\r\nX-Rest:", "image/png", b"x")
     assert (status, document["code"]) == (417, 417)
 

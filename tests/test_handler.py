@@ -63,7 +63,7 @@ def test_the_top_labels_are_in_order_of_their_probability(handler, seven):
     assert sum(probabilities) == pytest.approx(1, abs=1e-4)
 
 
-def test_one_broken_picture_leaves_its_batch_mates_their_answers(handler, seven):
+def test_one_broken_picture_does_not_affect_the_rest_of_its_batch(handler, seven):
     alone = serve(handler, [seven])[0]
     good, broken, last = serve(handler, [seven, b"not a picture", seven])
     assert_alike([good, last], [alone, alone])
@@ -80,11 +80,11 @@ def test_answers_come_in_the_order_of_the_requests(handler, mnist_test):
     assert [answer["label"] for _, answer in answers] == [str(label) for label in expected]
 
 
-def test_a_batch_of_nothing_but_bad_requests_is_answered(handler):
+def test_a_batch_of_bad_requests_only_is_answered(handler):
     assert [status for status, _ in serve(handler, [b"", b"x"])] == [400, 400]
 
 
-def test_a_fault_of_ours_fails_one_request_and_is_logged(handler, seven, monkeypatch, caplog):
+def test_a_bug_fails_one_request_and_is_logged(handler, seven, monkeypatch, caplog):
     def fail_once(picture, form, calls=iter([True])):  # noqa: B008
         if next(calls, False):
             raise ZeroDivisionError
@@ -132,7 +132,7 @@ def test_more_frames_than_one_pass_takes_are_answered_in_order(handler, monkeypa
     assert np.mean([int(each["label"]) for each in whole] == mnist_test.labels[:50]) > 0.9
 
 
-def test_only_what_came_to_explanations_is_explained(handler, seven):
+def test_only_requests_to_explanations_are_explained(handler, seven):
     context = make_context(requests=3)
     context.request_processor = [RequestProcessor({}), RequestProcessor({"explain": "True"}), RequestProcessor({})]
     plain, explained, last = map(json.loads, handler.handle([{"body": seven}] * 3, context))
@@ -175,7 +175,7 @@ def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, s
     assert others[0]["error"]["message"].startswith("not read: the 1 pictures before it took all the time")
 
 
-def test_a_request_of_few_pictures_has_little_time(handler, seven, monkeypatch):
+def test_the_time_limit_of_a_request_grows_with_its_pictures(handler, seven, monkeypatch):
     monkeypatch.setattr(serving, "REQUEST_S", 0.0)
     monkeypatch.setattr(handler, "picture_s", 0.0)
     [answer] = map(json.loads, handler.handle([dict.fromkeys("abc", seven)], make_context(requests=1)))
@@ -185,14 +185,14 @@ def test_a_request_of_few_pictures_has_little_time(handler, seven, monkeypatch):
     assert [each["label"] for each in answer["predictions"]] == ["7"] * 3
 
 
-def test_requests_late_in_a_slow_batch_are_told_to_try_again(handler, seven, monkeypatch):
+def test_late_requests_of_a_slow_batch_get_503(handler, seven, monkeypatch):
     monkeypatch.setattr(serving, "FULL_BATCH_S", 0.0)
     [(status, answer)] = serve(handler, [seven])
     assert (status, answer["type"]) == (503, "ServiceUnavailableException")
     assert "try again later" in answer["message"]
 
 
-def test_an_answer_that_the_server_would_not_take_is_refused(handler, seven, monkeypatch):
+def test_an_answer_over_the_servers_limit_is_refused(handler, seven, monkeypatch):
     monkeypatch.setattr(serving, "MAX_ANSWER_BYTES", 1000)
     context = make_context(requests=2)
     long, short = map(json.loads, handler.handle([dict.fromkeys("abcdefgh", seven), {"a": seven}], context))

@@ -24,7 +24,7 @@ def scattered() -> list[bytes]:
     return [bytes(MIB // 16) for _ in range(200 * 16)]
 
 
-def test_what_large_requests_have_left_is_given_back_without_another_request(memory):
+def test_memory_of_large_requests_is_returned_without_another_request(memory):
     before = resident_bytes()
     pieces = scattered()
     last = pieces[-1]  # lies at the heap's end, so that nothing before it goes back by itself
@@ -46,7 +46,7 @@ def test_small_requests_leave_memory_as_it_is(memory, monkeypatch):
     assert given_back == []
 
 
-def test_a_worker_without_glibc_gives_nothing_back(monkeypatch):
+def test_without_glibc_no_memory_is_returned(monkeypatch):
     monkeypatch.setattr(module.ctypes, "CDLL", lambda _: object())
     monkeypatch.setattr(module, "STATM", module.Path("/nothing"))  # nor is there such a file on other systems
     MemoryTrimmer().after_batch()

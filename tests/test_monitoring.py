@@ -120,7 +120,7 @@ def test_a_version_scaled_to_nothing_still_has_a_count():
     assert values(worker_families([replace(loaded(), workers=())]))["workers_ready"] == 0
 
 
-def test_without_a_management_api_the_page_says_so_and_tells_no_old_numbers():
+def test_without_a_management_api_the_page_says_so_and_has_no_old_values():
     collector = WorkerGauges(closed_port())
     assert values(list(collector.collect())) == {"management_up": 0}
 
@@ -140,7 +140,7 @@ def test_scrapes_within_seconds_share_an_answer(monkeypatch):
 @pytest.mark.parametrize(
     "answer", [{}, {"models": [{}]}, {"models": [{"modelName": "x"}]}], ids=["no", "half", "other"]
 )
-def test_what_no_management_api_says_counts_as_down(monkeypatch, answer):
+def test_an_invalid_answer_of_the_management_api_counts_as_down(monkeypatch, answer):
     collector = WorkerGauges("http://nowhere")
     monkeypatch.setattr(Management, "_get", lambda *_: answer)
     assert values(list(collector.collect())) == {"management_up": 0}

@@ -30,7 +30,7 @@ def test_the_makefile_asks_for_packages_that_are_known(monkeypatch, arguments):
     assert ask(monkeypatch, arguments, missing=set()) == (0, [])
 
 
-def test_what_is_missing_is_installed_and_only_what_is_needed_fails(monkeypatch, capsys):
+def test_missing_packages_are_installed_and_only_needed_ones_fail(monkeypatch, capsys):
     assert ask(monkeypatch, "--optional faketime", {"faketime"}) == (0, ["faketime"])
     assert ask(monkeypatch, "chromium --optional faketime", {"chromium"}) == (1, ["chromium"])
     assert "apt-get install chromium" in capsys.readouterr().err

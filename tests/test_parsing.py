@@ -28,7 +28,7 @@ def test_top_k_comes_as_an_input_or_a_header(seven, parsed):
     assert ask({"body": bytearray(seven)} | inputs, headers).top_k == 5
 
 
-def test_what_a_batch_took_is_told_to_those_who_ask(seven):
+def test_the_times_of_a_batch_are_returned_on_request(seven):
     assert ask({"body": seven}, {"X-Timing": "1"}).timing
     assert ask({"a": seven, "b": seven}, {"x-timing": "1"}).timing
     assert not ask({"body": seven}).timing
@@ -68,13 +68,13 @@ def test_broken_json_is_rejected(body):
     ],
     ids=["lists", "texts"],
 )
-def test_json_of_more_parts_than_its_pictures_need_is_not_parsed(body, complaint, monkeypatch):
+def test_json_with_too_many_lists_or_strings_is_not_parsed(body, complaint, monkeypatch):
     monkeypatch.setattr("orjson.loads", None)
     with pytest.raises(InvalidRequest, match=complaint):
         ask({"body": body}, {"body": {"content-type": "application/json"}})
 
 
-def test_no_more_of_a_zip_file_is_unpacked_than_it_says():
+def test_a_zip_file_is_unpacked_up_to_its_declared_size():
     content = zip_of(honest(b"zeros.png", bytes(50 * 2**20))._replace(size=1000))
     tracemalloc.start()
     try:
@@ -91,7 +91,7 @@ def test_text_is_unsupported(seven):
         ask({"body": seven}, {"body": {"content-type": "text/plain"}})
 
 
-def test_a_url_encoded_form_is_told_how_to_send_a_picture():
+def test_the_error_for_a_url_encoded_form_says_how_to_send_a_picture():
     with pytest.raises(UnsupportedMedia, match="as curl -T does"):
         ask({"a": b"b"}, {"Content-Type": "application/x-www-form-urlencoded"})
 

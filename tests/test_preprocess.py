@@ -25,7 +25,7 @@ def drawing(request) -> bytes:
     return request.param.read_bytes()
 
 
-def test_a_finished_frame_passes_unchanged(mnist_test):
+def test_an_mnist_frame_stays_as_it_is(mnist_test):
     frame = mnist_test.images[0]
     assert np.array_equal(mnist_frame(encode(frame)), frame.astype(np.float32) / 255)
 
@@ -122,7 +122,7 @@ def test_the_largest_picture_allowed_is_read():
     assert mnist_frame(encode(wide)).shape == (FRAME_PX, FRAME_PX)
 
 
-def test_a_28_px_colour_picture_is_no_finished_frame(mnist_test):
+def test_a_28_px_colour_picture_is_not_an_mnist_frame(mnist_test):
     colour = Image.fromarray(mnist_test.images[0]).convert("RGB")
     picture = read_picture(encode(colour))
     assert picture.channels == 3

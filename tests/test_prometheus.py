@@ -67,12 +67,15 @@ def traffic(stack, prometheus) -> float:
         for body in [picture] * GOOD + [b"no picture"] * BAD:
             session.post(stack.predictions_url, data=body, timeout=60)
     eventually(lambda: sum(prometheus.query(counted).values()) >= before + GOOD + BAD, "the requests to be scraped")
-    counted_s = time.time()
-    for metric in ("torchserve_up", "version:handwriting_requests:rate1m"):  # another scrape, then the rules after it
-        query = f"timestamp({metric})"
-        eventually(lambda query=query: min(prometheus.query(query).values(), default=0) > counted_s, query)
-        counted_s = time.time()
-    return counted_s
+    scraped_s = wait_for_sample(prometheus, "torchserve_up", time.time())
+    return wait_for_sample(prometheus, "version:handwriting_requests:rate1m", scraped_s)  # of a rule, after that scrape
+
+
+def wait_for_sample(prometheus, metric: str, after_s: float) -> float:
+    """Wait until all series of a metric have a sample that is newer than a time, and return the time then."""
+    query = f"timestamp({metric})"
+    eventually(lambda: min(prometheus.query(query).values(), default=0) > after_s, f"a new sample of {metric}")
+    return time.time()
 
 
 def test_prometheus_scrapes_the_server(prometheus, traffic, stack):
@@ -120,7 +123,7 @@ def test_our_quantiles_are_those_of_prometheus(prometheus, traffic, name):
 
 
 @pytest.mark.parametrize("name", HISTOGRAMS)
-def test_so_are_our_quantiles_of_what_was_counted_between_two_scrapes(prometheus, traffic, name):
+def test_our_quantiles_between_two_scrapes_are_those_of_prometheus(prometheus, traffic, name):
     selector = f'{name}_bucket{{model="{MODEL}"}}'
     [(first_s, _), *_, (last_s, _)] = prometheus.spans(f"{selector}[60s]", traffic)[0][1]
     before, after = (prometheus.query(selector, at_s) for at_s in (first_s, last_s))
@@ -189,7 +192,7 @@ def dashboard_url(prometheus, stack, tmp_path, monkeypatch) -> Iterator[str]:
 @pytest.mark.browser
 @pytest.mark.usefixtures("traffic")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_live_page_shows_what_prometheus_remembers(pages, dashboard_url, prometheus, scheme):
+def test_the_live_page_shows_the_data_of_prometheus(pages, dashboard_url, prometheus, scheme):
     page = pages(f"{dashboard_url}/live", DESKTOP if scheme == "light" else PHONE, color_scheme=scheme)
     expect(page.get_by_text(f"Source: Prometheus at {prometheus.url}.")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("radio", name="15 min").click()

@@ -42,7 +42,7 @@ def test_an_id_is_taken_from_the_header_however_it_is_written(name):
 
 
 @pytest.mark.parametrize("given", NASTY)
-def test_an_id_that_is_not_fit_to_be_repeated_is_none(given):
+def test_an_id_with_other_characters_is_ignored(given):
     assert client_request_id(make_context({"X-Request-Id": given}), 0) == ""
 
 
@@ -50,7 +50,7 @@ def test_a_part_of_a_form_is_no_header():
     assert client_request_id(make_context({"x-request-id": {"content-type": "image/png"}}), 0) == ""
 
 
-def test_only_what_failed_is_written_each_with_its_own_id(caplog):
+def test_only_failed_requests_are_logged_each_with_its_own_id(caplog):
     good = PreparedRequest(ParsedRequest([b""], None, False, 3), [], False)
     context = make_context({}, {"X-Request-Id": "mine"}, {})
     RequestLog("digits", "1.0").log_failures([good, InvalidImage("blank"), InternalError("why")], context, 0.0125)
@@ -77,7 +77,7 @@ def test_a_lost_batch_is_a_line_for_each_of_its_requests(caplog):
     assert "secret" not in caplog.text
 
 
-def test_a_batch_that_raises_is_written_down_and_still_raises(caplog, monkeypatch):
+def test_a_batch_that_raises_is_logged_and_still_raises(caplog, monkeypatch):
     def fail(*_):
         raise MemoryError
 
@@ -108,11 +108,11 @@ def test_an_error_has_the_id_in_its_body_only_where_the_client_named_one():
     ("name", "level"),
     [("warning", logging.WARNING), ("WARN", logging.WARNING), ("info", logging.INFO), ("off", logging.CRITICAL + 1)],
 )
-def test_a_level_has_the_names_that_python_and_log4j_know_it_by(name, level):
+def test_a_level_has_the_names_of_python_and_log4j(name, level):
     assert read_level(name) == level
 
 
-def test_a_level_that_is_none_is_named():
+def test_an_unknown_level_is_an_error():
     with pytest.raises(RuntimeError, match="LOG_LEVEL is 'loud'; wanted debug, info"):
         read_level("loud")
 
@@ -130,7 +130,7 @@ def lines_of(stack, request_id: str) -> list[dict]:
 
 
 @pytest.mark.server
-def test_the_server_writes_the_id_that_came_with_a_bad_request_and_says_it(stack):
+def test_the_server_logs_the_clients_id_of_a_bad_request_and_returns_it(stack):
     named = uuid.uuid4().hex
     headers = {"X-Request-Id": named, "Authorization": "Bearer very-secret-token"}
     body = b"not a picture, but private words"
@@ -159,7 +159,7 @@ def test_the_python_client_names_its_requests(stack):
 
 
 @pytest.mark.server
-def test_the_server_gives_a_nasty_id_one_of_its_own(stack):
+def test_the_server_replaces_an_invalid_id_with_its_own(stack):
     headers = {"X-Request-Id": 'a"} {"time": "x'}
     answer = requests.post(stack.predictions_url, data=b"no picture", headers=headers, timeout=TIMEOUT_S)
     assert "request_id" not in answer.json()
@@ -168,7 +168,7 @@ def test_the_server_gives_a_nasty_id_one_of_its_own(stack):
 
 
 @pytest.mark.server
-def test_the_server_writes_one_line_for_many_pictures_and_none_for_a_good_one(stack, seven):
+def test_the_server_logs_one_line_for_many_pictures_and_none_for_a_good_one(stack, seven):
     good, many = uuid.uuid4().hex, uuid.uuid4().hex
     requests.post(stack.predictions_url, data=seven, headers={"X-Request-Id": good}, timeout=TIMEOUT_S)
     files = {"a": b"x", "b": seven, "c": b"y"}

@@ -24,7 +24,7 @@ def ruled(character: np.ndarray, row: int, rise: int = 0, grey: float = 0.5, wid
 
 @pytest.mark.parametrize("rise", [0, 3, -7, 12])
 @pytest.mark.parametrize("grey", [0.3, 0.5, 0.75])
-def test_a_line_that_touches_is_taken_away_and_the_strokes_on_it_stay(rise, grey):
+def test_a_touching_line_is_removed_and_the_strokes_on_it_stay(rise, grey):
     character = drawn(*L_SHAPE)
     lifted = remove_ruled_line(ruled(character, 143, rise, grey))
     beside = character < 0.05

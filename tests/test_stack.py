@@ -142,7 +142,7 @@ def test_a_service_that_never_answers_is_given_up(tmp_path):
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080.5"])
-def test_a_port_that_is_none_is_named(port):
+def test_an_invalid_port_is_named(port):
     with pytest.raises(StackError, match="INFERENCE_PORT"):
         read_settings({"INFERENCE_PORT": port})
 
@@ -152,14 +152,14 @@ def test_two_services_cannot_share_a_port():
         read_settings({"INFERENCE_PORT": "9000", "METRICS_PORT": "9000"})
 
 
-def test_a_log_level_that_is_none_is_named_before_anything_starts(monkeypatch, tmp_path):
+def test_an_unknown_log_level_is_named_before_anything_starts(monkeypatch, tmp_path):
     monkeypatch.setenv("LOG_LEVEL", "loud")
     with pytest.raises(StackError, match="LOG_LEVEL is 'loud'; wanted one of debug"):
         torchserve.start(read_settings({"RUN_DIR": str(tmp_path)}))
     assert not list(tmp_path.iterdir())
 
 
-def test_what_root_alone_can_install_is_said_and_fails_only_where_it_is_needed(monkeypatch, capsys):
+def test_without_root_the_command_is_printed_and_only_needed_packages_fail(monkeypatch, capsys):
     monkeypatch.setattr(packages, "PROGRAMS", {"chromium": "no/such", "prometheus": "no/such/*/at-all"})
     monkeypatch.setattr(packages.shutil, "which", lambda _: None)
     for arguments, code in ((["chromium"], 1), (["chromium", "--optional", "prometheus"], 1)):

@@ -24,7 +24,7 @@ MARK_BELOW = (52, 92, 56, 92)
 
 
 @pytest.mark.parametrize("stray", [RULED_LINE, PIECE_OF_A_NEIGHBOUR, MARK_BELOW])
-def test_a_stray_is_left_out(stray):
+def test_a_stray_is_removed(stray):
     character = drawn(L_SHAPE)
     assert np.array_equal(remove_strays(np.maximum(character, drawn(stray, width=3))), character)
 

@@ -100,7 +100,7 @@ def quiet():
     logging.getLogger().removeFilter(is_informative)
 
 
-def test_a_batch_leaves_no_line_in_the_log_but_trouble_does(quiet, caplog):
+def test_a_batch_is_not_logged_but_an_error_is(quiet, caplog):
     caplog.set_level(logging.INFO)
     front_end, worker = socket.socketpair()
     with front_end, worker:

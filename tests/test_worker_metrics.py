@@ -121,7 +121,7 @@ def test_without_torchserve_the_page_says_so_and_keeps_the_workers_counts(folder
     assert "handwriting_batch_pictures" in {family.name for family in families}
 
 
-def test_a_page_that_is_none_of_prometheus_counts_as_down(monkeypatch):
+def test_a_page_that_is_not_of_prometheus_counts_as_down(monkeypatch):
     page = TorchServePage("http://127.0.0.1:1/metrics")
 
     class Answer:
@@ -134,7 +134,7 @@ def test_a_page_that_is_none_of_prometheus_counts_as_down(monkeypatch):
     assert [family.samples[0].value for family in page.collect()] == [0]
 
 
-def test_the_exporter_wants_the_workers_folder(tmp_path):
+def test_the_exporter_needs_the_workers_folder(tmp_path):
     command = [sys.executable, "-m", "deploy.exporter", "--torchserve", "http://127.0.0.1:1/metrics"]
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "missing")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)

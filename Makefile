@@ -66,12 +66,13 @@ backup: install ## save the drawings that the dashboard keeps: make backup FILE=
 restore: install ## restore saved drawings: make restore FILE=drawings.zip
 	@$(BIN)/python -m dashboard.finetune.backup restore $(or $(FILE),drawings.zip)
 
-torture: $(VENV)/installed-dev archive ## bad input, faults and a soak on real servers, half an hour: docs/results/reliability.md
+torture: $(VENV)/installed-dev archive ## bad input, faults and a soak on real servers, half an hour: docs/results/reliability.md, soak.md
 	@$(BIN)/python -m deploy.packages --optional faketime
 	$(BIN)/python -m measuring.reliability $(ARGS)
+	$(BIN)/python -m loadtest.soak
 
 soak: $(VENV)/installed-dev archive ## steady load at 70 % of the server's capacity while its memory is measured: make soak MINUTES=20
-	@$(BIN)/python -m measuring.reliability --only soak --minutes $(or $(MINUTES),20) $(ARGS)
+	@$(BIN)/python -m loadtest.soak --minutes $(or $(MINUTES),20) $(ARGS)
 
 bench: $(VENV)/installed-bench archive ## compare with other servers: docs/results/bench.md; needs wrk
 	$(BIN)/python -m measuring.speed $(ARGS)

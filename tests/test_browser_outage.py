@@ -17,17 +17,18 @@ from tests.test_browser_live import card
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 SEVEN_WITH_BAR = DIGIT_STROKES["7"][1]
-NAMES = ("draw", "batch", "batch that waits", "live", "models", "finetune")
+OTHERS = ("batch", "batch that waits", "live", "models", "finetune")
 
 
 @pytest.mark.usefixtures("back_afterwards")
 def test_every_page_says_that_the_server_is_down_and_recovers(chromium, stack):
     finetuned_version(stack.settings.run_dir / "finetuned")
-    pages = {name: chromium(name.partition(" ")[0]) for name in NAMES}
-    drawn, batch, waiting, live, models, finetune = pages.values()
+    drawn = chromium()
     draw(drawn, SEVEN_WITH_BAR[:1])
     expect(drawn.locator(".ink-label")).to_be_visible()
     place = canvas(drawn).bounding_box()
+    pages = {"draw": drawn} | {name: chromium(name.partition(" ")[0]) for name in OTHERS}
+    batch, waiting, live, models, finetune = (pages[name] for name in OTHERS)
     expect(waiting.locator(".ink-note")).to_contain_text("Choose pictures")
     live.get_by_text("15 min", exact=True).click()  # the events of this test stay in the window on a slow machine
     expect(card(live, "Requests/s")).to_be_visible()
@@ -39,6 +40,7 @@ def test_every_page_says_that_the_server_is_down_and_recovers(chromium, stack):
     stack.stop_server()
     for page in pages.values():
         expect(page.locator(".ink-banner")).to_have_count(1)
+    drawn.bring_to_front()
     assert canvas(drawn).bounding_box() == place  # a banner that moved it would spoil a stroke in progress
     draw(drawn, SEVEN_WITH_BAR[1:])
     expect(drawn.locator(".ink-note")).to_contain_text("Waiting for the server")

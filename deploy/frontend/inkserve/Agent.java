@@ -10,10 +10,10 @@ import java.lang.instrument.Instrumentation;
 import java.security.ProtectionDomain;
 
 /**
- * Puts a {@link Guard} into each HTTP connection of TorchServe, and has SIGTERM finish what is in flight.
+ * Adds a {@link Guard} to each HTTP connection of TorchServe, and lets SIGTERM finish the requests in flight.
  *
- * <p>TorchServe is no longer developed, and offers no place to do either. This is a Java agent (java.lang.instrument):
- * when ServerInitializer is loaded, the end of its initChannel gets one call more. ASM, which changes the class, and
+ * <p>TorchServe is no longer developed, and has no plugin point for either. This is a Java agent (java.lang.instrument):
+ * when ServerInitializer is loaded, one call is added to the end of its initChannel. ASM, which changes the class, and
  * Netty are those in TorchServe's own jar.
  */
 public final class Agent {
@@ -33,7 +33,7 @@ public final class Agent {
         public byte[] transform(
                 ClassLoader loader, String name, Class<?> redefined, ProtectionDomain domain, byte[] bytes) {
             if (!CLASS.equals(name)) {
-                return null; // as it is
+                return null; // unchanged
             }
             ClassReader reader = new ClassReader(bytes);
             ClassWriter writer = new ClassWriter(reader, ClassWriter.COMPUTE_MAXS);

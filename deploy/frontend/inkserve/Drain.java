@@ -4,11 +4,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import sun.misc.Signal;
 
-/** On SIGTERM: closes new connections at once, finishes the requests that were read, for DRAIN_S at most, and ends. */
+/** On SIGTERM: closes new connections, answers the requests that were read, for at most DRAIN_S, and exits. */
 final class Drain {
     private static final long DRAIN_S = Long.getLong("inkserve.drain.s", 10);
     private static final long POLL_MS = 20;
-    private static final long QUIET_MS = 200; // without a request, so that one on its way still arrives
+    private static final long QUIET_MS = 200; // without a request, so that a request in transit still arrives
     private static final AtomicInteger IN_FLIGHT = new AtomicInteger();
     private static volatile boolean isDraining;
 

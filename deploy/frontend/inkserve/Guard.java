@@ -34,18 +34,18 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.pytorch.serve.util.ConfigManager;
 
 /**
- * Stands in one connection between the HTTP codec and TorchServe.
+ * Handles each HTTP connection between the HTTP codec and TorchServe.
  *
  * <ul>
- *   <li>A request that TorchServe cannot read (a broken form, say) is answered 400, not 500: that is what it answers
- *       when one of its parsers fails while it still reads the request, before any worker was asked.
- *   <li>A refusal of Netty's own, such as that of a request that is too large, gets a body.
- *   <li>While requests hold more than MOST_BYTES together, further ones are refused with 503: Java's memory would end, and
- *       the server with it.
- *   <li>A form of more than MOST_PARTS is refused: taking it apart would keep a core for seconds.
- *   <li>A request that has not arrived as a whole after REQUEST_TIMEOUT_S is given up, and the connection with it. A
- *       connection on which nothing is asked stays open.
- *   <li>Requests that were read and not answered are counted, for {@link Drain}.
+ *   <li>A malformed request, such as a broken form, is answered with 400. TorchServe itself answers 500 when one of its
+ *       parsers fails while it reads the request.
+ *   <li>Netty's own errors, such as that for a request that is too large, get a body.
+ *   <li>While all requests together hold more than MOST_BYTES, further ones are refused with 503. Otherwise Java would run
+ *       out of memory, and the server would die.
+ *   <li>A form with more than MOST_PARTS is refused, as parsing it would take seconds.
+ *   <li>An incomplete request times out after REQUEST_TIMEOUT_S, and its connection is closed. An idle
+ *       connection stays open.
+ *   <li>Requests that are read and not yet answered are counted, for {@link Drain}.
  * </ul>
  */
 public final class Guard extends ChannelDuplexHandler {
@@ -54,21 +54,21 @@ public final class Guard extends ChannelDuplexHandler {
     private static final AtomicLong HELD_BYTES = new AtomicLong();
     private static final int MOST_PARTS = 2048; // of a form; a request has at most 1,024 pictures
     private static final ByteBuf PART = Unpooled.unreleasableBuffer(Unpooled.copiedBuffer("\r\n--", StandardCharsets.US_ASCII));
-    private static final int LONGEST_MESSAGE = 200; // characters of a parser's own words
+    private static final int LONGEST_MESSAGE = 200; // characters of a parser's message
 
     private boolean isReading; // whether TorchServe handles a part of a request right now, in this thread
-    private int inFlight; // requests of this connection; touched by its own thread alone
+    private int inFlight; // requests of this connection; used by its own thread only
     private long heldBytes; // of the requests of this connection, until they are answered
-    private boolean isClosing; // what still arrives is dropped, until the request has come to its end
-    private boolean isForm; // whether the request that arrives is one
-    private int parts; // of the form that arrives, so far
-    private boolean isRefused; // the request whose end is still to come was answered before it
+    private boolean isClosing; // the rest of the request is dropped
+    private boolean isForm; // whether the current request is a form
+    private int parts; // of the current form, so far
+    private boolean isRefused; // the current request was answered before its end
     private Future<?> timeout;
 
     /** Called at the end of ServerInitializer.initChannel. */
     public static void install(Channel channel) {
         if (Drain.isDraining()) {
-            // The listening channel itself stays: when it is closed, TorchServe's main thread ends all at once
+            // The listening channel stays open: when it closes, TorchServe's main thread ends at once
             channel.close();
             return;
         }
@@ -94,7 +94,7 @@ public final class Guard extends ChannelDuplexHandler {
         if (isClosing || message instanceof HttpContent && !isWelcome(context, ((HttpContent) message).content())) {
             ReferenceCountUtil.release(message);
             if (message instanceof LastHttpContent) {
-                context.close(); // not before: who still sends would not see the refusal
+                context.close(); // not before: a client that still sends would not see the answer
             }
             return;
         }
@@ -127,7 +127,7 @@ public final class Guard extends ChannelDuplexHandler {
         if (Drain.isDraining()) {
             response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
         }
-        boolean isAnswer = inFlight > 0; // else it refuses a request that has not arrived as a whole
+        boolean isAnswer = inFlight > 0; // otherwise it refuses an incomplete request
         if (isAnswer) {
             inFlight--;
         } else {
@@ -148,12 +148,12 @@ public final class Guard extends ChannelDuplexHandler {
     public void channelInactive(ChannelHandlerContext context) {
         stopWaiting();
         letGo();
-        Drain.ended(inFlight); // nobody waits for their answers any more
+        Drain.ended(inFlight); // no client waits for their answers
         inFlight = 0;
         context.fireChannelInactive();
     }
 
-    /** Counts a piece of a body; where that is too much, refuses the request, and returns false. */
+    /** Counts a chunk of a body; refuses the request and returns false if it is too much. */
     private boolean isWelcome(ChannelHandlerContext context, ByteBuf piece) {
         if (isRefused) {
             return true; // Netty drops it
@@ -172,7 +172,7 @@ public final class Guard extends ChannelDuplexHandler {
         return !isClosing;
     }
 
-    /** Counts what may begin a part of a form. The few that lie across two pieces do not matter here. */
+    /** Counts the boundaries in a form. The few that lie across two chunks do not matter here. */
     private static int countParts(ByteBuf piece) {
         int count = 0;
         int from = piece.readerIndex();
@@ -186,7 +186,7 @@ public final class Guard extends ChannelDuplexHandler {
         return count;
     }
 
-    /** Answers before the request is whole; the connection ends when it is, or in time. */
+    /** Answers before the request is complete; the connection closes when it is, or after the timeout. */
     private void refuse(ChannelHandlerContext context, HttpResponseStatus status, String type, String message) {
         isClosing = true;
         letGo();
@@ -213,7 +213,7 @@ public final class Guard extends ChannelDuplexHandler {
         }
     }
 
-    /** Before the codec, where the first byte of a request is seen; after it, a request is seen with its last header. */
+    /** Runs before the codec, which sees a request only when its headers are complete. */
     private final class FirstByte extends ChannelInboundHandlerAdapter {
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
@@ -223,7 +223,7 @@ public final class Guard extends ChannelDuplexHandler {
     }
 
     private static boolean isInformation(HttpResponse response) {
-        return response.status().code() < HttpResponseStatus.OK.code(); // 100: go on
+        return response.status().code() < HttpResponseStatus.OK.code(); // 100: continue
     }
 
     private FullHttpResponse improve(FullHttpResponse response) {
@@ -245,7 +245,7 @@ public final class Guard extends ChannelDuplexHandler {
     private static boolean isParsersFault(FullHttpResponse response) {
         String type = text(response, "type");
         int status = response.status().code();
-        boolean isServers = type.startsWith("Internal") || type.endsWith("Error"); // a worker's fault, or out of memory
+        boolean isServers = type.startsWith("Internal") || type.endsWith("Error"); // a worker's error, or out of memory
         return status == 500 && !isServers || status == 403 && type.equals("IllegalArgumentException");
     }
 

@@ -16,8 +16,15 @@ from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, rea
 from deploy.local.stack import Stack
 from tests.browsing import OPENED, back_afterwards, browser, chromium, pages, shown  # noqa: F401 - fixtures
 from tests.postgres import postgres  # noqa: F401 - a fixture
+from tests.small_data import (  # noqa: F401 - fixtures
+    emnist_test,
+    emnist_train,
+    mnist_test,
+    mnist_train,
+    official_data,
+    small_data,
+)
 from tests.stores import file_store, store, url  # noqa: F401 - fixtures
-from training.data import Characters, DataError, load_characters
 
 # Started in the background of a shell script, Python ignores interrupts, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -71,34 +78,6 @@ def stack(tmp_path_factory) -> Iterator[RunningStack]:
         yield running
     finally:
         running.stack.down()
-
-
-@pytest.fixture(scope="session")
-def mnist_test() -> Characters:
-    return characters("mnist", "test")
-
-
-@pytest.fixture(scope="session")
-def mnist_train() -> Characters:
-    return characters("mnist", "train")
-
-
-@pytest.fixture(scope="session")
-def emnist_test() -> Characters:
-    return characters("emnist", "test")
-
-
-@pytest.fixture(scope="session")
-def emnist_train() -> Characters:
-    return characters("emnist", "train")
-
-
-def characters(data_set: str, part: str) -> Characters:
-    """A part of a data set, or the tests that want it are skipped."""
-    try:
-        return load_characters(data_set, part)
-    except DataError as err:
-        pytest.skip(str(err))
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """Scores of answers, and the results page of a recogniser."""
 
 import json
+import string
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from handwriting.labels import CHARACTERS
 from inkserve.intervals import wilson_interval
 from measuring.accuracy.accuracy_charts import draw_mistakes
 from measuring.accuracy.accuracy_page import write_report
-from measuring.accuracy.labelled_pictures import LabelledPictures, photographs
+from measuring.accuracy.labelled_pictures import PHOTOS, LabelledPictures, photographs
 from measuring.accuracy.scores import (
     Answers,
     calibration_error,
@@ -84,9 +86,15 @@ def test_a_report_shows_figures_pictures_and_its_command(tmp_path):
     assert json.loads((tmp_path / "results.json").read_text())["sets"][0]["n"] == 4
 
 
-def test_photographs_carry_the_labels_that_a_recogniser_knows(emnist_test):
+def test_photographs_carry_the_labels_that_a_recogniser_knows(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    (tmp_path / PHOTOS).parent.mkdir()
+    kinds = {"digit": string.digits, "lower": string.ascii_lowercase, "upper": string.ascii_uppercase}
+    with zipfile.ZipFile(tmp_path / PHOTOS, "w") as archive:
+        for name in (f"{kind}_{character}/000.png" for kind, every in kinds.items() for character in every):
+            archive.writestr(name, b"a photograph")
     digits, characters = photographs("digits"), photographs("characters")
-    assert (len(digits), len(characters)) == (100, 620)
+    assert (len(digits), len(characters)) == (10, 62)
     assert set(digits.labels) == set("0123456789")
     assert set(characters.labels) == set(CHARACTERS)
 

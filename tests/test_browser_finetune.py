@@ -114,7 +114,7 @@ def test_a_recogniser_is_finetuned_compared_promoted_and_rolled_back(mnist_train
     card = page.locator(".st-key-ink-finetuned")
     expect(card.locator(".ink-name")).to_contain_text("lenet5 1.1", timeout=FINETUNING_MS)
     expect(card.locator(".ink-mark")).to_have_text("not loaded")
-    expect(card.get_by_role("row", name="MNIST test")).to_contain_text("1,000 of 1,000")
+    expect(card.get_by_role("row", name="MNIST test")).to_contain_text("600 of 600")
     expect(card.get_by_role("row", name="drawings kept aside")).to_contain_text("of 12")
     assert [path.name for path in (tuning_stack.settings.run_dir / "finetuned").glob("*.safetensors")] == [
         "lenet5-1.1.safetensors"

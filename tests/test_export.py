@@ -11,6 +11,7 @@ from handwriting.labels import DIGITS, LABELS
 from handwriting.networks import ModelConfig, Network, build_network, count_parameters
 from inkserve.command import run
 from training.card import Card, card_path
+from training.data import title_of
 from training.export import __main__ as make
 from training.export import prune as prune_command
 from training.export import table, torchscript
@@ -34,7 +35,7 @@ def digits() -> Source:
 
 
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory):
+def exports(tmp_path_factory, small_data):
     """A folder with digits 1.0 in every format that can be made here."""
     folder = tmp_path_factory.mktemp("exports")
     assert export(["digits", "--weights", str(WEIGHTS), "--exports", str(folder)]) == 0
@@ -280,8 +281,9 @@ def test_the_pruning_command_writes_a_checkpoint_with_its_zeros_and_a_card(tiny,
     assert card.nonzero_parameters == count_parameters(network) - round(0.4 * total)
     assert card.bytes == path.stat().st_size == tiny.weights.stat().st_size
     assert card.bytes_zipped < card.unpruned.bytes_zipped
+    title = title_of("mnist", "test")
     titles = [metric.set for metric in card.metrics]
-    assert titles == ["MNIST test", "MNIST test, before pruning", "MNIST test, pruned, before training on"]
+    assert titles == [title, f"{title}, before pruning", f"{title}, pruned, before training on"]
     assert "40.0% of the weights are zero" in capsys.readouterr().out
 
 
@@ -310,7 +312,7 @@ def test_the_table_has_every_export_and_says_which_formats_are_absent(tiny, tmp_
     assert rows["torch"]["throughput_times_as_fast"] == {"median": 1, "min": 1, "max": 1}
     assert model["absent"].keys() == FORMATS.keys() - {"torchscript"}
     page = (tmp_path / "results" / "exports.md").read_text()
-    assert "MNIST test, the first, n = 300." in page
+    assert f"{title_of('mnist', 'test')}, the first, n = 300." in page
     assert "- ExecuTorch, XNNPACK: not exported: no_such_package not installed" in page
     assert "Pruned: 40.0% of the weights are zero" in page
 

@@ -13,7 +13,7 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.labels import CHARACTERS, DIGITS
 from tests.conftest import drawings, environment
 from tests.pictures import encode
-from training.data import Characters, DataError
+from training.data import Characters, DataError, title_of
 from training.drawing_store import StoreError
 from training.drawings import load_drawings
 from training.finetune import finetune, mix, parse, split
@@ -110,7 +110,7 @@ def test_a_fine_tuned_version_stands_beside_the_old_one_and_says_what_it_reads(
     weights = finetune(options)
     printed = capsys.readouterr().out
     assert weights.name == "digits-1.1.safetensors"
-    assert "MNIST test (500): digits 1.0" in printed
+    assert f"{title_of('mnist', 'test')} (500): digits 1.0" in printed
     assert "drawings kept aside" in printed
     card = json.loads(weights.with_suffix(".json").read_text())
     assert card["drawings"] == {"2": 6, "4": 6, "7": 6}

@@ -133,7 +133,7 @@ def test_wrong_answers_are_named_by_their_type(status, body, wrong):
 
 def test_a_raw_connection_is_kept_and_opens_again_after_an_end():
     with answering(lambda body: (200, {"size": len(body)})) as server:
-        connection = Connection(server.url, 5)
+        connection = Connection(server.url, 60)
         for size in (3, 100_000):
             assert connection.ask(post(f"{server.url}/predictions/digits", bytes(size), "image/png")) == (
                 200,
@@ -165,7 +165,7 @@ def test_an_incomplete_answer_is_an_error(answer):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        connection = Connection(f"http://127.0.0.1:{server.getsockname()[1]}", 5)
+        connection = Connection(f"http://127.0.0.1:{server.getsockname()[1]}", 60)
         with pytest.raises(OSError, match=r"content-length|closed"):
             connection.ask(b"x")
         thread.join()

@@ -331,7 +331,8 @@ def test_no_other_answer_is_tried_again(answer):
     assert len(server.bodies) == 1
 
 
-def test_pauses_grow():
+def test_pauses_grow_up_to_a_limit():
+    assert connection.pause_s(10_000) <= connection.LONGEST_PAUSE_S
     assert [connection.pause_s(3) > connection.pause_s(1) for _ in range(100)] == [True] * 100
 
 

@@ -94,7 +94,7 @@ def read_answers(url: str, model: str, version: str, pictures: LabelledPictures)
     top = np.full((len(pictures), TOP_K), -1)
     confidences = np.zeros(len(pictures))
     with Recogniser(model, url=url, version=version, top_k=TOP_K) as recogniser:
-        for row, result in enumerate(recogniser.predict_many(pictures)):
+        for row, result in enumerate(recogniser.predict_many(pictures, progress=True)):
             if isinstance(result, Prediction):
                 top[row] = [index[candidate.label] for candidate in result.top]
                 confidences[row] = result.confidence

@@ -149,7 +149,7 @@ def is_broken_connection(err: requests.RequestException) -> bool:
 
 def pause_s(number: int) -> float:
     """Return the pause after a try, counted from 1; partly random, so that waiting threads spread out."""
-    most_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 3 ** (number - 1))
+    most_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 3 ** min(number - 1, 10))  # no overflow after a long outage
     return float(most_s * random.uniform(0.5, 1))  # nosec B311 # noqa: S311 - no secret
 
 

@@ -15,7 +15,7 @@ from training.drawing_store import VARIABLE, masked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN_LINES = 40
-NEEDED = ("torch", "sklearn", "mlflow")  # of the `train` extra
+NEEDED = ("torch", "sklearn", "mlflow")  # of the dependency group `train`
 ENDS = re.compile(r"[\r\n]")
 FAULT = re.compile(r"^finetune: (.*)$", re.MULTILINE)
 

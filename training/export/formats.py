@@ -11,7 +11,7 @@ from types import ModuleType
 
 from training.export.source import AbsentError, ExportError, Predictor, Source
 
-INSTALL = "pip install '.[export,mobile]'"
+INSTALL = "python -m deploy.install export mobile"
 INSTALL_APART = "pip install litert-torch, in its own environment: its requirements conflict with ours"
 KNOWN_WARNINGS = [  # of exporters about themselves; nothing here can act on them
     # TorchScript is deprecated in favour of torch.export; the results page tells readers

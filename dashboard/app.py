@@ -29,5 +29,6 @@ with st.container(key="ink-header", horizontal=True, vertical_alignment="center"
     for each in pages:
         st.page_link(each, width="content")
 server_watch.watch()
-st.session_state["canvas-was-there"] = st.session_state.pop("canvas-is-there", False)  # see draw/page.py
+if page.title != "Draw":
+    st.session_state["canvas-is-shown"] = False  # see draw/page.py
 page.run()

@@ -23,8 +23,9 @@ HEAT = 0.6  # opacity
 
 def main() -> None:
     """Show the picture on the left and its answer on the right; on a phone, one below the other."""
+    endpoints = [*available_endpoints(), *splits()]
     with st.container(key="ink-choice", horizontal=True, vertical_alignment="bottom"):
-        endpoint = choose_recogniser([*available_endpoints(), *splits()], "draw-recogniser", width=260)
+        endpoint = choose_recogniser(endpoints, "draw-recogniser", width=260)
         with st.popover("Display options", icon=":material/tune:"):
             options = _choose_options(endpoint)
     left, right = st.columns(2, gap="medium")
@@ -33,6 +34,8 @@ def main() -> None:
             "Picture from", list(SOURCES), default=st.session_state.get("last-source", "Draw"), key="source"
         )
         st.session_state["last-source"] = source = source or "Draw"
+        if source != "Draw":
+            st.session_state["canvas-is-shown"] = False
         picture = SOURCES[source](endpoint)
     with right, st.container(key="ink-drawn"):
         if picture is None:
@@ -58,9 +61,9 @@ def _choose_options(endpoint: Endpoint) -> DisplayOptions:
 def _canvas(endpoint: Endpoint) -> bytes | None:
     """Show a canvas and return the drawing on it, which is restored after a change of page."""
     kept: tuple[bytes, Mapping[str, object]] | None = st.session_state.get("drawing")
-    if not st.session_state.get("canvas-was-there"):  # a new canvas, which needs the old strokes
+    if not st.session_state.get("canvas-is-shown"):  # a new canvas, which needs the old strokes
         st.session_state["canvas-start"] = kept and kept[1]
-    st.session_state["canvas-is-there"] = True
+    st.session_state["canvas-is-shown"] = True  # until another page or source runs; an interrupted run changes nothing
     st.html('<p class="ink-caption">Undo, redo and clear appear above the canvas.</p>')
     above = st.container()  # the slider is below the canvas, but runs first
     pen_px = PAGE_PEN_PX if endpoint.reads_pages else PEN_PX

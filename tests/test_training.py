@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
 from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
@@ -15,8 +16,19 @@ from tests.pictures import encode, mnist_frame
 from training import train
 from training.augment import augment, soften
 from training.calibrate import best_balance, best_temperature, calibrate
+from training.card import Card, CardError
 from training.crossval import cross_validate
-from training.data import Characters, DataError, hold_out, parse_idx, read_idx, title_of, to_tensors
+from training.data import (
+    Characters,
+    DataError,
+    Manifest,
+    hold_out,
+    parse_idx,
+    read_idx,
+    title_of,
+    to_tensors,
+    write_idx,
+)
 from training.fit import config_of, fit, measure
 from training.loss import distillation_loss
 from training.options import parse
@@ -121,19 +133,8 @@ def test_other_contents_under_an_official_name_are_refused(tmp_path, monkeypatch
 
 
 def arguments(folder, *more: str) -> list[str]:
-    short = [
-        "digits",
-        "--limit",
-        "1500",
-        "--hold-out",
-        "300",
-        "--threads",
-        "1",
-        "--batch-size",
-        "64",
-        "--test-limit",
-        "500",
-    ]
+    short = ["digits", "--limit", "600", "--hold-out", "100", "--test-limit", "200", "--threads", "1"]
+    short += ["--batch-size", "64"]
     return [*short, "--no-tracking", "--weights", str(folder / "weights"), "--runs", str(folder / "runs"), *more]
 
 
@@ -149,7 +150,7 @@ def test_the_same_seed_gives_the_same_weights(mnist_train, tmp_path):
 
 
 def test_a_short_training_reads_most_digits_and_says_so_on_its_card(mnist_train, tmp_path):
-    run_training(tmp_path, "--epochs", "4")
+    run_training(tmp_path, "--epochs", "4", "--limit", "1500", "--hold-out", "300", "--test-limit", "500")
     card = json.loads((tmp_path / "weights" / "digits-1.0.json").read_text())
     assert card["metrics"][0]["set"] == title_of("mnist", "test") == "own strokes in place of MNIST test"
     assert card["metrics"][0]["n"] == 500
@@ -259,3 +260,42 @@ def test_a_run_is_recorded_with_options_epochs_results_and_files(mnist_train, tm
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert client.get_experiment(run.info.experiment_id).artifact_location.startswith(tmp_path.as_uri())
     assert {"digits-tiny-1.0.safetensors", "digits-tiny-1.0.json", "history.png"} <= files
+
+
+@pytest.mark.parametrize("weights", sorted((ROOT / "weights").glob("*.json")), ids=lambda path: path.stem)
+def test_a_card_is_written_as_it_was_read(weights, tmp_path):
+    Card.read(weights).write(tmp_path / "card.json")
+    assert (tmp_path / "card.json").read_text() == weights.read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (('"n": 10000', '"n": "many"'), r"card\.json: .*metrics\[0\]\.n is 'many'; wanted int"),
+        (('"seed"', '"sead"'), r"card\.json: unknown field (teachers\[0\]\.)?sead"),
+        (('"set": "MNIST test",', ""), r"card\.json: field .*metrics\[0\]\.set is missing"),
+        (("{", "[", 1), r"card\.json: not a card"),
+    ],
+    ids=["type", "unknown", "missing", "no JSON"],
+)
+def test_a_wrong_card_is_refused_with_file_and_field(change, complaint, tmp_path):
+    text = (ROOT / "weights" / "lenet5-1.0.json").read_text()
+    (tmp_path / "card.json").write_text(text.replace(*change))
+    with pytest.raises(CardError, match=complaint):
+        Card.read(tmp_path / "card.json")
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    Manifest("own", {}).write(tmp_path / "manifest.json")
+    with pytest.raises(DataError, match="does not list mnist/t10k-labels"):
+        read_idx("mnist/t10k-labels-idx1-ubyte.gz", 1)
+
+
+def test_a_file_with_other_contents_than_the_manifest_says_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    name = "mnist/t10k-labels-idx1-ubyte.gz"
+    write_idx(tmp_path / name, np.zeros(3, np.uint8))
+    Manifest("own", {name: "0" * 64}).write(tmp_path / "manifest.json")
+    with pytest.raises(DataError, match="sha256"):
+        read_idx(name, 1)

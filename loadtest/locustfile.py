@@ -97,9 +97,9 @@ class Uploader(Reader):
             if answer.status_code != 200:  # noqa: PLR2004
                 answer.failure(check_answer(answer.status_code, answer.content, MODEL, ""))
                 return
-            wrong = count_wrong(pictures, answer.json().get("predictions", []))
-            if wrong:
-                answer.failure(f"wrong labels in a ZIP: {wrong} of {UPLOADED}")
+            error = check_zip(pictures, answer.json().get("predictions", []))
+            if error:
+                answer.failure(error)
             else:
                 answer.success()
 
@@ -219,10 +219,14 @@ class Steady(Program):
         self.idle.append(connection)
 
 
-def count_wrong(pictures: Sequence[Picture], answers: Sequence[dict]) -> int:
-    """Count the pictures whose answer is missing or wrong."""
-    right = sum(answer.get("label") == picture.label for picture, answer in zip(pictures, answers, strict=False))
-    return len(pictures) - right
+def check_zip(pictures: Sequence[Picture], answers: Sequence[dict]) -> str:
+    """Say what is wrong with the answers to a ZIP file, or ""; a busy server refuses pictures beyond its time limit."""
+    read = [(picture, answer) for picture, answer in zip(pictures, answers, strict=False) if "label" in answer]
+    wrong = sum(answer["label"] != picture.label for picture, answer in read)
+    missing = len(pictures) - len(read)
+    if wrong:
+        return f"wrong labels in a ZIP: {wrong} of {UPLOADED}"
+    return f"pictures in a ZIP without a label: {missing} of {UPLOADED}" if missing else ""
 
 
 if SHAPE:

@@ -149,6 +149,7 @@ def test_the_same_seed_gives_the_same_weights(mnist_train, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.campaign
 def test_a_short_training_reads_most_digits_and_says_so_on_its_card(mnist_train, tmp_path):
     run_training(tmp_path, "--epochs", "4", "--limit", "1500", "--hold-out", "300", "--test-limit", "500")
     card = json.loads((tmp_path / "weights" / "digits-1.0.json").read_text())

@@ -233,7 +233,7 @@ def test_fine_tuning_can_be_stopped(tmp_path, file_store):
 @pytest.mark.parametrize(("done", "left_s"), [(0, None), (2, 15.0), (5, 0.0)])
 def test_progress_has_the_time_left_at_the_rate_so_far(tmp_path, done, left_s):
     tuning = FineTuning(tmp_path)
-    written = {"epochs": 5, "done": done, "began_s": 100.0, "updated_at_s": 110.0}
+    written = {"epochs": 5, "done": done, "started_at_s": 100.0, "updated_at_s": 110.0}
     tuning.progress_file.write_text(json.dumps(written))
     assert tuning.progress().left_s == left_s
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dashboard.live.events import changes, without_processes
+from dashboard.live.events import Event, changes, without_processes
 from dashboard.live.sampler import Sample, Sampler
 from tests.answering import AnsweringServer, closed_port, described
 from tests.metrics_pages import Clock, environment, page, serving_pages, version, worker
@@ -136,7 +136,7 @@ def test_a_scaled_recogniser_is_noted(server, sampler, look):
 def test_the_history_is_bounded(sampler, clock):
     for _ in range(2000):
         sampler._samples.append(Sample(clock(), True, {}))
-        sampler._note("something")
+        sampler._log.events.append(Event(clock(), "something"))
     assert len(sampler.samples()) == 901
     assert len(sampler.events()) == 200
 

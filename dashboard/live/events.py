@@ -1,5 +1,6 @@
 """What changed on the server between two looks: versions, numbers of workers, restarted workers."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,36 @@ class Event:
 
     time_s: float
     text: str
+
+
+class EventLog:
+    """Notes what changes from one look at the server to the next.
+
+    Attributes:
+        events: the oldest first.
+        versions: the last known ones; None before the first.
+    """
+
+    def __init__(self, state: str = "", most: int | None = None) -> None:
+        """Begin with the state that is expected, "" for any, and keep at most so many events."""
+        self.events: deque[Event] = deque(maxlen=most)
+        self.versions: Versions | None = None
+        self._state = state
+
+    def note_state(self, time_s: float, state: str) -> None:
+        """Note whether the server is up."""
+        if self._state not in {"", state}:
+            self.events.append(Event(time_s, state))
+        self._state = state
+
+    def note_versions(self, time_s: float, found: Versions | None) -> None:
+        """Note the versions; None if they are not known now."""
+        if found is not None and self.versions is not None:
+            self.events.extend(Event(time_s, text) for text in changes(self.versions, found))
+        if found is not None or self.versions is None:
+            self.versions = found
+        else:
+            self.versions = without_processes(self.versions)
 
 
 def changes(before: Versions, after: Versions) -> list[str]:

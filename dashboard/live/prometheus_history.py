@@ -10,20 +10,13 @@ from typing import Any
 
 import requests
 
-from dashboard.live.events import (
-    NO_METRICS_PAGE,
-    SERVER_DOWN,
-    SERVER_UP,
-    Event,
-    Versions,
-    changes,
-    without_processes,
-)
-from dashboard.live.sampler import NAMES, Sample
+from dashboard.live.events import NO_METRICS_PAGE, SERVER_DOWN, SERVER_UP, Event, EventLog, Versions
+from dashboard.live.sampler import NAMES, UP, Sample
 from dashboard.live.window_figures import SLICE_S, point_step
 from inkserve.client.address import is_loopback
 from inkserve.management import ModelVersion, Worker
-from inkserve.metrics import Series, Totals, Values
+from inkserve.metrics import Series, Totals, Values, total
+from inkserve.metrics.prometheus_page import matching
 
 VARIABLE = "PROMETHEUS_URL"
 TIMEOUT_S = (0.5, 5.0)  # connect, read
@@ -31,11 +24,8 @@ FRESH_S = 2.0  # sessions share an answer for so long
 STEP_S = 5  # between samples, as deploy/prometheus scrapes; in long windows, as between the points of the charts
 LEAD_S = 60.0  # before a window, for its first points
 PROCESS, WANTED = "torchserve_worker_process_id", "torchserve_workers_wanted"
-UP = "torchserve_up"
 # Prometheus itself makes `up`, also if the page is missing
 QUERY = f'{{__name__=~"up|{"|".join(f"{name}.*" for name in (*NAMES, PROCESS, WANTED))}"}}'
-
-Page = Mapping[Series, float]
 
 
 class HistoryError(Exception):
@@ -112,7 +102,7 @@ def read_history(document: Any) -> Window:  # noqa: ANN401 - a JSON document
         pages = _pages(document["data"]["result"])
     except (KeyError, TypeError, ValueError, AttributeError) as err:
         raise HistoryError(f"not an answer of Prometheus: {err!r} is missing or wrong") from err
-    return Window(_samples(pages), _events(pages))
+    return _window(pages)
 
 
 def _pages(result: Sequence[Mapping[str, Any]]) -> dict[float, dict[str, dict[Series, float]]]:
@@ -127,40 +117,26 @@ def _pages(result: Sequence[Mapping[str, Any]]) -> dict[float, dict[str, dict[Se
     return dict(sorted(pages.items()))
 
 
-def _samples(pages: Mapping[float, Mapping[str, Page]]) -> list[Sample]:
+def _window(pages: Mapping[float, Mapping[str, Values]]) -> Window:
     totals: defaultdict[str, Totals] = defaultdict(Totals)  # of each server, since its first page
     counted: dict[str, Values] = {}
-    samples = []
+    samples, log = [], EventLog()
     for time_s, servers in pages.items():
-        for instance, page in servers.items():
-            if _is_known(page):
-                counted[instance] = totals[instance].add(page)
+        scraped = {instance: page for instance, page in servers.items() if any(matching(page, UP.name))}
+        for instance, page in scraped.items():
+            counted[instance] = totals[instance].add(page)
+        is_up = any(total(page, UP.name) for page in scraped.values())
         merged = next(iter(counted.values())) if len(counted) == 1 else dict(ChainMap(*counted.values()))
-        samples.append(Sample(time_s, any(map(_is_up, servers.values())), merged))
-    return samples
+        samples.append(Sample(time_s, is_up, merged))
+        log.note_state(time_s, SERVER_UP if is_up else SERVER_DOWN if scraped else NO_METRICS_PAGE)
+        log.note_versions(time_s, tuple(each for page in servers.values() for each in _versions(page)) or None)
+    return Window(samples, list(log.events))
 
 
-def _events(pages: Mapping[float, Mapping[str, Page]]) -> list[Event]:
-    events: list[Event] = []
-    state = ""
-    versions: Versions | None = None
-    for time_s, servers in pages.items():
-        known = list(filter(_is_known, servers.values()))
-        new = SERVER_UP if any(map(_is_up, known)) else SERVER_DOWN if known else NO_METRICS_PAGE
-        if state and new != state:
-            events.append(Event(time_s, new))
-        state = new
-        found = tuple(version for page in servers.values() for version in _versions(page))
-        if found and versions:
-            events += [Event(time_s, text) for text in changes(versions, found)]
-        versions = found or (without_processes(versions) if versions else None)
-    return events
-
-
-def _versions(page: Page) -> Versions:
+def _versions(page: Values) -> Versions:
     """Return the versions and workers of a page, as far as `changes` needs them."""
     workers: defaultdict[tuple[str, str], list[Worker]] = defaultdict(list)
-    for labels, value in _named(page, PROCESS):
+    for labels, value in matching(page, PROCESS):
         workers[labels["model"], labels["version"]].append(Worker(labels["worker"], int(value), True, 0))
     return tuple(
         ModelVersion(
@@ -170,18 +146,5 @@ def _versions(page: Page) -> Versions:
             workers=tuple(workers[labels["model"], labels["version"]]),
             wanted_workers=int(value),
         )
-        for labels, value in _named(page, WANTED)
+        for labels, value in matching(page, WANTED)
     )
-
-
-def _named(page: Page, name: str) -> list[tuple[dict[str, str], float]]:
-    return [(dict(series.labels), value) for series, value in page.items() if series.name == name]
-
-
-def _is_known(page: Page) -> bool:
-    """Whether the server's page was scraped."""
-    return any(series.name == UP for series in page)
-
-
-def _is_up(page: Page) -> bool:
-    return any(value for series, value in page.items() if series.name == UP)

@@ -10,15 +10,7 @@ from typing import Self
 
 import requests
 
-from dashboard.live.events import (
-    NO_METRICS_PAGE,
-    SERVER_DOWN,
-    SERVER_UP,
-    Event,
-    Versions,
-    changes,
-    without_processes,
-)
+from dashboard.live.events import NO_METRICS_PAGE, SERVER_DOWN, SERVER_UP, Event, EventLog, Versions
 from dashboard.shared.loaded_versions import TIMEOUT_S
 from inkserve.client.address import MANAGEMENT_VARIABLE, is_loopback
 from inkserve.management import Management, ManagementError
@@ -74,12 +66,10 @@ class Sampler:
         self.metrics_url = environment.get("INKSERVE_METRICS_URL") or METRICS_URL
         self._management = Management(environment.get(MANAGEMENT_VARIABLE), timeout_s=TIMEOUT_S)
         self._clock = clock
-        self._lock = threading.Lock()  # of the four below, which pages read
+        self._lock = threading.Lock()  # of the three below, which pages read
         self._samples: deque[Sample] = deque(maxlen=round(KEPT_S / PERIOD_S) + 1)
-        self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
+        self._log = EventLog(SERVER_UP, KEPT_EVENTS)
         self._versions: Versions | None = None
-        self._known_versions: Versions | None = None  # the last answer, also while there is none
-        self._state = ""
         self._totals = Totals()
         self._ticks = 0
         self._ended = threading.Event()
@@ -110,7 +100,7 @@ class Sampler:
     def events(self) -> list[Event]:
         """Return what changed, the oldest first."""
         with self._lock:
-            return list(self._events)
+            return list(self._log.events)
 
     def versions(self) -> Versions | None:
         """Return the versions of the last look, None if the management API did not answer."""
@@ -120,16 +110,17 @@ class Sampler:
     def known_versions(self) -> Versions:
         """Return the versions of the last answer of the management API."""
         with self._lock:
-            return self._known_versions or ()
+            return self._log.versions or ()
 
     def tick(self) -> None:
         """Look once."""
         page = self._read_page()
         is_up = bool(page and page.values.get(UP))
-        self._note_state(SERVER_UP if is_up else SERVER_DOWN if page else NO_METRICS_PAGE)
+        time_s = page.time_s if page else self._clock()
         with self._lock:
+            self._log.note_state(time_s, SERVER_UP if is_up else SERVER_DOWN if page else NO_METRICS_PAGE)
             totals = self._totals.add(page.values) if page else self._samples[-1].totals if self._samples else {}
-            self._samples.append(Sample(page.time_s if page else self._clock(), is_up, totals))
+            self._samples.append(Sample(time_s, is_up, totals))
         if self._ticks % VERSIONS_PERIODS == 0 or not is_up or self._versions is None:
             self._read_versions()
         self._ticks += 1
@@ -153,24 +144,11 @@ class Sampler:
             return None
         return page if UP in page.values else None  # else it is the page of another program
 
-    def _note_state(self, state: str) -> None:
-        if state != self._state and (self._state or state != SERVER_UP):  # up at the first look is not an event
-            self._note(state)
-        self._state = state
-
     def _read_versions(self) -> None:
         try:
             found: Versions | None = self._management.versions()
         except ManagementError:
             found = None
-        known = self._known_versions
-        if found is not None and known is not None:
-            for text in changes(known, found):
-                self._note(text)
         with self._lock:
             self._versions = found
-            self._known_versions = without_processes(known) if found is None and known is not None else found
-
-    def _note(self, text: str) -> None:
-        with self._lock:
-            self._events.append(Event(self._clock(), text))
+            self._log.note_versions(self._clock(), found)

@@ -13,11 +13,11 @@ SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy me
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest torture soak \
-  backup restore budgets screenshots test test-all test-fast lint audit lock clean
+  backup restore budgets screenshots test test-all test-campaign-quick test-fast lint audit lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: install archive ## start TorchServe and the dashboard, and wait for a real prediction
 	@$(BIN)/python -m deploy.local up
@@ -68,8 +68,7 @@ restore: install ## restore saved drawings: make restore FILE=drawings.zip
 
 torture: $(VENV)/installed-dev archive ## bad input, faults and a soak on real servers, half an hour: docs/results/reliability.md, soak.md
 	@$(BIN)/python -m deploy.packages --optional faketime
-	$(BIN)/python -m measuring.reliability $(ARGS)
-	$(BIN)/python -m loadtest.soak
+	$(BIN)/python -m measuring.reliability $(ARGS); code=$$?; $(BIN)/python -m loadtest.soak || code=$$?; exit $$code
 
 soak: $(VENV)/installed-dev archive ## steady load at 70 % of the server's capacity while its memory is measured: make soak MINUTES=20
 	@$(BIN)/python -m loadtest.soak --minutes $(or $(MINUTES),20) $(ARGS)
@@ -84,6 +83,10 @@ test: $(VENV)/installed-dev archive ## all tests but the campaign, with a real T
 test-all: $(VENV)/installed-dev archive ## all tests with the campaign: bad input, faults, load and training
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+
+test-campaign-quick: $(VENV)/installed-dev archive ## the quick part of the campaign, which CI runs after the tests
+	$(BIN)/python -m deploy.packages --optional faketime
+	$(BIN)/python -m pytest -m quick
 
 test-fast: $(VENV)/installed-dev archive ## tests that need neither a server nor a browser
 	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow"

@@ -17,7 +17,7 @@ from handwriting.pages.layout import Group
 from handwriting.pages.pieces import Box, find_lines, find_pieces
 from handwriting.pages.text import most_likely
 from handwriting.preprocess import FORMS, read_picture
-from handwriting.preprocess.ink import to_ink
+from handwriting.preprocess.polarity import to_ink
 from measuring.accuracy.reader_page import merged
 from measuring.common.composed_pages import pages
 

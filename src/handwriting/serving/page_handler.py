@@ -6,7 +6,7 @@ import numpy as np
 
 from handwriting.pages import Character, Layout, find_layout, read_layout
 from handwriting.preprocess import FORMS, Picture
-from handwriting.preprocess.ink import to_ink
+from handwriting.preprocess.polarity import to_ink
 from handwriting.serving.batch import PreparedPicture
 from handwriting.serving.handler import RecogniserHandler
 

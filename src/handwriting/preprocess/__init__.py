@@ -16,8 +16,8 @@ from handwriting.preprocess.decode import (
     read_picture,
 )
 from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, ink_box, to_frame, unit_frames
-from handwriting.preprocess.polarity import MIN_CONTRAST, to_ink
 from handwriting.preprocess.paper import border_of
+from handwriting.preprocess.polarity import MIN_CONTRAST, to_ink
 from handwriting.preprocess.ruled_lines import remove_ruled_line
 from handwriting.preprocess.strays import remove_strays
 

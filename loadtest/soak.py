@@ -4,7 +4,6 @@ Starts a server with all recognisers of its own. Writes docs/results/soak.md, so
 criterion is not met, with a line for each.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -27,8 +26,9 @@ from inkserve.management import Management
 from loadtest import locust_run
 from loadtest.load_shapes import RATE_PER_S
 from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_loads, read_rows
+from measuring.common.command_line import parser_of
 from measuring.common.criteria import Criterion, criteria_table, exit_code
-from measuring.common.results_page import RESULTS, when_and_where, write_json, write_page
+from measuring.common.results_page import when_and_where, write_results
 from measuring.common.temporary_server import process_of, running_stack
 from training.plots import draw
 
@@ -173,13 +173,12 @@ def judge_processes(samples: Sequence[Sample]) -> Sequence[Criterion]:
 
 def write_report(folder: Path, soaked: Soaked) -> str:
     """Write the page, its record and its chart, and return the page."""
-    write_json(folder / f"{NAME}.json", asdict(soaked))
     lines = ["# Soak: steady load for a long time", "", "`make soak` writes this page.", ""]
     lines += [*(f"- {line}" for line in [*soaked.facts, *soaked.notes]), "", *criteria_table(soaked.criteria)]
     if soaked.samples:
         draw(folder / f"{NAME}.png", (8, 4), lambda figure: paint_memory(figure, soaked.samples))
         lines += ["", f"![Memory of each process during the soak]({NAME}.png)"]
-    return write_page(folder / f"{NAME}.md", lines)
+    return write_results(folder / NAME, asdict(soaked), lines)
 
 
 def read_report(folder: Path) -> Soaked:
@@ -206,12 +205,7 @@ def _options(shape: str, users: int, seconds: int) -> Namespace:
 
 def main() -> int:
     """Run from the command line; 1 if a criterion is not met."""
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest.soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--minutes", type=float, default=20.0, help="of steady load (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the page (default: docs/results)")
-    options = parser.parse_args()
+    options = parser_of("loadtest.soak", __doc__, minutes=20.0).parse_args()
     soaked = soak(options.minutes)
     print(write_report(options.out, soaked))
     return exit_code(NAME, soaked.criteria)

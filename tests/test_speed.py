@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from measuring.common.results_page import spread, spread_text, table
+from measuring.common.results_page import Spread, table, table_of
 from measuring.common.wrk import run_wrk, write_bodies
 from measuring.speed.bench_page import write_report
 from measuring.speed.peer_servers import PeerServer, all_servers
@@ -42,11 +42,15 @@ def test_refusals_count_as_errors(tmp_path):
 
 
 def test_a_median_stands_beside_its_spread():
-    assert spread_text(spread([3.0, 1.0, 2.0]), "{:.1f}".format) == "2.0 (1.0 to 3.0)"
+    assert f"{Spread([3.0, 1.0, 2.0]):.1f}" == "2.0 (1.0 to 3.0)"
 
 
 def test_a_table_has_a_line_for_each_row_and_no_bar_within_a_cell():
     assert table(("a", "b"), [("1", "2|3")]) == ["| a | b |", "|---|---|", "| 1 | 2 3 |"]
+
+
+def test_a_column_says_how_its_cells_are_written():
+    assert table_of({"a": "{name}", "b, s": "{times[1]:.1f}"}, [{"name": "x", "times": (1, 2)}])[-1] == "| x | 2.0 |"
 
 
 def row(server: str, number: int, requests_per_s: float) -> dict:

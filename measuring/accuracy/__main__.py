@@ -16,27 +16,28 @@ from inkserve.command import CommandError, run
 from measuring.accuracy.accuracy_page import write_report
 from measuring.accuracy.labelled_pictures import official_test, photographs, read_answers
 from measuring.accuracy.reader_accuracy import READER, evaluate_reader
+from measuring.common.command_line import parser_of
+from measuring.common.results_page import RESULTS
 from measuring.common.temporary_server import serving
 from training.card import Card
 
+OUT = RESULTS / "MODEL"
 CARD_TOLERANCE = 0.0002  # a picture in 5,000: rounding differs between batch sizes
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m measuring.accuracy", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("measuring.accuracy", __doc__, out=OUT)
     parser.add_argument("model", choices=sorted([*LABELS, READER]), help="recogniser to measure")
-    parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the archive (default: 1.0)")
+    parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the archive (default: %(default)s)")
     parser.add_argument("--url", help="of a running server (default: start one)")
     parser.add_argument("--limit", type=int, help="number of pictures or pages (default: all)")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the cards (default: weights)")
-    parser.add_argument(
-        "--model-store", type=Path, default=Path("model_store"), help="folder of the archives (default: model_store)"
-    )
-    parser.add_argument("--out", type=Path, help="folder for the results (default: docs/results/MODEL)")
-    return parser.parse_args()
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the cards")
+    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder of the archives")
+    options = parser.parse_args()
+    if options.out == OUT:
+        options.out = RESULTS / options.model
+    return options
 
 
 def evaluate(options: argparse.Namespace) -> bool:
@@ -52,8 +53,7 @@ def evaluate(options: argparse.Namespace) -> bool:
                 f"{pictures.title}: sending {len(pictures):,} pictures to {options.model} {options.version}", flush=True
             )
             measured.append((pictures, read_answers(url, options.model, options.version, pictures)))
-    folder = options.out or Path("docs") / "results" / options.model
-    results = write_report(folder, card, f"make evaluate MODEL={options.model}", measured)
+    results = write_report(options.out, card, f"make evaluate MODEL={options.model}", measured)
     for row in results["sets"]:
         low, high = row["accuracy_interval_95"]
         print(
@@ -61,7 +61,7 @@ def evaluate(options: argparse.Namespace) -> bool:
             f"mean recall {row['mean_recall']:.2%}, top 3 {row['top_3_accuracy']:.2%}, "
             f"calibration error {row['expected_calibration_error']:.2%}, refused {row['refused']}"
         )
-    print(f"wrote {folder}")
+    print(f"wrote {options.out}")
     promised, found = card.metrics[0].accuracy, results["sets"][0]["accuracy"]
     agrees = options.limit is not None or abs(promised - found) <= CARD_TOLERANCE
     print(f"accuracy on the card: {promised:.2%}" + ("" if agrees else f"; measured: {found:.4%}"))

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ TIMEOUT_S = 30
 RESAMPLES = 2000
 
 
-def evaluate_reader(options: argparse.Namespace) -> dict[str, Any]:
+def evaluate_reader(options: argparse.Namespace) -> None:
     """Measure, print, and write docs/results/reader.
 
     Raises:
@@ -53,16 +52,14 @@ def evaluate_reader(options: argparse.Namespace) -> dict[str, Any]:
         "seed": SEED,
         "sets": [summarise(kind, each) for kind, each in readings.items()],
     }
-    folder = options.out or Path("docs") / "results" / READER
-    write_report(folder, results, {KINDS[kind]: each for kind, each in readings.items()})
+    write_report(options.out, results, {KINDS[kind]: each for kind, each in readings.items()})
     for row in results["sets"]:
         low, high = row["error_rate_interval_95"]
         print(
             f"{row['set']} ({row['pages']:,} pages, {row['characters']:,} characters): character error rate "
             f"{row['error_rate']:.2%} ({low:.2%} to {high:.2%}), with case {row['error_rate_with_case']:.2%}"
         )
-    print(f"wrote {folder}")
-    return results
+    print(f"wrote {options.out}")
 
 
 def read(url: str, version: str, kind: str, count: int) -> list[Reading]:

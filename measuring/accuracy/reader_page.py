@@ -13,23 +13,35 @@ from rapidfuzz.distance import Levenshtein
 
 from handwriting.labels import merge_case
 from measuring.common.composed_pages import Page
-from measuring.common.results_page import table, write_json, write_page
+from measuring.common.results_page import table_of, write_json, write_page
 from training.plots import ACCENT, INK, draw
 
 SIZES_PX = (28, 38, 48, 58, 68, 80)
 SHOWN = 6  # pages of each kind
-INTRODUCTION = """# reader {version}: results
+PAGE = """# reader {version}: results
 
 `{command}` sends pages to a server with the archive, and writes this page. The pages are
 [composed](../../../measuring/common/composed_pages.py) from characters of the test sets, with seed {seed}: one to four
 lines, capitals of 28 to 80 px, several spacings, up to 2 degrees of slope, some characters touching, light from one
 side, grain. An error is a character, space or line end that has to be changed, added or removed. Pages of other seeds
 were used to develop the reader.
+
+{table}
+
+![Error rate by size](sizes.png)
+
+The command also draws pages with the boxes that were found, into `pages.png`, which is not committed.
 """
-COLUMNS = (
-    "pages", "n", "lines", "characters", "error rate, case merged", "95 % interval", "with look-alikes' case",
-    "without error",
-)  # fmt: skip
+COLUMNS = {
+    "pages": "{set}",
+    "n": "{pages:,}",
+    "lines": "{lines:,}",
+    "characters": "{characters:,}",
+    "error rate, case merged": "**{error_rate:.2%}**",
+    "95 % interval": "{error_rate_interval_95[0]:.2%} to {error_rate_interval_95[1]:.2%}",
+    "with look-alikes' case": "{error_rate_with_case:.2%}",
+    "without error": "{pages_without_error:,}",
+}
 
 
 @dataclass(frozen=True)
@@ -61,27 +73,8 @@ def write_report(folder: Path, results: Mapping[str, Any], readings: Mapping[str
     write_json(folder / "results.json", results)
     draw_sizes(readings, folder / "sizes.png")
     draw_pages([reading for each in readings.values() for reading in each[:SHOWN]], folder / "pages.png")
-    write_page(folder / "README.md", page_lines(results))
-
-
-def page_lines(results: Mapping[str, Any]) -> list[str]:
-    """Return the results page, in Markdown."""
-    return [
-        INTRODUCTION.format(**results),
-        *table(COLUMNS, map(table_row, results["sets"])),
-        "",
-        "![Error rate by size](sizes.png)",
-        "",
-        "The command also draws pages with the boxes that were found, into `pages.png`, which is not committed.",
-    ]
-
-
-def table_row(row: Mapping[str, Any]) -> Sequence[str]:
-    """Return a kind of pages as a row of the table."""
-    low, high = row["error_rate_interval_95"]
-    counts = [f"{row[key]:,}" for key in ("pages", "lines", "characters")]
-    rates = [f"**{row['error_rate']:.2%}**", f"{low:.2%} to {high:.2%}", f"{row['error_rate_with_case']:.2%}"]
-    return [row["set"], *counts, *rates, f"{row['pages_without_error']:,}"]
+    rows = "\n".join(table_of(COLUMNS, results["sets"]))
+    write_page(folder / "README.md", [PAGE.format(**results, table=rows)])
 
 
 def draw_sizes(readings: Mapping[str, list[Reading]], path: Path) -> Path:

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from deploy.local.settings import ROOT
 from inkserve.command import run
+from measuring.common.command_line import parser_of
 from measuring.common.criteria import Criterion, exit_code
-from measuring.common.results_page import RESULTS, when_and_where
+from measuring.common.results_page import when_and_where
 from measuring.common.temporary_server import running_stack
 from measuring.reliability import campaign, reliability_page
 from measuring.reliability.campaign import Campaign
@@ -31,21 +32,9 @@ MANAGEMENT = "http://127.0.0.1:8081"
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m measuring.reliability",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    numbers = {"requests": campaign.REQUESTS, "seed": 0, "connections": campaign.CONNECTIONS, "limit": LIMIT_S}
+    parser = parser_of("measuring.reliability", __doc__, **numbers)
     parser.add_argument("--only", choices=HEADINGS, nargs="+", default=list(HEADINGS), help="parts (default: all)")
-    parser.add_argument(
-        "--requests", type=int, default=campaign.REQUESTS, help="number of bad requests (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
-    parser.add_argument(
-        "--connections", type=int, default=campaign.CONNECTIONS, help="at the same time (default: %(default)s)"
-    )
-    parser.add_argument("--limit", type=float, default=LIMIT_S, help="s for each answer (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the page (default: docs/results)")
     parser.add_argument("--url", help="inference API of a running server to send bad input to, such as " + URL)
     parser.add_argument("--management", default=MANAGEMENT, help="its management API (default: %(default)s)")
     parser.add_argument("--again", type=Path, help="send the requests in this file again, to --url, and nothing else")

@@ -4,10 +4,10 @@ Starts the servers one after the other, round by round, so that other work on th
 same pictures, and writes docs/results/bench.md and bench.json. Needs wrk (the package wrk in Debian) and MNIST.
 """
 
-import argparse
 import base64
 import sys
 import tempfile
+from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from deploy.local.settings import NO_PROXY, StackError
 from inkserve.command import run
-from measuring.common.results_page import RESULTS
+from measuring.common.command_line import parser_of
+from measuring.common.results_page import Row
 from measuring.common.wrk import run_wrk, write_bodies
-from measuring.speed.bench_page import Row, page_lines, write_report
+from measuring.speed.bench_page import page_lines, write_report
 from measuring.speed.digit_requests import encoded, mnist_frames
 from measuring.speed.peer_servers import PeerServer, Running, all_servers
 
@@ -30,20 +31,15 @@ WARM_UP_S = 10  # for Java's compiler; the others get the same
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m measuring.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="of all servers (default: 5)")
-    parser.add_argument("--seconds", type=int, default=6, help="of each load (default: 6)")
+    parser = parser_of("measuring.speed", __doc__, rounds=5, seconds=6)
     parser.add_argument("--only", nargs="+", default=[], help="beginnings of server names; Inkserve runs always")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: docs/results)")
     options = parser.parse_args()
     frames, labels = mnist_frames()
     measure(options, encoded(frames), labels)
     return 0
 
 
-def measure(options: argparse.Namespace, pictures: list[bytes], labels: np.ndarray) -> None:
+def measure(options: Namespace, pictures: list[bytes], labels: np.ndarray) -> None:
     """Run all rounds, write and print the results.
 
     Raises:

@@ -8,14 +8,22 @@ from typing import Any
 
 import torch
 
-from measuring.common.results_page import provenance, spread, spread_text, table, write_json, write_page
+from measuring.common.results_page import Row, Spread, provenance, ratios, spreads, table_of, write_results
 from measuring.speed.apps.peer_recogniser import BATCH_SIZE, DELAY_MS, WORKERS
 from measuring.speed.digit_requests import MODEL
 from measuring.speed.peer_servers import PeerServer
 
-Row = Mapping[str, Any]
-
-COLUMNS = ("server", "requests/s", "ours to theirs", "p50, ms", "p99, ms", "ours to theirs", "errors", "MiB", "wrk")
+COLUMNS = {
+    "server": "{name}",
+    "requests/s": "{requests_per_s:,.0f}",
+    "requests/s, ours to theirs": "{ours_requests_per_s_ratio:.2f}",
+    "p50, ms": "{p50_ms:.1f}",
+    "p99, ms": "{p99_ms:.1f}",
+    "p99, ours to theirs": "{ours_p99_ms_ratio:.2f}",
+    "errors": "{errors:,}",
+    "MiB": "{memory_mib[median]:,.0f}",
+    "wrk": "{generator_cpu[median]:.2f}",
+}
 INTRODUCTION = """# Inkserve and other servers
 
 `{command}` writes this page. Each server has the same {model} weights, preprocessing and answers,
@@ -45,8 +53,7 @@ def write_report(
         "servers": [summarise(each.name, servers[0].name, rows) for each in ran],
         "rows": list(rows),
     }
-    write_json(options.out / "bench.json", results)
-    write_page(options.out / "bench.md", page_lines(results))
+    write_results(options.out / "bench", results, page_lines(results))
     return results
 
 
@@ -54,44 +61,25 @@ def summarise(name: str, ours: str, rows: Sequence[Row]) -> dict[str, Any]:
     """Sum up a server's rounds at each number of connections, with ratios to ours in the same rounds."""
     loads = []
     for connections in sorted({row["connections"] for row in rows}):
-        own = {row["round"]: row for row in rows if (row["server"], row["connections"]) == (name, connections)}
-        other = {row["round"]: row for row in rows if (row["server"], row["connections"]) == (ours, connections)}
-        both = sorted(set(own) & set(other))
-        figures = {
-            key: spread([row[key] for row in own.values()])
-            for key in ("requests_per_s", "p50_ms", "p99_ms", "memory_mib", "generator_cpu")
-        }
-        ratios = {
-            f"ours_{key}_ratio": spread([other[i][key] / own[i][key] for i in both])
-            for key in ("requests_per_s", "p50_ms", "p99_ms")
-        }
-        errors = sum(row["errors"] for row in own.values())
-        loads.append({"connections": connections, "errors": errors} | figures | ratios)
+        own, other = (
+            [row for row in rows if (row["server"], row["connections"]) == (each, connections)] for each in (name, ours)
+        )
+        compared = ("requests_per_s", "p50_ms", "p99_ms")
+        loads.append(
+            {"connections": connections, "errors": sum(row["errors"] for row in own)}
+            | spreads(own, *compared, "memory_mib", "generator_cpu")
+            | {f"ours_{key}_ratio": Spread(ratios(other, own, key)) for key in compared}
+        )
     return {"name": name, "loads": loads}
 
 
 def page_lines(results: Mapping[str, Any]) -> list[str]:
     """Return bench.md."""
     lines = [INTRODUCTION.format(**results, **results["settings"], **results["machine"])]
-    for connections in [load["connections"] for load in results["servers"][0]["loads"]]:
-        rows = [table_row(server, connections) for server in results["servers"]]
-        lines += [f"## {connections} connection{'s' * (connections > 1)}", "", *table(COLUMNS, rows), ""]
+    for loads in zip(*(server["loads"] for server in results["servers"]), strict=True):
+        rows = [load | {"name": server["name"]} for server, load in zip(results["servers"], loads, strict=True)]
+        count = loads[0]["connections"]
+        lines += [f"## {count} connection{'s' * (count > 1)}", "", *table_of(COLUMNS, rows), ""]
     lines += [f"- {name} did not run: {why}" for name, why in results["not_run"].items()]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     return [*lines, f"Versions: {versions}."]
-
-
-def table_row(server: Mapping[str, Any], connections: int) -> Sequence[str]:
-    """Return a server's results at a number of connections."""
-    load = next(each for each in server["loads"] if each["connections"] == connections)
-    return [
-        server["name"],
-        spread_text(load["requests_per_s"], "{:,.0f}".format),
-        spread_text(load["ours_requests_per_s_ratio"], "{:.2f}".format),
-        spread_text(load["p50_ms"], "{:.1f}".format),
-        spread_text(load["p99_ms"], "{:.1f}".format),
-        spread_text(load["ours_p99_ms_ratio"], "{:.2f}".format),
-        f"{load['errors']:,}",
-        f"{load['memory_mib']['median']:,.0f}",
-        f"{load['generator_cpu']['median']:.2f}",
-    ]

@@ -4,14 +4,13 @@ Sends 256 pictures a request to one worker, as npy, ZIP file and form, and alter
 in this process, with the same runtime on one thread. Writes docs/results/bulk.md and bulk.json. Needs MNIST.
 """
 
-import argparse
 import io
 import statistics
 import sys
-import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import numpy as np
@@ -24,11 +23,10 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame, unit_frames
 from handwriting.serving.runtime import RUNTIMES, make_runtime
 from inkserve.command import CommandError, run
-from measuring.common.results_page import RESULTS, provenance, spread, spread_text, table, write_json, write_page
+from measuring.common.command_line import parser_of
+from measuring.common.results_page import Row, Spread, provenance, table_of, write_results
 from measuring.common.temporary_server import serving
 from measuring.speed.digit_requests import ARCHIVE, MODEL, WEIGHTS, encoded, mnist_frames
-
-Row = Mapping[str, Any]
 
 PICTURES = 256
 TIMEOUT_S = 30
@@ -39,7 +37,13 @@ INTRODUCTION = """# Many pictures a request
 `{model}` with one worker, and alternately decodes and scores the same bytes in one process, with the same runtime on
 one thread. {rounds} pairs of each kind on {processor}; the share is the median of the pairs (least to largest).
 """
-COLUMNS = ("body", "pictures/s over HTTP", "in process", "HTTP's share", "quartiles")
+COLUMNS = {
+    "body": "{body}",
+    "pictures/s over HTTP": "{http_pictures_per_s:,.0f}",
+    "in process": "{in_process_pictures_per_s:,.0f}",
+    "HTTP's share": "{ratio:.0%}",
+    "quartiles": "{quartiles[0]:.0%} to {quartiles[2]:.0%}",
+}
 
 
 def npy(frames: np.ndarray) -> bytes:
@@ -67,13 +71,6 @@ def unzipped(content: bytes) -> list[bytes]:
 def decoded(pictures: Sequence[bytes]) -> np.ndarray:
     """Bring encoded pictures into the normal form: (N, 1, 28, 28) float32."""
     return np.stack([picture_frame(picture, "mnist") for picture in pictures])[:, None]
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    """Time some work."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
@@ -109,17 +106,13 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
                 over_http()
                 in_process()
             pairs = [
-                (seconds_of(over_http), seconds_of(in_process)) for _ in tqdm(range(rounds), desc=kind, disable=None)
+                (timeit(over_http, number=1), timeit(in_process, number=1))
+                for _ in tqdm(range(rounds), desc=kind, disable=None)
             ]
-            rows.append(
-                {
-                    "body": kind,
-                    "http_pictures_per_s": len(frames) / statistics.median(http for http, _ in pairs),
-                    "in_process_pictures_per_s": len(frames) / statistics.median(alone for _, alone in pairs),
-                    "ratio": spread([alone / http for http, alone in pairs]),
-                    "quartiles": statistics.quantiles([alone / http for http, alone in pairs], n=4),
-                }
-            )
+            rates = [len(frames) / statistics.median(times) for times in zip(*pairs, strict=True)]
+            shares = [alone / http for http, alone in pairs]
+            facts = {"body": kind, "http_pictures_per_s": rates[0], "in_process_pictures_per_s": rates[1]}
+            rows.append(facts | {"ratio": Spread(shares), "quartiles": statistics.quantiles(shares, n=4)})
     return rows
 
 
@@ -127,27 +120,13 @@ def write_report(folder: Path, rounds: int, rows: Sequence[Row]) -> str:
     """Write the page and its record, and return the page."""
     facts = provenance("python -m measuring.speed.bulk_requests")
     facts |= {"model": MODEL, "pictures": PICTURES, "rounds": rounds}
-    write_json(folder / "bulk.json", facts | {"rows": list(rows)})
-    return write_page(folder / "bulk.md", [INTRODUCTION.format(**facts), *table(COLUMNS, map(table_row, rows))])
-
-
-def table_row(row: Row) -> Sequence[str]:
-    """Return a kind of body as a row of the table."""
-    low, _, high = row["quartiles"]
-    rates = [f"{row['http_pictures_per_s']:,.0f}", f"{row['in_process_pictures_per_s']:,.0f}"]
-    return [row["body"], *rates, spread_text(row["ratio"], "{:.0%}".format), f"{low:.0%} to {high:.0%}"]
+    lines = [INTRODUCTION.format(**facts), *table_of(COLUMNS, rows)]
+    return write_results(folder / "bulk", facts | {"rows": list(rows)}, lines)
 
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m measuring.speed.bulk_requests",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=60, help="pairs of measurements of each kind (default: 60)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: docs/results)")
-    options = parser.parse_args()
+    options = parser_of("measuring.speed.bulk_requests", __doc__, rounds=60).parse_args()
     frames, _ = mnist_frames(PICTURES)
     try:
         with serving(ARCHIVE) as url:

@@ -5,16 +5,16 @@ rounds whose order alternates; Prometheus is paused during the other server's tu
 Writes docs/results/metrics_cost.json.
 """
 
-import argparse
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import psutil
 from tqdm import tqdm
@@ -22,12 +22,11 @@ from tqdm import tqdm
 from deploy.local.stack import Stack
 from handwriting.serving.worker_metrics import OFF, SWITCH
 from inkserve.command import run
-from measuring.common.results_page import RESULTS, provenance, spread, spread_text, write_json
+from measuring.common.command_line import parser_of
+from measuring.common.results_page import Row, Spread, provenance, ratios, write_json
 from measuring.common.temporary_server import predictions_url, process_of, running_stack
 from measuring.common.wrk import run_wrk
 from measuring.speed.digit_requests import ARCHIVE, MODEL, write_bodies_of_digits
-
-Row = Mapping[str, Any]
 
 ON = "on"
 CONNECTIONS = 64
@@ -53,22 +52,6 @@ def measured(folder: Path) -> Iterator[tuple[Stack, psutil.Process]]:
                 own.stop(name)
 
 
-@contextmanager
-def unmeasured() -> Iterator[Stack]:
-    """Run a server that does not count.
-
-    Raises:
-        StackError: it does not start.
-    """
-    os.environ[SWITCH] = OFF
-    try:
-        with running_stack(ARCHIVE) as stack:
-            del os.environ[SWITCH]  # the server has its own copy
-            yield stack
-    finally:
-        os.environ.pop(SWITCH, None)
-
-
 def measure(rounds: int, seconds: int, bodies: Path) -> list[Row]:
     """Load both servers in turn.
 
@@ -77,11 +60,14 @@ def measure(rounds: int, seconds: int, bodies: Path) -> list[Row]:
         StackError: a server does not start.
     """
     rows: list[Row] = []
-    with measured(bodies.parent) as (counting, scraping), unmeasured() as silent:
+    with (
+        measured(bodies.parent) as (counting, scraping),
+        mock.patch.dict(os.environ, {SWITCH: OFF}),
+        running_stack(ARCHIVE) as silent,
+    ):
         urls = {name: predictions_url(stack, MODEL) for name, stack in ((ON, counting), (OFF, silent))}
-        turns = [
-            (number, name) for number in range(rounds) for name in (list(urls) if number % 2 else list(urls)[::-1])
-        ]
+        orders = (list(urls)[::-1], list(urls))
+        turns = [(number, name) for number in range(rounds) for name in orders[number % 2]]
         try:
             for url in urls.values():
                 run_wrk(url, bodies, False, CONNECTIONS, WARM_UP_S)
@@ -95,37 +81,25 @@ def measure(rounds: int, seconds: int, bodies: Path) -> list[Row]:
     return rows
 
 
-def ratios(rows: Sequence[Row]) -> list[float]:
-    """Return requests/s with counting to those without, for each round."""
-    rates = {(row["round"], row["metrics"]): row["requests_per_s"] for row in rows}
-    return [rate / rates[number, OFF] for (number, name), rate in rates.items() if name == ON]
-
-
-def report(options: argparse.Namespace, rows: Sequence[Row]) -> None:
+def report(options: Namespace, rows: Sequence[Row]) -> None:
     """Write the rounds and print a summary."""
+    own = {name: [row for row in rows if row["metrics"] == name] for name in (ON, OFF)}
+    rates = {name: Spread(row["requests_per_s"] for row in each) for name, each in own.items()}
+    by_round = ratios(own[ON], own[OFF], "requests_per_s")
+    ratio, errors = Spread(by_round), sum(row["errors"] for row in rows)
     facts = {"model": MODEL, "connections": CONNECTIONS, "rounds": options.rounds, "seconds": options.seconds}
-    rates = {name: spread([row["requests_per_s"] for row in rows if row["metrics"] == name]) for name in (ON, OFF)}
-    ratio, errors = spread(ratios(rows)), sum(row["errors"] for row in rows)
-    found = {"requests_per_s": rates, "on_to_off": ratio, "errors": errors, "ratios": ratios(rows), "rows": list(rows)}
+    found = {"requests_per_s": rates, "on_to_off": ratio, "errors": errors, "ratios": by_round, "rows": list(rows)}
     results = provenance("python -m measuring.speed.metrics_cost") | facts | found
     write_json(options.out / "metrics_cost.json", results)
     for name, each in rates.items():
-        print(f"metrics {name:3}  {spread_text(each, '{:,.0f}'.format)} requests/s")
-    print(f"on to off    {spread_text(ratio, '{:.3f}'.format)}: median (least to largest) of the rounds")
+        print(f"metrics {name:3}  {each:,.0f} requests/s")
+    print(f"on to off    {ratio:.3f}: median (least to largest) of the rounds")
     print(f"errors       {errors}")
 
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m measuring.speed.metrics_cost",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=10, help="of both servers (default: 10)")
-    parser.add_argument("--seconds", type=int, default=8, help="of each load (default: 8)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: docs/results)")
-    options = parser.parse_args()
+    options = parser_of("measuring.speed.metrics_cost", __doc__, rounds=10, seconds=8).parse_args()
     with tempfile.TemporaryDirectory() as name:
         rows = measure(options.rounds, options.seconds, write_bodies_of_digits(Path(name) / "bodies"))
     report(options, rows)

@@ -1,0 +1,22 @@
+"""The command lines of the measurements: what they do, rounds and seconds of a load, and the folder of the results."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+
+from measuring.common.results_page import RESULTS
+
+
+def parser_of(module: str, description: str | None, out: Path = RESULTS, **numbers: float) -> ArgumentParser:
+    """Return a parser with the options that measurements share.
+
+    Args:
+        module: that `python -m` runs.
+        description: of the command.
+        out: default folder of the results.
+        numbers: options that take a number, with their defaults, such as rounds=3.
+    """
+    parser = ArgumentParser(f"python -m {module}", description=description, formatter_class=RawDescriptionHelpFormatter)
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default, help="(default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=out, help="folder of the results (default: %(default)s)")
+    return parser

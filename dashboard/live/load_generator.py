@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -78,10 +79,6 @@ class LoadResult:
         return Quantile(float(np.quantile(self.latencies_s, q)), len(self.latencies_s))
 
 
-class LoadRunningError(Exception):
-    """A load is running already."""
-
-
 class LoadGenerator:
     """Sends one load at a time, in threads of its own."""
 
@@ -99,25 +96,21 @@ class LoadGenerator:
             raise ValueError("there are no pictures to send; wanted at least one")
         self._pictures = pictures
         self._url = url
-        self._lock = threading.Lock()  # of the plan and its result
-        self._plan: LoadPlan | None = None
-        self._result: LoadResult | None = None
+        self._lock = threading.Lock()  # of the last load
+        self._last: tuple[LoadPlan, LoadResult] | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, plan: LoadPlan) -> None:
-        """Start a load.
-
-        Raises:
-            LoadRunningError: a load is running already, maybe of another session.
-        """
+    def start(self, plan: LoadPlan) -> bool:
+        """Start a load, and return whether it starts: not while one is running, maybe of another session."""
         with self._lock:
-            if self._result is not None and self._result.is_running:
-                raise LoadRunningError("a load is running already")
-            self._plan, self._result = plan, LoadResult()
+            if self._last and self._last[1].is_running:
+                return False
+            self._last = plan, LoadResult()
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, args=(plan, self._result), name="live-load", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=self._last, name="live-load", daemon=True)
             self._thread.start()
+            return True
 
     def stop(self) -> None:
         """Send no more; answers to sent requests are still counted."""
@@ -131,11 +124,7 @@ class LoadGenerator:
     def last(self) -> tuple[LoadPlan, LoadResult] | None:
         """Return the last load and a copy of its result; None before the first."""
         with self._lock:
-            if self._plan is None or self._result is None:
-                return None
-            now = self._result
-            copy = LoadResult(now.sent, list(now.latencies_s), Counter(now.errors), now.is_running, now.was_stopped)
-            return self._plan, copy
+            return deepcopy(self._last)
 
     def _run(self, plan: LoadPlan, result: LoadResult) -> None:
         try:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.live import live_html, time_charts
 from dashboard.live.events import Event
-from dashboard.live.load_generator import MAX_RATE, MAX_SECONDS, LoadGenerator, LoadPlan, LoadRunningError, listens
+from dashboard.live.load_generator import MAX_RATE, MAX_SECONDS, LoadGenerator, LoadPlan, listens
 from dashboard.live.prometheus_history import VARIABLE, History, HistoryError
 from dashboard.live.sampler import Sample, Sampler
 from dashboard.live.window_figures import (
@@ -181,7 +181,9 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
         started = st.button("Send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up())
         stopped = st.button("Stop", icon=":material/stop:", disabled=not running)
     if started:
-        _start(generator, LoadPlan(model, int(rate), int(seconds)))
+        if not generator.start(LoadPlan(model, int(rate), int(seconds))):
+            st.toast("Another load is running.")
+        st.rerun()
     if stopped:
         generator.stop()
     if last is not None:
@@ -191,14 +193,6 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     if listens(*LOCUST):
         address = "http://{}:{}".format(*LOCUST)
         st.markdown(f"For more load, use [Locust]({address}), which `make loadtest UI=1` has started.")
-
-
-def _start(generator: LoadGenerator, plan: LoadPlan) -> None:
-    try:
-        generator.start(plan)
-    except LoadRunningError:
-        st.toast("Another load is running.")
-    st.rerun()
 
 
 def _has_changed(is_running: bool) -> bool:

@@ -114,7 +114,24 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
     if not samples:
         return None
     start = bisect_left(samples, samples[-1].time_s - window_s, key=_time)
-    return _between(samples[start], samples[-1], selection)
+    before, after = samples[start], samples[-1]
+    if after.time_s <= before.time_s:
+        return None
+    grown = increase(before.totals, after.totals)
+    outcomes = sum_by(grown, "handwriting_requests_total", "outcome", **selection.labels)
+    queued = selection.of_torchserve(grown, "ts_inference_requests")
+    queue_us = selection.of_torchserve(grown, "ts_queue_latency_microseconds")
+    return Figures(
+        elapsed_s=after.time_s - before.time_s,
+        requests=round(sum(outcomes.values())),
+        handler=histogram(grown, "handwriting_handler_seconds", **selection.labels),
+        batches=histogram(grown, "handwriting_batch_requests", **selection.labels),
+        mean_batch=mean(grown, "handwriting_batch_requests", **selection.labels),
+        mean_queue_ms=queue_us / queued / 1000 if queued else None,
+        queued=round(queued),
+        outcomes={kind: round(count) for kind, count in outcomes.items()},
+        server_errors=round(total(grown, "Requests5XX_total") + total(grown, "Requests5XX")),
+    )
 
 
 def points(samples: Sequence[Sample], window_s: float, selection: Selection) -> list[Point]:
@@ -168,37 +185,14 @@ def selected(versions: Versions, selection: Selection) -> Versions:
 def _point(samples: Sequence[Sample], end_s: float, slice_s: float, selection: Selection) -> Point:
     first = bisect_left(samples, end_s - slice_s, key=_time)
     last = bisect_right(samples, end_s, key=_time) - 1
-    empty = Point(end_s, None, None, None, None, 0)
-    if last <= first or not samples[last].is_up or samples[last].time_s < end_s - STALE_S:
-        return empty
-    if samples[last].time_s - samples[first].time_s < SHORTEST_SLICE_S:
-        return empty
     before, after = samples[first], samples[last]
+    if not after.is_up or after.time_s < end_s - STALE_S or after.time_s - before.time_s < SHORTEST_SLICE_S:
+        return Point(end_s, None, None, None, None, 0)
     grown = increase(before.totals, after.totals)
     handler = histogram(grown, "handwriting_handler_seconds", **selection.labels)
     quantiles = (quantile_ms(handler.quantile(q)) for q in QUANTILES.values())
     requests = total(grown, "handwriting_requests_total", **selection.labels)
     return Point(end_s, requests / (after.time_s - before.time_s), *quantiles, handler.count)
-
-
-def _between(before: Sample, after: Sample, selection: Selection) -> Figures | None:
-    if after.time_s <= before.time_s:
-        return None
-    grown = increase(before.totals, after.totals)
-    outcomes = sum_by(grown, "handwriting_requests_total", "outcome", **selection.labels)
-    queued = selection.of_torchserve(grown, "ts_inference_requests")
-    queue_us = selection.of_torchserve(grown, "ts_queue_latency_microseconds")
-    return Figures(
-        elapsed_s=after.time_s - before.time_s,
-        requests=round(sum(outcomes.values())),
-        handler=histogram(grown, "handwriting_handler_seconds", **selection.labels),
-        batches=histogram(grown, "handwriting_batch_requests", **selection.labels),
-        mean_batch=mean(grown, "handwriting_batch_requests", **selection.labels),
-        mean_queue_ms=queue_us / queued / 1000 if queued else None,
-        queued=round(queued),
-        outcomes={kind: round(count) for kind, count in outcomes.items()},
-        server_errors=round(total(grown, "Requests5XX_total") + total(grown, "Requests5XX")),
-    )
 
 
 def _time(sample: Sample) -> float:

@@ -24,6 +24,7 @@ from inkserve.management import ManagementError, ModelVersion
 from tests.answering import answering, sevens
 from tests.conftest import drawings
 from tests.finetuned_version import finetuned_version
+from training.card import Metric
 from training.drawing_store import Drawing, Store, StoreError, ending, folder_name
 from training.drawings import load_drawings
 
@@ -241,7 +242,7 @@ def test_progress_has_the_time_left_at_the_rate_so_far(tmp_path, done, left_s):
 def test_a_finetuned_version_is_read_from_its_card(tmp_path):
     found = finetuned_version(tmp_path)
     assert (str(found.base), str(found.tuned)) == ("digits-tiny 1.0", "digits-tiny 1.1")
-    assert found.accuracies == [finetuned.Accuracies("drawings <kept> aside", 8, 0.875, 1.0)]
+    assert found.metrics == [Metric("drawings <kept> aside", 8, 1.0, accuracy_before=0.875)]
     shown = finetuned_html.report(found, Stage.NOT_LOADED)
     assert "7 of 8" in shown
     assert "8 of 8" in shown
@@ -308,7 +309,7 @@ def test_one_task_runs_at_a_time():
     assert task.outcome is None
     go_on.set()
     task.wait(10)
-    assert (done, task.outcome.succeeded, task.outcome.text) == ([1], True, "Loaded.")
+    assert (done, task.outcome) == ([1], (True, "Loaded."))
 
 
 def test_a_task_that_fails_says_why():
@@ -318,4 +319,4 @@ def test_a_task_that_fails_says_why():
     task = Task()
     task.start("digits 1.1", "Loading ...", "Loaded.", refuse)
     task.wait(10)
-    assert (task.outcome.succeeded, task.outcome.text) == (False, "Failed: the server has no memory left.")
+    assert task.outcome == (False, "Failed: the server has no memory left.")

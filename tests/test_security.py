@@ -22,7 +22,7 @@ from dashboard.batch.batch_job import Job
 from dashboard.batch.result_files import to_csv
 from dashboard.batch.uploads import MAX_MIB
 from dashboard.finetune import finetuned_html
-from dashboard.finetune.finetuned import Accuracies, DrawingComparison, FineTuned
+from dashboard.finetune.finetuned import DrawingComparison, FineTuned
 from dashboard.live import live_html
 from dashboard.live.events import Event
 from dashboard.live.load_generator import LoadPlan, LoadResult
@@ -36,6 +36,7 @@ from inkserve.client import Candidate, Character, PageReading, Prediction, Recog
 from inkserve.management import Management, ModelVersion, Worker
 from tests.answering import SEVEN, answering, closed_port
 from tests.test_batch_page import upload
+from training.card import Metric
 
 MARKUP = "<img src=x onerror=alert(1)>"
 ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
@@ -44,7 +45,12 @@ PREDICTED = Prediction(MARKUP, 0.9, (Candidate(MARKUP, 0.9), Candidate("1", 0.1)
 PAGE = PageReading(MARKUP, (Character(MARKUP, 0.9, (0, 0, 1, 1)),), MARKUP, MARKUP, 1.0)
 VERSION = ModelVersion(MARKUP, MARKUP, True, (Worker("9000", 11, True, 2**20),), 1)
 FINETUNED = FineTuned(
-    Endpoint(MARKUP, MARKUP), Endpoint(MARKUP, MARKUP), {MARKUP: 1}, [Accuracies(MARKUP, 1, 1.0, 1.0)], True, Path("x")
+    Endpoint(MARKUP, MARKUP),
+    Endpoint(MARKUP, MARKUP),
+    {MARKUP: 1},
+    [Metric(MARKUP, 1, 1.0, accuracy_before=1.0)],
+    True,
+    Path("x"),
 )
 COMPARED = DrawingComparison(1, 0, 0, [(MARKUP, ComparedPicture(MARKUP, None, (PREDICTED, PREDICTED)))])
 TIMEOUT_S = 60

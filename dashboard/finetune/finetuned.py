@@ -8,30 +8,13 @@ from pathlib import Path
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.recogniser_comparison import ComparedPicture, compare
 from handwriting.labels import LABELS, merge_case
-from training.card import Card, CardError
+from training.card import Card, CardError, Metric
 from training.drawing_store import Drawing
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "INKSERVE_FINETUNED"
 DEFAULT = ROOT / "runs" / "stack" / "finetuned"
 WEIGHTS = ROOT / "weights"
-
-
-@dataclass(frozen=True)
-class Accuracies:
-    """The accuracies of both versions on a test set.
-
-    Attributes:
-        title: of the test set.
-        n: characters in it.
-        base: accuracy of the base version, in [0, 1].
-        tuned: accuracy of the fine-tuned version, in [0, 1].
-    """
-
-    title: str
-    n: int
-    base: float
-    tuned: float
 
 
 @dataclass(frozen=True)
@@ -42,7 +25,7 @@ class FineTuned:
         base: the version that it was fine-tuned from.
         tuned: itself.
         drawings: how many there were of each label, held-out ones included.
-        accuracies: of both versions.
+        metrics: those of its card that have the accuracy of the base version, too.
         base_was_finetuned: whether the base version had been fine-tuned, too.
         weights: its checkpoint, with the card beside it.
     """
@@ -50,7 +33,7 @@ class FineTuned:
     base: Endpoint
     tuned: Endpoint
     drawings: Mapping[str, int]
-    accuracies: Sequence[Accuracies]
+    metrics: Sequence[Metric]
     base_was_finetuned: bool
     weights: Path
 
@@ -114,10 +97,6 @@ def _read_card(path: Path) -> FineTuned | None:
     if card.base is None or card.drawings is None:
         return None
     base, tuned = (Endpoint(each.model, each.version, False) for each in (card.base, card))
-    accuracies = [
-        Accuracies(metric.set, metric.n, metric.accuracy_before, metric.accuracy)
-        for metric in card.metrics
-        if metric.accuracy_before is not None
-    ]
+    metrics = [metric for metric in card.metrics if metric.accuracy_before is not None]
     weights = path.with_suffix(".safetensors")
-    return FineTuned(base, tuned, card.drawings, accuracies, card.base.drawings is not None, weights)
+    return FineTuned(base, tuned, card.drawings, metrics, card.base.drawings is not None, weights)

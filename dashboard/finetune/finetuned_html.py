@@ -2,9 +2,10 @@
 
 import html
 
-from dashboard.finetune.finetuned import Accuracies, DrawingComparison, FineTuned
+from dashboard.finetune.finetuned import DrawingComparison, FineTuned
 from dashboard.finetune.rollout import Stage
 from dashboard.shared.recogniser_comparison import ComparedPicture
+from training.card import Metric
 
 MIN_CHARACTERS = 30  # in smaller test sets, one character is more than 3 percentage points
 SHOWN = 60
@@ -15,9 +16,9 @@ def report(found: FineTuned, stage: Stage | None) -> str:
     mark = f' <span class="ink-mark">{stage}</span>' if stage else ""
     total = sum(found.drawings.values())
     of_each = ", ".join(f"{count} of {html.escape(label)}" for label, count in found.drawings.items())
-    rows = "".join(_row(each) for each in found.accuracies)
+    rows = "".join(map(_row, found.metrics))
     notes = []
-    if any(each.n < MIN_CHARACTERS for each in found.accuracies):
+    if any(each.n < MIN_CHARACTERS for each in found.metrics):
         notes.append(f"With fewer than {MIN_CHARACTERS} characters, the accuracy is a rough estimate.")
     if found.base_was_finetuned:
         notes.append(f"{found.base} may have been fine-tuned with some of the drawings that are held out here.")
@@ -32,12 +33,12 @@ def report(found: FineTuned, stage: Stage | None) -> str:
     )
 
 
-def _row(accuracies: Accuracies) -> str:
+def _row(metric: Metric) -> str:
     cells = "".join(
-        f"<td><b>{100 * share:.2f} %</b> {round(share * accuracies.n):,} of {accuracies.n:,}</td>"
-        for share in (accuracies.base, accuracies.tuned)
+        f"<td><b>{100 * share:.2f} %</b> {round(share * metric.n):,} of {metric.n:,}</td>"
+        for share in (metric.accuracy_before or 0.0, metric.accuracy)
     )
-    return f'<tr><th scope="row">{html.escape(accuracies.title)}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{html.escape(metric.set)}</th>{cells}</tr>'
 
 
 def working(title: str) -> str:

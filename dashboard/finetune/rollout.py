@@ -4,7 +4,6 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -126,31 +125,19 @@ def _contains(path: Path, weights: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a task ended.
-
-    Attributes:
-        succeeded: whether it succeeded.
-        text: what was done, or why it failed.
-    """
-
-    succeeded: bool
-    text: str
-
-
 class Task:
     """Runs one task at a time in a thread, for all sessions of this process; it continues if the page is left.
 
     Attributes:
         subject: of the last task.
         title: of the last task.
-        outcome: of the last task; None while it runs, and before the first.
+        outcome: of the last task: whether it succeeded, and what was done, or why it failed; None while it runs, and
+            before the first.
     """
 
     def __init__(self) -> None:
         self.subject = self.title = ""
-        self.outcome: Outcome | None = None
+        self.outcome: tuple[bool, str] | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -186,9 +173,9 @@ class Task:
     def _run(self, done: str, action: Callable[[], None]) -> None:
         try:
             action()
-            self.outcome = Outcome(True, done)
+            self.outcome = True, done
         except ManagementError as err:
-            self.outcome = Outcome(False, f"Failed: {err}.")
+            self.outcome = False, f"Failed: {err}."
         except Exception as err:  # the page shows it
-            self.outcome = Outcome(False, f"Failed: {type(err).__name__}: {err}.")
+            self.outcome = False, f"Failed: {type(err).__name__}: {err}."
             raise

@@ -51,7 +51,7 @@ def show_versions(found: Sequence[FineTuned], loaded: Sequence[ModelVersion], st
             _show_progress()
         else:
             if (outcome := _task().outcome) and _task().subject == str(shown.tuned):
-                (st.success if outcome.succeeded else st.error)(outcome.text)
+                (st.success if outcome[0] else st.error)(outcome[1])
             _actions(shown, stage)
         if stage is not Stage.NOT_LOADED and rollout.is_loaded(shown.base, loaded):
             _compare(shown, store)

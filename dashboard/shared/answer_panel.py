@@ -1,9 +1,13 @@
 """A picture's answer on a page. The server is asked once for each new picture and recogniser."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.shared import answer_html, picture_html, server_watch
 from dashboard.shared.endpoint import FALLBACK, Endpoint, recogniser
@@ -11,22 +15,16 @@ from dashboard.shared.keep_drawing import offer_to_keep
 from dashboard.shared.prepared_picture import PreparedPicture, digest, prepare
 from handwriting.errors import RequestError
 from handwriting.labels import NORMAL_FORMS
-from inkserve import (
-    Explanation,
-    PageReading,
-    Prediction,
-    RecogniserError,
-    Rejected,
-    ServerDown,
-    UnusablePicture,
-)
+from inkserve import Explanation, PageReading, Prediction, RecogniserError, Rejected, ServerDown, UnusablePicture
 
 TRIES = 3  # after so many failures of a ready server on one picture, the page stops asking
 CROP_PX = 224  # longest side of the small picture beside the model input
 UNSURE_BELOW = 0.6
+WAITING = "Waiting for the server. The answer appears here when the server is back."
 
 Answer = Prediction | PageReading | Rejected | UnusablePicture  # another try would not change these
 Key = tuple[str, str]  # digest of a picture, and endpoint
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -44,14 +42,14 @@ class DisplayOptions:
 
 def prepared(picture: bytes) -> PreparedPicture | None:
     """Return the prepared picture, which the session keeps until the next one; None if it cannot be decoded."""
-    kept: tuple[str, PreparedPicture | None] | None = st.session_state.get("prepared")
-    if kept is None or kept[0] != digest(picture):
+
+    def decode() -> PreparedPicture | None:
         try:
-            kept = digest(picture), prepare(picture)
+            return prepare(picture)
         except RequestError:
-            kept = digest(picture), None
-        st.session_state["prepared"] = kept
-    return kept[1]
+            return None
+
+    return _once("prepared", digest(picture), decode)
 
 
 def show_picture(picture: bytes) -> None:
@@ -66,59 +64,58 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayO
     options = options or DisplayOptions()
     place = st.empty()
     key = (digest(picture), str(endpoint))
-    answer = _kept_answer(key)
-    if answer is None and not server_watch.is_up():
-        place.html(answer_html.note("Waiting for the server. The answer appears here when the server is back."))
+    try:
+        answer = _once("answer", key, lambda: _ask(picture, endpoint, place))
+    except ServerDown as err:
+        place.html(answer_html.note(_after_failure(err) if server_watch.is_up() else WAITING))
         return
-    if answer is None:
-        place.html(answer_html.note("Reading ..."))  # removes the last picture's answer before the new one is known
-        answer = _ask(picture, endpoint, key)
     if isinstance(answer, PageReading):
-        place.html(_page(answer, prepared(picture), options))
+        figures = _figures(answer, _on_page(answer, prepared(picture)))
+        place.html(answer_html.page(answer, figures, options.unsure_below))
     elif isinstance(answer, Prediction):
         explanation = _explanation(picture, endpoint, key) if options.heat else None
-        place.html(_prediction(answer, prepared(picture), explanation, options, key[0]))
+        figures = _figures(answer, _of_character(answer, prepared(picture), explanation, options.heat))
+        place.html(answer_html.prediction(answer, figures, options.unsure_below, of=key[0]))
         offer_to_keep(picture, endpoint, answer)
-    elif isinstance(answer, Rejected | UnusablePicture):
-        place.html(answer_html.refusal(answer.message))
     else:
-        place.html(answer_html.note(_after_failure(answer)))
+        place.html(answer_html.refusal(answer.message))
 
 
-def _ask(picture: bytes, endpoint: Endpoint, key: Key) -> Answer | ServerDown:
+def _once(name: str, key: str | Key, make: Callable[[], Made]) -> Made:
+    """Return what `make` returns. The session keeps it for the same key, so that a rerun of the page needs no other."""
+    kept: tuple[str | Key, Made] | None = st.session_state.get(name)
+    if kept is None or kept[0] != key:
+        kept = st.session_state[name] = (key, make())
+    return kept[1]
+
+
+def _ask(picture: bytes, endpoint: Endpoint, place: DeltaGenerator) -> Answer:
+    if not server_watch.is_up():
+        raise ServerDown("its last check failed")
+    place.html(answer_html.note("Reading ..."))  # removes the last picture's answer before the new one is known
     answer: Answer
     try:
         with recogniser(endpoint) as client:
             answer = client.read_page(picture) if endpoint.reads_pages else client.predict(picture)
     except (Rejected, UnusablePicture) as err:
         answer = err
-    except ServerDown as err:
-        return err
-    st.session_state["answer"] = (key, answer)
     st.session_state.pop("failures", None)
     return answer
 
 
-def _kept_answer(key: Key) -> Answer | None:
-    """Return this session's answer for the same picture, so that a rerun of the page sends no request."""
-    kept: tuple[Key, Answer] | None = st.session_state.get("answer")
-    return kept[1] if kept and kept[0] == key else None
-
-
 def _explanation(picture: bytes, endpoint: Endpoint, key: Key) -> Explanation | None:
     """Return the Grad-CAM heatmap; None if the server has none, and then the answer is shown without it."""
-    kept: tuple[Key, Explanation] | None = st.session_state.get("explanation")
-    if kept and kept[0] == key:
-        return kept[1]
-    if not server_watch.is_up():
-        return None
-    try:
+
+    def explain() -> Explanation:
+        if not server_watch.is_up():
+            raise ServerDown("its last check failed")
         with recogniser(endpoint) as client:
-            found = client.explain(picture)
+            return client.explain(picture)
+
+    try:
+        return _once("explanation", key, explain)
     except RecogniserError:
         return None
-    st.session_state["explanation"] = (key, found)
-    return found
 
 
 def _after_failure(failure: ServerDown) -> str:
@@ -131,27 +128,35 @@ def _after_failure(failure: ServerDown) -> str:
     return "No answer yet. Trying again ..."
 
 
-def _prediction(
-    answer: Prediction,
-    picture: PreparedPicture | None,
-    explanation: Explanation | None,
-    options: DisplayOptions,
-    of: str,
-) -> str:
+def _figures(answer: Prediction | PageReading, parts: Iterator[str]) -> str:
+    """Join the figures of an answer, and add the parts of its latency."""
     began = time.perf_counter()
     figures = ""
-    if picture is not None:
-        try:
-            if explanation is not None:
-                figures = picture_html.frame_figure(explanation.frame / 255, explanation.heatmap, options.heat)
-            elif answer.model in NORMAL_FORMS:  # the normal form of other recognisers is not known here
-                figures = picture_html.frame_figure(picture.frame(NORMAL_FORMS[answer.model]), None, 0)
-            figures += _crop(picture)
-        except RequestError:
-            pass  # the server could prepare it, this version of the package cannot
+    with suppress(RequestError):  # the server could prepare the picture, this version of the package cannot
+        for part in parts:
+            figures += part
     rendering_ms = (time.perf_counter() - began) * 1000
-    figures += picture_html.latency_strip(answer.round_trip_ms, answer.stages_ms, rendering_ms)
-    return answer_html.prediction(answer, figures, options.unsure_below, of)
+    return figures + picture_html.latency_strip(answer.round_trip_ms, answer.stages_ms, rendering_ms)
+
+
+def _of_character(
+    answer: Prediction, picture: PreparedPicture | None, explanation: Explanation | None, heat: float
+) -> Iterator[str]:
+    if picture is None:
+        return
+    if explanation is not None:
+        yield picture_html.frame_figure(explanation.frame / 255, explanation.heatmap, heat)
+    elif answer.model in NORMAL_FORMS:  # the normal form of other recognisers is not known here
+        yield picture_html.frame_figure(picture.frame(NORMAL_FORMS[answer.model]), None, 0)
+    yield _crop(picture)
+
+
+def _on_page(answer: PageReading, picture: PreparedPicture | None) -> Iterator[str]:
+    if picture is not None:
+        boxes = picture_html.character_boxes(answer.characters)
+        yield picture_html.boxed(
+            picture.shown, picture.size_px, boxes, "Your picture, with a box around each character"
+        )
 
 
 def _crop(picture: PreparedPicture) -> str:
@@ -163,15 +168,3 @@ def _crop(picture: PreparedPicture) -> str:
     boxes = {(left, top, right - left, bottom - top): "The model input is made from this part"}
     drawn = picture_html.boxed(image, picture.size_px, boxes, "Your picture, with a box around the part that was read")
     return f"<figure>{drawn}<figcaption>Your picture; the box marks the part that was read</figcaption></figure>"
-
-
-def _page(answer: PageReading, picture: PreparedPicture | None, options: DisplayOptions) -> str:
-    began = time.perf_counter()
-    figures = ""
-    if picture is not None:
-        boxes = picture_html.character_boxes(answer.characters)
-        alt = "Your picture, with a box around each character"
-        figures = picture_html.boxed(picture.shown, picture.size_px, boxes, alt)
-    rendering_ms = (time.perf_counter() - began) * 1000
-    figures += picture_html.latency_strip(answer.round_trip_ms, answer.stages_ms, rendering_ms)
-    return answer_html.page(answer, figures, options.unsure_below)

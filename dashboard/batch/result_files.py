@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from typing import Any
 
 from dashboard.batch.batch_job import Job
 from inkserve import Prediction
@@ -18,8 +18,7 @@ def to_csv(job: Job, truths: Sequence[str | None]) -> bytes:
     file = io.StringIO(newline="")
     rows = csv.DictWriter(file, (*COLUMNS, *MORE_COLUMNS))
     rows.writeheader()
-    model, version = source(job)
-    about = {"model": plain(model), "version": plain(version), "time": timestamp(job.began)}
+    about = {name: plain(value) for name, value in _about(job).items()}
     for entry, result, truth in zip(job.entries, job.results, truths, strict=True):
         if result is not None:
             rows.writerow(table_row(entry.name, result) | about | {"right_label": plain(truth or "")})
@@ -28,13 +27,12 @@ def to_csv(job: Job, truths: Sequence[str | None]) -> bytes:
 
 def to_json(job: Job, truths: Sequence[str | None]) -> bytes:
     """Return an object with `model`, `version`, `time` and `pictures`, one object each."""
-    model, version = source(job)
     pictures = [
         json_object(entry.name, result) | {"right_label": truth}
         for entry, result, truth in zip(job.entries, job.results, truths, strict=True)
         if result is not None
     ]
-    document = {"model": model, "version": version, "time": timestamp(job.began), "pictures": pictures}
+    document = _about(job) | {"pictures": pictures}
     return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
 
 
@@ -49,6 +47,6 @@ def source(job: Job) -> tuple[str, str]:
     return (answer.model, answer.version) if answer else (job.recogniser.model, job.recogniser.version or "")
 
 
-def timestamp(time: datetime) -> str:
-    """Return a time in UTC in ISO 8601, to the second."""
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}"
+def _about(job: Job) -> dict[str, Any]:
+    model, version = source(job)
+    return {"model": model, "version": version, "time": f"{job.began:%Y-%m-%dT%H:%M:%SZ}"}  # ISO 8601, UTC

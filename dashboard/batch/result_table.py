@@ -64,13 +64,8 @@ def arrange(indexes: Sequence[int], results: Sequence[Result | None], order: Ord
     """Order rows by confidence; errors come last."""
     if order == Order.UPLOADED:
         return list(indexes)
-    sign = 1 if order == Order.LEAST_SURE else -1
-
-    def key(index: int) -> tuple[bool, float]:
-        result = results[index]
-        return (False, sign * result.confidence) if isinstance(result, Prediction) else (True, 0.0)
-
-    return sorted(indexes, key=key)
+    confidences = pd.Series([getattr(results[index], "confidence", None) for index in indexes], indexes, float)
+    return list(confidences.sort_values(ascending=order == Order.LEAST_SURE, kind="stable").index)
 
 
 def pages(rows: int) -> int:

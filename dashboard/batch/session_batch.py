@@ -13,7 +13,6 @@ from dashboard.shared.endpoint import FALLBACK, Endpoint
 from dashboard.shared.prepared_picture import digest
 from handwriting.labels import LABELS
 from inkserve import Recogniser, RecogniserError
-from inkserve.client.answers import Result
 from inkserve.client.pictures import to_bytes
 
 TIMEOUT_S = (1.0, 20.0)  # connect, read: 64 photographs take a worker seconds
@@ -36,9 +35,11 @@ class Batch:
     upload: Upload
     job: Job | None = None
     endpoint: Endpoint = FALLBACK
-    thumbnails: Thumbnails = field(default_factory=lambda: Thumbnails([]))
     truths: list[str | None] = field(default_factory=list)
     from_folders: list[str | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.thumbnails = Thumbnails(self.upload.entries)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -62,24 +63,18 @@ def replace(files: Sequence[tuple[str, bytes]]) -> None:
 
 def start(batch: Batch, endpoint: Endpoint) -> None:
     """Read a batch from its first picture."""
-    if batch.job:
-        batch.job.cancel()
-    entries = batch.upload.entries
     batch.endpoint = endpoint
-    batch.thumbnails = Thumbnails(entries)
-    batch.from_folders = [folder_label(entry.name, batch.labels) for entry in entries]
+    batch.from_folders = [folder_label(entry.name, batch.labels) for entry in batch.upload.entries]
     batch.truths = list(batch.from_folders)
-    _begin(batch)
+    batch.job = None
+    resume(batch)
 
 
 def resume(batch: Batch) -> None:
     """Read the pictures without an answer, with the same recogniser; results and corrections are kept."""
-    _begin(batch, batch.job.results if batch.job else ())
-
-
-def _begin(batch: Batch, earlier: Sequence[Result | None] = ()) -> None:
     endpoint = batch.endpoint
     recogniser = Recogniser(endpoint.model, version=endpoint.version or None, timeout_s=TIMEOUT_S)
+    earlier = batch.job.results if batch.job else ()
     batch.job = Job(batch.upload.entries, recogniser, earlier).start()
     batch.job.wait(SHORT_S)
 

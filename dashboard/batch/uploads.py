@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handwriting.preprocess import MAX_BYTES
-from inkserve.batch.sources import BAD_ZIP, SUFFIXES, Entry, choose, list_members
+from inkserve.batch.sources import BAD_ZIP, SUFFIXES, Entry, Source, choose, list_members
 
 MAX_PICTURES = 10_000  # of a batch
 MAX_MIB = 200  # of its pictures together, unpacked; .streamlit/config.toml has the same limit for a file
@@ -67,15 +67,9 @@ def collect(files: Sequence[tuple[str, bytes]]) -> Upload:
     return Upload(entries, others, refusals)
 
 
-@dataclass(frozen=True)
-class _Found:
-    entries: Sequence[Entry]
-    others: int
-
-
-def _pictures(name: str, content: bytes, prefixed: bool) -> _Found:
+def _pictures(name: str, content: bytes, prefixed: bool) -> Source:
     if not name.lower().endswith(ZIP):
-        return _Found(*choose([(name, content)]))
+        return choose([(name, content)])
     listed = content.count(LISTED)
     if listed > MAX_FILES:
         raise RefusedFileError(f"{name} lists {listed:,} files; at most {MAX_FILES:,}")
@@ -87,8 +81,8 @@ def _pictures(name: str, content: bytes, prefixed: bool) -> _Found:
     if not source.entries:
         raise RefusedFileError(f"{name} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
     if prefixed:
-        return _Found([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.others)
-    return _Found(source.entries, source.others)
+        return Source([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.others)
+    return source
 
 
 def _check(name: str, entries: Sequence[Entry], pictures_left: int, bytes_left: int) -> int:

@@ -45,6 +45,7 @@ def retry_soon() -> None:
     st.session_state["retry"] = True
 
 
+@st.cache_data(ttl=CHECK_TTL_S, max_entries=8, show_spinner=False)
 def fault(model: str, url: str) -> str:
     """Return why a recogniser cannot answer now, or ""."""
     with Recogniser(model, url, timeout_s=CHECK_TIMEOUT_S, tries=1) as checked:
@@ -52,12 +53,7 @@ def fault(model: str, url: str) -> str:
 
 
 def _check() -> None:
-    st.session_state["fault"] = _fault(MODEL, server_url())
-
-
-@st.cache_data(ttl=CHECK_TTL_S, max_entries=8, show_spinner=False)
-def _fault(model: str, url: str) -> str:
-    return fault(model, url)
+    st.session_state["fault"] = fault(MODEL, server_url())
 
 
 def _banner(url: str, reason: str) -> str:

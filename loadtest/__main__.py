@@ -19,7 +19,8 @@ from loadtest.load_shapes import PLANS
 from loadtest.loadtest_page import WRK_CONNECTIONS, Found, figures, page_text
 from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_loads, read_rows
 from loadtest.objectives import DEFAULT, missed, read_slo
-from loadtest.target_server import MetricsWatch, describe_server, read_version
+from loadtest.target_server import counted_between, describe_server, read_metrics, read_version
+from measuring.common.command_line import parser_of
 from measuring.common.example_digits import KINDS
 from measuring.common.wrk import run_wrk, write_bodies
 
@@ -34,9 +35,7 @@ KEY_FILE = ROOT / "runs" / "stack" / "key_file.json"  # of the server that `make
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m loadtest", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("loadtest", __doc__, out=RESULTS)
     shapes = "; ".join(f"{name}: {plan.what}" for name, plan in PLANS.items())
     parser.add_argument("--shape", choices=PLANS, default="smoke", help=shapes)
     parser.add_argument("--users", type=positive, help="maximum number (default: of the shape)")
@@ -46,17 +45,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--management", help=f"of the management API (default: {MANAGEMENT}, for the default host)")
     parser.add_argument("--metrics", help=f"page of the server's metrics (default: {METRICS}, for the default host)")
     parser.add_argument("--model", default="digits", help="recogniser of digits (default: %(default)s)")
-    parser.add_argument(
-        "--pictures",
-        choices=KINDS,
-        help="drawings of 320 x 320 px, or finished frames (default: drawings; compare: frames)",
-    )
+    pictures = "drawings of 320 x 320 px, or finished frames (default: drawings; compare: frames)"
+    parser.add_argument("--pictures", choices=KINDS, help=pictures)
     parser.add_argument("--workers", type=positive, default=1, help="processes of Locust (default: %(default)s)")
-    parser.add_argument(
-        "--wrk", action="store_true", help="before and after, load the server with wrk as well, as make bench does"
-    )
+    parser.add_argument("--wrk", action="store_true", help="before and after, load the server with wrk as well")
     parser.add_argument("--slo", type=Path, default=DEFAULT, help="objectives (default: loadtest/slo.toml)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder (default: loadtest/results)")
     parser.add_argument("--ui", action="store_true", help="open Locust's page instead")
     parser.add_argument("--web-port", type=positive, default=8089, help="of Locust's page (default: %(default)s)")
     options = parser.parse_args()
@@ -93,9 +86,9 @@ def measure(options: argparse.Namespace, slo: Mapping[str, float], version: str)
     prefix = options.out / options.shape
     served = describe_server(options.management, options.model, version)
     wrk_rates = [load_with_wrk(options)] if options.wrk else []
-    watch = MetricsWatch(options.metrics, options.model)
+    before = read_metrics(options.metrics)
     locust = locust_run.measure(options, options.host, prefix)
-    counted = watch.stop()
+    counted = counted_between(before, read_metrics(options.metrics), options.model)
     wrk_rates += [load_with_wrk(options)] if options.wrk and not locust.interrupted else []
     loads = read_loads(prefix)
     knee = find_knee(loads) if options.shape == "ramp" else None

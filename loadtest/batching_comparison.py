@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from deploy.local.settings import ROOT
@@ -22,11 +23,9 @@ from loadtest import locust_run
 from loadtest.locust_run import LoadTestError, read_failures, read_loads
 from loadtest.target_server import describe_machine, describe_server, read_version
 from measuring.common.altered_archives import alter_archive
-from measuring.common.results_page import Spread, spread, spread_text, table, write_json, write_page
+from measuring.common.results_page import Row, Spread, ratios, spreads, table_of, write_results
 from measuring.common.temporary_server import count_batches, running_stack
 from training.plots import ACCENT, INK, draw
-
-Row = Mapping[str, Any]
 
 ON, OFF = "on", "off"
 WARM_UP = {"users": 16, "seconds": 5}  # for Java's compiler
@@ -37,7 +36,15 @@ batches of up to {batch_size} requests and a batch delay of {batch_delay_ms} ms,
 Locust's users sends the next of our {pictures} when the last one is answered (a closed loop). {rounds} interleaved
 rounds; median (least to largest); ratios are within a round. {machine}.
 """
-COLUMNS = ("users", "requests/s, batches on", "off", "on to off", "p99 on, ms", "p99 off, ms", "answers on, off")
+COLUMNS = {
+    "users": "{users}",
+    "requests/s, batches on": "{on[requests_per_s]:,.0f}",
+    "off": "{off[requests_per_s]:,.0f}",
+    "on to off": "{on_to_off:.2f}",
+    "p99 on, ms": "{on[p99_ms]:,.0f}",
+    "p99 off, ms": "{off[p99_ms]:,.0f}",
+    "answers on, off": "{on[answers]:,}, {off[answers]:,}",
+}
 
 
 def compare(options: Namespace) -> int:
@@ -59,9 +66,8 @@ def compare(options: Namespace) -> int:
     if not rows:
         raise LoadTestError("interrupted before the first round was complete; nothing is kept")
     facts |= {"complete": is_complete}
-    write_json(options.out / "compare.json", facts | {"rows": rows})
-    draw_chart(rows, options.out / "compare.png")
-    print(write_page(options.out / "compare.md", page_lines(facts, rows)))
+    draw(options.out / "compare.png", (9, 3.6), lambda figure: paint(figure, rows))
+    print(write_results(options.out / "compare", facts | {"rows": rows}, page_lines(facts, rows)))
     return 0 if is_complete else INTERRUPTED
 
 
@@ -120,15 +126,14 @@ def measure(options: Namespace, stacks: Mapping[str, Stack], folder: Path, rows:
     return True
 
 
-def select(rows: Sequence[Row], which: str, users: int) -> dict[int, Row]:
-    """Return the rows of one server and number of users, by round."""
-    return {row["round"]: row for row in rows if (row["which"], row["users"]) == (which, users)}
-
-
-def ratios(rows: Sequence[Row], users: int) -> Spread:
-    """Return requests/s with batches to requests/s without, within rounds."""
-    on, off = select(rows, ON, users), select(rows, OFF, users)
-    return spread([on[i]["requests_per_s"] / off[i]["requests_per_s"] for i in sorted(set(on) & set(off))])
+def summarise(rows: Sequence[Row], users: int) -> dict[str, Any]:
+    """Sum up the rounds with one number of users: each server's spreads, and the ratios within rounds."""
+    on, off = ([row for row in rows if (row["which"], row["users"]) == (which, users)] for which in (ON, OFF))
+    each = {
+        which: spreads(own, "requests_per_s", "p99_ms") | {"answers": sum(row["answers"] for row in own)}
+        for which, own in ((ON, on), (OFF, off))
+    }
+    return each | {"users": users, "on_to_off": Spread(ratios(on, off, "requests_per_s"))}
 
 
 def users_of(rows: Sequence[Row]) -> Sequence[int]:
@@ -150,17 +155,17 @@ def mean_batch(rows: Sequence[Row], which: str) -> float:
 def page_lines(facts: Mapping[str, Any], rows: Sequence[Row]) -> Sequence[str]:
     """Return the page, in Markdown."""
     rounds = len({row["round"] for row in rows})
-    most = max(users_of(rows))
-    ratio = spread_text(ratios(rows, most), "{:.2f}".format)
-    cores = spread_text(spread([row["locust_cores"] for row in rows]), "{:.2f}".format)
+    loads = [summarise(rows, users) for users in users_of(rows)]
+    most, ratio = loads[-1]["users"], loads[-1]["on_to_off"]
+    cores = Spread(row["locust_cores"] for row in rows)
     failed = sum(count for row in runs_of(rows) for count in row["failures"].values())
     return [
         INTRODUCTION.format(**facts, rounds=rounds),
-        *table(COLUMNS, [table_row(rows, users) for users in users_of(rows)]),
+        *table_of(COLUMNS, loads),
         "",
-        f"With {most} users, batches multiply the requests/s by {ratio}. The mean batch of all loads was",
+        f"With {most} users, batches multiply the requests/s by {ratio:.2f}. The mean batch of all loads was",
         f"{mean_batch(rows, ON):.1f} requests with batches, {mean_batch(rows, OFF):.1f} without; {failed:,} requests "
-        f"failed. Locust used {cores}",
+        f"failed. Locust used {cores:.2f}",
         "cores of the same machine.",
         "",
         "![Throughput and 99th percentile by users, with batches and without](compare.png)",
@@ -168,33 +173,18 @@ def page_lines(facts: Mapping[str, Any], rows: Sequence[Row]) -> Sequence[str]:
     ]
 
 
-def table_row(rows: Sequence[Row], users: int) -> Sequence[str]:
-    """Return the results with one number of users."""
-    both = [list(select(rows, which, users).values()) for which in (ON, OFF)]
-    rates = [spread_text(spread([row["requests_per_s"] for row in own]), "{:,.0f}".format) for own in both]
-    times = [spread_text(spread([row["p99_ms"] for row in own]), "{:,.0f}".format) for own in both]
-    answers = ", ".join(f"{sum(row['answers'] for row in own):,}" for own in both)
-    return [str(users), *rates, spread_text(ratios(rows, users), "{:.2f}".format), *times, answers]
-
-
-def draw_chart(rows: Sequence[Row], path: Path) -> Path:
-    """Draw requests/s and p99 by users."""
-    return draw(path, (9, 3.6), lambda figure: paint(figure, rows))
-
-
 def paint(figure: Figure, rows: Sequence[Row]) -> None:
     """Draw medians, with bars from the least to the largest of the rounds."""
-    users = users_of(rows)
+    loads = [summarise(rows, users) for users in users_of(rows)]
     styles = {ON: ("batches on", "o-", ACCENT), OFF: ("batches off (batch size 1)", "s--", INK)}
     titles = {"requests_per_s": "requests/s", "p99_ms": "99th percentile of latency, ms"}
     panels = figure.subplots(1, 2)
     for axes, (key, title) in zip(panels, titles.items(), strict=True):
         for which, (label, style, colour) in styles.items():
-            found = [spread([row[key] for row in select(rows, which, each).values()]) for each in users]
-            middle = [each["median"] for each in found]
-            below = [each["median"] - each["least"] for each in found]
-            above = [each["largest"] - each["median"] for each in found]
-            axes.errorbar(range(len(users)), middle, [below, above], fmt=style, color=colour, label=label, capsize=3)
+            found = [each[which][key] for each in loads]
+            least, middle, most = ([each[part] for each in found] for part in ("least", "median", "largest"))
+            bars = [np.subtract(middle, least), np.subtract(most, middle)]
+            axes.errorbar(range(len(loads)), middle, bars, fmt=style, color=colour, label=label, capsize=3)
         axes.set(title=title, xlabel="users, each with one request at a time", ylim=(0, None))
-        axes.set_xticks(range(len(users)), [str(each) for each in users])
+        axes.set_xticks(range(len(loads)), [str(each["users"]) for each in loads])
     panels[0].legend(frameon=False)

@@ -38,16 +38,14 @@ class Plan:
     steps: Callable[[int, int], Sequence[Step]]
 
 
-def doubling(users: int, seconds: int) -> Sequence[Step]:
-    """Double the users, from one to `users`."""
-    counts = [2**power for power in range(users.bit_length()) if 2**power < users]
-    return [Step(count, seconds) for count in [*counts, users]]
+def growing(factor: int) -> Callable[[int, int], Sequence[Step]]:
+    """Take `factor` times as many users at each step, from one to `users`."""
 
+    def steps(users: int, seconds: int) -> Sequence[Step]:
+        counts = [factor**power for power in range(users.bit_length()) if factor**power < users]
+        return [Step(count, seconds) for count in [*counts, users]]
 
-def fourfold(users: int, seconds: int) -> Sequence[Step]:
-    """Take four times as many users at each step, from one to `users`."""
-    counts = [4**power for power in range(users.bit_length()) if 4**power < users]
-    return [Step(count, seconds) for count in [*counts, users]]
+    return steps
 
 
 def constant(users: int, seconds: int) -> Sequence[Step]:
@@ -64,9 +62,9 @@ def crowd(users: int, seconds: int) -> Sequence[Step]:
 ALL_KINDS = ("Person", "Uploader", "Client", "Steady")
 PLANS: Mapping[str, Plan] = {
     "smoke": Plan("does everything work", 20, 60, ALL_KINDS, constant),
-    "ramp": Plan("the knee: from how many users on does throughput stay the same", 128, 12, ("Client",), doubling),
+    "ramp": Plan("the knee: from how many users on does throughput stay the same", 128, 12, ("Client",), growing(2)),
     "spike": Plan("what does a sudden crowd do", 200, 20, ALL_KINDS, crowd),
-    "compare": Plan("what do batches bring; starts two servers", 64, 9, ("Client",), fourfold),
+    "compare": Plan("what do batches bring; starts two servers", 64, 9, ("Client",), growing(4)),
     "steady": Plan(f"{RATE_PER_S} requests/s a user in an open loop", 20, 60, ("Steady",), constant),
     "soak": Plan("what grows over time", 40, 1200, ALL_KINDS, constant),
 }

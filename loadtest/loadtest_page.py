@@ -11,10 +11,14 @@ from loadtest.load_shapes import PLANS
 from loadtest.locust_run import KNEE_SHARE, Load, LocustExit, Row
 from loadtest.objectives import missed
 from loadtest.target_server import ServerFigures, describe_machine
-from measuring.common.results_page import table
+from measuring.common.results_page import table, table_of
 
 FULL = 0.9  # cores of each of Locust's processes; above, Locust may limit the load
 WRK_CONNECTIONS = 64
+TIMES = {"p50, ms": "{p50_ms:,.0f}", "p95, ms": "{p95_ms:,.0f}", "p99, ms": "{p99_ms:,.0f}"}
+TOTALS = {"requests": "{name}", "count": "{requests:,}", "failures": "{failures:,}"}
+TOTALS |= {"requests/s": "{requests_per_s:,.1f}", "pictures/s": "{pictures_per_s:,.1f}"} | TIMES
+LOADS = {"users": "{users:,}", "answers": "{answers:,}", "requests/s": "{requests_per_s:,.0f}"} | TIMES
 
 
 @dataclass(frozen=True)
@@ -76,27 +80,20 @@ def page_text(found: Found, slo: Mapping[str, float]) -> str:
 def head(found: Found) -> str:
     """Say what was tested, when, and where."""
     options = found.options
-    day = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lines = [f"# Load test: {options.shape}", ""]
-    lines += ["Interrupted before its end.", ""] if found.locust.interrupted else []
+    day = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    lines = [f"# Load test: {options.shape}", *["Interrupted before its end."] * found.locust.interrupted]
     lines += [
         f"Question: {PLANS[options.shape].what}? {day}; {options.model} {found.version} at {options.host}, "
         f"{options.pictures}; {describe_machine()}."
     ]
-    return "\n".join(lines)
+    return "\n\n".join(lines)
 
 
 def totals(rows: Sequence[Row]) -> str:
     """Return the table of all kinds of requests."""
-    columns = ("requests", "count", "failures", "requests/s", "pictures/s", "p50, ms", "p95, ms", "p99, ms")
-    own = [table_row(row, row.name, row.pictures_per_s) for row in rows[:-1]]
-    return "\n".join(table(columns, [*own, table_row(rows[-1], "all", pictures_per_s(rows))]))
-
-
-def table_row(row: Row, name: str, pictures: float) -> Sequence[str]:
-    """Return a kind of request as a row of the table."""
-    times = [f"{time_ms:,.0f}" for time_ms in (row.p50_ms, row.p95_ms, row.p99_ms)]
-    return [name, f"{row.requests:,}", f"{row.failures:,}", f"{row.requests_per_s:,.1f}", f"{pictures:,.1f}", *times]
+    own = [vars(row) | {"pictures_per_s": row.pictures_per_s} for row in rows[:-1]]
+    every = vars(rows[-1]) | {"name": "all", "pictures_per_s": pictures_per_s(rows)}
+    return "\n".join(table_of(TOTALS, [*own, every]))
 
 
 def failures(counts: Mapping[str, int]) -> str:
@@ -114,14 +111,13 @@ def served(found: Found) -> str:
             f"Batches of up to {found.served.batch_size} requests, batch delay {found.served.batch_delay_ms} ms, "
             f"{workers} worker{'s' * (workers != 1)}."
         )
-    if found.counted:
-        lines.append(
-            f"The server made {found.counted.batches:,} batches of {found.counted.batch_requests:.1f} requests; a "
-            f"request waited {found.counted.queue_ms:.1f} ms in the queue, a batch took {found.counted.handler_ms:.1f} "
-            "ms in the handler (means)."
-        )
-    else:
-        lines.append("No metrics page was read (--metrics names it): batches and queue times are unknown.")
+    counted = found.counted
+    lines.append(
+        f"The server made {counted.batches:,} batches of {counted.batch_requests:.1f} requests; a request waited "
+        f"{counted.queue_ms:.1f} ms in the queue, a batch took {counted.handler_ms:.1f} ms in the handler (means)."
+        if counted
+        else "No metrics page was read (--metrics names it): batches and queue times are unknown."
+    )
     count = found.options.workers
     lines.append(f"Locust, {count} process{'es' * (count > 1)}, used {found.locust.cores:.2f} cores of the machine")
     lines[-1] += " and may limit the load." if found.locust.cores > FULL * count else "."
@@ -132,24 +128,15 @@ def steps(found: Found) -> str:
     """Return the table of results with each number of users, and the knee; "" where there is one number of users."""
     if len(found.loads) < 2:  # noqa: PLR2004
         return ""
-    columns = ("users", "answers", "requests/s", "p50, ms", "p95, ms", "p99, ms")
-    rows = [
-        [
-            f"{each:,.0f}"
-            for each in (load.users, load.answers, load.requests_per_s, load.p50_ms, load.p95_ms, load.p99_ms)
-        ]
-        for load in found.loads
-    ]
-    lines = table(columns, rows)
+    lines = table_of(LOADS, map(vars, found.loads))
     knee = found.knee
-    if knee is None:
-        return "\n".join(lines)
-    lines += [
-        "",
-        f"Knee: {knee.users} users, {knee.requests_per_s:,.0f} requests/s, the fewest users with {KNEE_SHARE:.0%} of "
-        "the highest throughput.",
-    ]
-    if found.wrk:
+    if knee:
+        lines += [
+            "",
+            f"Knee: {knee.users} users, {knee.requests_per_s:,.0f} requests/s, the fewest users with {KNEE_SHARE:.0%} "
+            "of the highest throughput.",
+        ]
+    if knee and found.wrk:
         rates = " and ".join(f"{rate:,.0f}" for rate in found.wrk)
         lines.append(
             f"wrk with {WRK_CONNECTIONS} connections and the same pictures: {rates} requests/s before and after; "

@@ -11,8 +11,11 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from inkserve.command import CommandError
@@ -21,6 +24,7 @@ from loadtest.load_shapes import PLANS, SETTLING_S
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 GRACE_S = 30  # for Locust to write its report
 TOTAL = "Aggregated"
+PERCENTILES = ("50%", "95%", "99%")
 KNEE_SHARE = 0.95  # of the highest requests/s
 ZIP = "ZIP of "  # begins the names of requests with many pictures, before their number
 
@@ -46,8 +50,9 @@ class LocustExit:
 
 def show(options: Namespace) -> LocustExit:
     """Open Locust's own page until interrupted."""
-    command = ["--web-host", "127.0.0.1", "--web-port", str(options.web_port), "--class-picker"]
-    return run([*locust(options.host), *command, *processes(options)], options, shape="")
+    return run(
+        ["--web-host", "127.0.0.1", "--web-port", str(options.web_port), "--class-picker"], options, options.host
+    )
 
 
 def measure(options: Namespace, host: str, prefix: Path) -> LocustExit:
@@ -58,26 +63,18 @@ def measure(options: Namespace, host: str, prefix: Path) -> LocustExit:
     """
     for old in prefix.parent.glob(f"{prefix.name}_*.csv"):
         old.unlink()  # not to be taken for the results of this test
-    command = [*locust(host), *PLANS[options.shape].kinds, "--headless", "--csv", prefix, "--csv-full-history"]
-    command += ["--html", prefix.with_suffix(".html"), "--only-summary", "--exit-code-on-error", "0"]
-    ran = run([*command, *processes(options)], options, options.shape)
+    arguments = [*PLANS[options.shape].kinds, "--headless", "--csv", prefix, "--csv-full-history"]
+    arguments += ["--html", prefix.with_suffix(".html"), "--only-summary", "--exit-code-on-error", "0"]
+    ran = run(arguments, options, host, options.shape)
     if ran.code and not ran.interrupted:
         raise LoadTestError(f"locust ended with exit code {ran.code}; its output is above")
     return ran
 
 
-def locust(host: str) -> Sequence[str | Path]:
-    """Return the beginning of Locust's command line."""
-    return [sys.executable, "-m", "locust", "--locustfile", LOCUSTFILE, "--host", host]
-
-
-def processes(options: Namespace) -> Sequence[str]:
-    """Return the options for a Locust master with several workers, where more than one is asked for."""
-    return ["--processes", str(options.workers)] if options.workers > 1 else []
-
-
-def run(command: Sequence[str | Path], options: Namespace, shape: str) -> LocustExit:
+def run(arguments: Sequence[str | Path], options: Namespace, host: str, shape: str = "") -> LocustExit:
     """Run Locust to its end; an interrupt is passed on to it once."""
+    command = [sys.executable, "-m", "locust", "--locustfile", LOCUSTFILE, "--host", host, *arguments]
+    command += ["--processes", str(options.workers)] * (options.workers > 1)
     variables = {"MODEL": options.model, "PICTURES": options.pictures, "SHAPE": shape}
     variables |= {"USERS": str(options.users or 0), "SECONDS": str(options.seconds or 0)}
     environment = os.environ | {f"LOADTEST_{name}": value for name, value in variables.items()}
@@ -167,10 +164,7 @@ def read_rows(prefix: Path) -> Sequence[Row]:
             int(each["Request Count"]),
             int(each["Failure Count"]),
             float(each["Requests/s"]),
-            *(
-                float(each[percentile]) if each[percentile] != "N/A" else float("nan")
-                for percentile in ("50%", "95%", "99%")
-            ),
+            *(float(each[percentile].replace("N/A", "nan")) for percentile in PERCENTILES),
         )
         for each in _read_table(prefix, "stats")
     ]
@@ -181,22 +175,17 @@ def read_rows(prefix: Path) -> Sequence[Row]:
 
 def read_failures(prefix: Path) -> Mapping[str, int]:
     """Read how often each failure came."""
-    failures: dict[str, int] = {}
+    failures: Counter[str] = Counter()
     for each in _read_table(prefix, "failures"):
-        failures[each["Error"]] = failures.get(each["Error"], 0) + int(each["Occurrences"])
+        failures[each["Error"]] += int(each["Occurrences"])
     return failures
 
 
 def read_loads(prefix: Path) -> Sequence[Load]:
     """Read the results with each number of users, in the order of the test, without the first seconds of each step."""
-    found: list[list[dict[str, str]]] = []
-    for each in _read_table(prefix, "stats_history"):
-        if each["Name"] != TOTAL or each["User Count"] == "0":
-            continue
-        if not found or found[-1][0]["User Count"] != each["User Count"]:
-            found.append([])
-        found[-1].append(each)
-    return [_load_of(rows) for rows in found if len(rows) > SETTLING_S + 1]
+    rows = [row for row in _read_table(prefix, "stats_history") if row["Name"] == TOTAL and row["User Count"] != "0"]
+    steps = [list(step) for _, step in groupby(rows, key=itemgetter("User Count"))]
+    return [_load_of(step) for step in steps if len(step) > SETTLING_S + 1]
 
 
 def _load_of(rows: Sequence[Mapping[str, str]]) -> Load:
@@ -204,7 +193,7 @@ def _load_of(rows: Sequence[Mapping[str, str]]) -> Load:
     first, last = rows[SETTLING_S], rows[-1]
     answered = _succeeded(last) - _succeeded(first)
     elapsed_s = int(last["Timestamp"]) - int(first["Timestamp"])
-    times_ms = (float(last[percentile]) for percentile in ("50%", "95%", "99%"))
+    times_ms = (float(last[percentile]) for percentile in PERCENTILES)
     return Load(int(last["User Count"]), answered, answered / elapsed_s, *times_ms)
 
 

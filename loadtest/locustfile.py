@@ -69,18 +69,9 @@ class Person(Reader):
         """Draw a digit; the picture shows the complete digit after each stroke, so that each answer can be checked."""
         picture = CHANCE.choice(PICTURES)
         for _ in range(STROKES):
-            self.read(picture)
+            with self.send(picture.content, "stroke of a drawing") as answer:
+                report(answer, check_answer(answer.status_code, answer.content, MODEL, picture.label))
             gevent.sleep(CHANCE.uniform(0.3, 0.8))
-
-    def read(self, picture: Picture) -> None:
-        """Send a picture; a wrong label is a failure."""
-        name = "stroke of a drawing"
-        with self.send(picture.content, name) as answer:
-            wrong = check_answer(answer.status_code, answer.content, MODEL, picture.label)
-            if wrong:
-                answer.failure(wrong)
-            else:
-                answer.success()
 
 
 class Uploader(Reader):
@@ -94,14 +85,18 @@ class Uploader(Reader):
         """Send a ZIP file, and check each of its answers."""
         pictures = CHANCE.choices(PICTURES, k=UPLOADED)
         with self.send(zipped(pictures), f"ZIP of {UPLOADED}") as answer:
-            if answer.status_code != 200:  # noqa: PLR2004
-                answer.failure(check_answer(answer.status_code, answer.content, MODEL, ""))
-                return
-            error = check_zip(pictures, answer.json().get("predictions", []))
-            if error:
-                answer.failure(error)
+            if answer.status_code == 200:  # noqa: PLR2004
+                report(answer, check_zip(pictures, answer.json().get("predictions", [])))
             else:
-                answer.success()
+                report(answer, check_answer(answer.status_code, answer.content, MODEL, ""))
+
+
+def report(answer: ResponseContextManager, wrong: str) -> None:
+    """Tell Locust what is wrong with an answer, or that nothing is."""
+    if wrong:
+        answer.failure(wrong)
+    else:
+        answer.success()
 
 
 class Program(User):
@@ -230,20 +225,17 @@ def check_zip(pictures: Sequence[Picture], answers: Sequence[dict]) -> str:
 
 
 if SHAPE:
+    STEPS = steps_of(SHAPE)
     # The percentiles at the end of a step are of this step alone
-    locust.stats.CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = max(
-        1, min(step.seconds for step in steps_of(SHAPE)) - SETTLING_S
-    )
+    locust.stats.CURRENT_RESPONSE_TIME_PERCENTILE_WINDOW = max(1, min(step.seconds for step in STEPS) - SETTLING_S)
 
     class Shape(LoadTestShape):
         """The number of users over time."""
 
-        steps = steps_of(SHAPE)
-
         def tick(self) -> tuple[int, float] | None:
             """Return the number of users now and the spawn rate; None at the end."""
             left = self.get_run_time()
-            for step in self.steps:
+            for step in STEPS:
                 if left < step.seconds:
                     return step.users, max(1.0, step.users / RAMP_S)
                 left -= step.seconds

@@ -147,27 +147,21 @@ def judge_processes(samples: Sequence[Sample]) -> Sequence[Criterion]:
         return [Criterion("samples", "at least 4", str(len(samples)), False)]
     ended = len(samples[0].memory_bytes) - len(samples[-1].memory_bytes)
     early, late = samples[quarter : 2 * quarter], samples[-quarter:]
-    memory, descriptors = {}, {}
-    for name in late[-1].memory_bytes:
-        before, after = (median(each.memory_bytes[name] for each in part) for part in (early, late))
-        memory[name] = after / before - 1
-        before, after = (median(each.descriptors[name] for each in part) for part in (early, late))
-        descriptors[name] = after - before
+    names = late[-1].memory_bytes
+
+    def middle(part: Sequence[Sample], key: str, name: str) -> float:
+        return median(getattr(each, key)[name] for each in part)
+
+    memory = {name: middle(late, "memory_bytes", name) / middle(early, "memory_bytes", name) - 1 for name in names}
+    descriptors = {name: middle(late, "descriptors", name) - middle(early, "descriptors", name) for name in names}
     worst, widest = max(memory, key=memory.__getitem__), max(descriptors, key=descriptors.__getitem__)
+    wanted = f"< +{MAX_GROWTH:.0%} from the second quarter to the last"
+    growth, more = f"{memory[worst]:+.1%} ({worst})", f"{descriptors[widest]:+g} ({widest})"
+    is_bounded, at_most = descriptors[widest] <= MAX_NEW_DESCRIPTORS, f"at most {MAX_NEW_DESCRIPTORS} more"
     return [
         Criterion("processes that ended", "0", str(ended), not ended),
-        Criterion(
-            "memory of the process that grew most",
-            f"< +{MAX_GROWTH:.0%} from the second quarter to the last",
-            f"{memory[worst]:+.1%} ({worst})",
-            memory[worst] < MAX_GROWTH,
-        ),
-        Criterion(
-            "descriptors of the process that grew most",
-            f"at most {MAX_NEW_DESCRIPTORS} more",
-            f"{descriptors[widest]:+g} ({widest})",
-            descriptors[widest] <= MAX_NEW_DESCRIPTORS,
-        ),
+        Criterion("memory of the process that grew most", wanted, growth, memory[worst] < MAX_GROWTH),
+        Criterion("descriptors of the process that grew most", at_most, more, is_bounded),
     ]
 
 

@@ -70,35 +70,30 @@ class ServerFigures:
     handler_ms: float
 
 
-class MetricsWatch:
-    """Compares the server's metrics page before and after a test."""
+def read_metrics(url: str | None) -> Mapping | None:
+    """Read the server's metrics page; None where there is none."""
+    if url is None:
+        return None
+    try:
+        answer = requests.get(url, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return read_page(answer.text).values
+    except (requests.RequestException, PageError):
+        return None
 
-    def __init__(self, url: str | None, model: str) -> None:
-        self.url, self.model = url, model
-        self.before = self._read()
 
-    def stop(self) -> ServerFigures | None:
-        """Return what was counted since the start; None where there is no metrics page."""
-        after = self._read()
-        if self.before is None or after is None:
-            return None
-        grown = increase(self.before, after)
-        batches = total(grown, "handwriting_batch_requests_count", model=self.model)
-        answered = total(grown, "handwriting_batch_requests_sum", model=self.model)
-        queue_us = total(grown, "ts_queue_latency_microseconds_total", model_name=self.model)
-        return ServerFigures(
-            int(batches),
-            answered / batches if batches else float("nan"),
-            queue_us / answered / 1000 if answered else float("nan"),
-            1000 * (mean(grown, "handwriting_handler_seconds", model=self.model) or float("nan")),
-        )
-
-    def _read(self) -> Mapping | None:
-        if self.url is None:
-            return None
-        try:
-            answer = requests.get(self.url, timeout=TIMEOUT_S)
-            answer.raise_for_status()
-            return read_page(answer.text).values
-        except (requests.RequestException, PageError):
-            return None
+def counted_between(before: Mapping | None, after: Mapping | None, model: str) -> ServerFigures | None:
+    """Return what was counted between two readings of the metrics page; None where one is missing."""
+    if before is None or after is None:
+        return None
+    grown = increase(before, after)
+    batches = total(grown, "handwriting_batch_requests_count", model=model)
+    answered = total(grown, "handwriting_batch_requests_sum", model=model)
+    queue_us = total(grown, "ts_queue_latency_microseconds_total", model_name=model)
+    handler_s = mean(grown, "handwriting_handler_seconds", model=model)
+    return ServerFigures(
+        int(batches),
+        answered / batches if batches else float("nan"),
+        queue_us / answered / 1000 if answered else float("nan"),
+        1000 * (handler_s or float("nan")),
+    )

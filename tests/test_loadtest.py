@@ -22,7 +22,7 @@ from PIL import Image
 from deploy.local.settings import ROOT, free_ports
 from inkserve.management import ModelVersion, Worker
 from loadtest.__main__ import parse
-from loadtest.batching_comparison import draw_chart, mean_batch, page_lines, paint
+from loadtest.batching_comparison import mean_batch, page_lines, paint
 from loadtest.load_shapes import PLANS, Step
 from loadtest.loadtest_page import Found, figures, page_text
 from loadtest.locust_run import (
@@ -40,6 +40,7 @@ from loadtest.target_server import ServerFigures
 from measuring.common.example_digits import check_answer, drawings, frames, zipped
 from measuring.common.raw_http import Connection, post
 from tests.answering import SEVEN, SILENCE, answering, closed_port, error
+from training.plots import draw
 
 
 def test_a_ramp_doubles_the_users_to_their_number():
@@ -256,7 +257,7 @@ def test_the_chart_has_the_medians_of_both_servers_by_users(tmp_path):
     assert (on, off) == ([50, 300], [100, 100])
     assert list(times.containers[0].lines[0].get_ydata()) == [9, 9]
     assert [label.get_text() for label in rates.get_xticklabels()] == ["1", "64"]
-    picture = np.asarray(Image.open(draw_chart(compared(), tmp_path / "compare.png")))
+    picture = np.asarray(Image.open(draw(tmp_path / "compare.png", (9, 3.6), lambda figure: paint(figure, compared()))))
     assert picture.shape[0] > 300
     assert picture.std() > 5
 

@@ -5,6 +5,12 @@ from pathlib import Path
 
 from measuring.common.results_page import RESULTS
 
+WHAT = {
+    "rounds": "in which everything is measured once", "seconds": "of each load", "minutes": "of steady load",
+    "requests": "number of bad requests", "seed": "of everything random", "connections": "at the same time",
+    "limit": "s for each answer",
+}  # fmt: skip
+
 
 def parser_of(module: str, description: str | None, out: Path = RESULTS, **numbers: float) -> ArgumentParser:
     """Return a parser with the options that measurements share.
@@ -17,6 +23,8 @@ def parser_of(module: str, description: str | None, out: Path = RESULTS, **numbe
     """
     parser = ArgumentParser(f"python -m {module}", description=description, formatter_class=RawDescriptionHelpFormatter)
     for name, default in numbers.items():
-        parser.add_argument(f"--{name}", type=type(default), default=default, help="(default: %(default)s)")
+        parser.add_argument(
+            f"--{name}", type=type(default), default=default, help=f"{WHAT[name]} (default: %(default)s)"
+        )
     parser.add_argument("--out", type=Path, default=out, help="folder of the results (default: %(default)s)")
     return parser

@@ -9,17 +9,17 @@ from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS, LABELS
 from handwriting.networks import ModelConfig, Network, build_network, count_parameters
+from handwriting.preprocess import unit_frames
 from inkserve.command import run
-from training.card import Card, card_path
+from training.card import Card, CardError, card_path
 from training.data import title_of
 from training.export import __main__ as make
 from training.export import prune as prune_command
 from training.export import table, torchscript
-from training.export.formats import FORMATS, Format, missing_of
-from training.export.parity import check_frames, check_probabilities, compare, example_frames
+from training.export.formats import FORMATS, Format
 from training.export.prune import count_zeros, hold_zeros, prune
 from training.export.source import DamagedError, ParityError, Source, find_weights, load_source
-from training.export.store import export_card_path, open_export
+from training.export.store import characters_to_check, check_probabilities, compare, export_card_path, open_export
 from training.export.table import Timings, summarise
 from training.finish import save_with_card
 from training.provenance import processor
@@ -45,7 +45,7 @@ def exports(tmp_path_factory, small_data):
 def form_of(name: str, exports) -> Format:
     form = FORMATS[name]
     if not (exports / "digits-1.0" / form.file).exists():
-        pytest.skip(f"{form.title} cannot be made here: {form.why_absent() or 'no training data'}")
+        pytest.skip(f"{form.title} cannot be made here: {form.why_absent(form.writing) or 'no training data'}")
     return form
 
 
@@ -87,7 +87,7 @@ def arguments(source: Source, folder, *more: str) -> list[str]:
 @pytest.mark.parametrize("name", EXACT)
 def test_an_export_says_what_torch_says_of_real_frames(name, digits, exports):
     reader = open_export(digits, form_of(name, exports), exports)
-    parity = compare(reader, digits.predictor(), check_frames("mnist"), exact=False)
+    parity = compare(reader, digits.predictor(), *characters_to_check("mnist"), exact=False)
     assert parity.agreement == 1
     assert parity.max_difference <= 1e-4
     assert parity.accuracy > 0.9
@@ -95,7 +95,7 @@ def test_an_export_says_what_torch_says_of_real_frames(name, digits, exports):
 
 def test_int8_reads_nearly_all_real_frames_as_torch_does_in_a_third_of_the_bytes(digits, exports):
     reader = open_export(digits, form_of("int8", exports), exports)
-    parity = compare(reader, digits.predictor(), check_frames("mnist"), exact=False)
+    parity = compare(reader, digits.predictor(), *characters_to_check("mnist"), exact=False)
     assert parity.agreement > 0.98
     assert parity.max_difference > 1e-4  # or it was not quantised
     folder = exports / "digits-1.0"
@@ -106,7 +106,7 @@ def test_int8_reads_nearly_all_real_frames_as_torch_does_in_a_third_of_the_bytes
 @pytest.mark.parametrize("size", [2, 3, 64, 70])
 def test_a_batch_of_any_size_gives_each_frame_what_it_gets_alone(name, size, digits, exports):
     reader = open_export(digits, form_of(name, exports), exports)
-    frames = np.resize(example_frames("mnist").frames, (size, 1, 28, 28))
+    frames = np.resize(unit_frames(characters_to_check("mnist")[0].images), (size, 1, 28, 28))
     alone = np.concatenate([reader.predict(frame[None]) for frame in frames])
     together = reader.predict(frames)
     assert together.shape == (size, 10)
@@ -140,7 +140,7 @@ def test_a_file_with_one_changed_bit_is_refused(name, digits, exports, tmp_path)
 def test_an_export_without_a_card_is_refused(digits, exports, tmp_path):
     path = copied(FORMATS["torchscript"], exports, tmp_path)
     export_card_path(path.parent, FORMATS["torchscript"]).unlink()
-    with pytest.raises(DamagedError, match="card is missing"):
+    with pytest.raises(CardError, match="No such file"):
         open_export(digits, FORMATS["torchscript"], tmp_path)
 
 
@@ -154,7 +154,7 @@ def test_an_export_of_weights_that_have_changed_since_is_refused(tiny, tmp_path)
 
 @pytest.mark.parametrize("what", ["labels", "probabilities"])
 def test_an_export_that_does_not_say_what_torch_says_fails_and_is_not_kept(what, tiny, tmp_path, monkeypatch, capsys):
-    def write(source, path, right=torchscript.write):
+    def write(source, path, right=torchscript.write_torchscript):
         wrong = load_checkpoint(source.weights)
         if what == "labels":
             wrong.rescale_logits(1.0, torch.linspace(-50, 50, 10))
@@ -162,14 +162,14 @@ def test_an_export_that_does_not_say_what_torch_says_fails_and_is_not_kept(what,
             wrong.rescale_logits(1.01, torch.zeros(10))
         right(dataclasses.replace(source, network=wrong), path)
 
-    monkeypatch.setattr(torchscript, "write", write)
+    monkeypatch.setattr(torchscript, "write_torchscript", write)
     assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 1
     assert "digits-tiny-1.0, TorchScript: differs from torch" in capsys.readouterr().err
     assert not list((tmp_path / "digits-tiny-1.0").iterdir())
 
 
 def test_an_exporter_that_fails_gives_exit_code_1(tiny, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(torchscript, "write", lambda _, path: path.write_bytes(b"not an archive"))
+    monkeypatch.setattr(torchscript, "write_torchscript", lambda _, path: path.write_bytes(b"not an archive"))
     assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 1
     assert "cannot be opened" in capsys.readouterr().err
 
@@ -210,8 +210,8 @@ def test_without_data_exports_are_checked_on_our_own_drawings(tiny, tmp_path, mo
 
 
 def test_without_training_data_int8_is_absent(tiny, tmp_path, monkeypatch, capsys):
-    if missing := missing_of(FORMATS["int8"].writing):
-        pytest.skip(f"{missing} not installed")
+    if reason := FORMATS["int8"].why_absent(FORMATS["int8"].writing):
+        pytest.skip(reason)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "nothing"))
     assert export(arguments(tiny, tmp_path, "--format", "int8")) == 1
     assert "ONNX, int8: absent: no MNIST train in" in capsys.readouterr().err

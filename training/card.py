@@ -4,9 +4,11 @@ Nothing here needs torch.
 """
 
 import dataclasses
+import hashlib
 import json
 import types
 import typing
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +151,17 @@ class Card(Record):
 def card_path(weights: Path) -> Path:
     """Return where the card of weights lies."""
     return weights.with_suffix(".json")
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def file_size(path: Path) -> FileSize:
+    """Measure a file as it is, and compressed as in a ZIP archive or the package of an app."""
+    content = path.read_bytes()
+    return FileSize(len(content), len(zlib.compress(content, 9)))
 
 
 def _parse(kind: Any, value: object, field: str) -> Any:  # noqa: ANN401 - a type or a generic alias, and its value

@@ -13,19 +13,18 @@ import torch
 
 from inkserve.command import CommandError, run
 from training.export.formats import FORMATS
-from training.export.parity import check_frames
 from training.export.source import AbsentError, ExportError, Source, find_weights, load_source
-from training.export.store import write_export
+from training.export.store import characters_to_check, write_export
 
 
 def export(source: Source, options: argparse.Namespace) -> list[str]:
     """Export a recogniser to the formats asked for, print the result of each, and return the failures."""
     failures: list[str] = []
-    frames = check_frames(source.normal_form)
+    characters, title = characters_to_check(source.normal_form)
     for form in (FORMATS[name] for name in options.formats or FORMATS):
         name = f"{source.name}, {form.title}"
         try:
-            parity = write_export(source, form, options.exports, frames)
+            parity = write_export(source, form, options.exports, characters, title)
         except AbsentError as err:
             print(f"{name}: absent: {err}", flush=True)
             failures += [f"{name}: absent: {err}"] if options.formats else []

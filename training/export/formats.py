@@ -1,13 +1,11 @@
-"""The export formats. To add one: a module with a writer and `open_file`, and an entry in FORMATS."""
+"""The export formats. To add one: a module with `write_<name>` and `open_<name>`, and an entry in FORMATS."""
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from training.export.source import AbsentError, ExportError, Predictor, Source
 
@@ -32,10 +30,9 @@ class Format:
         name: on the command line.
         title: in tables.
         file: name of the file in the folder of a version.
-        module: in this package, with the writer and `open_file`.
+        module: in this package, with the functions `write_<name>` and `open_<name>`.
         writing: packages needed to write it.
         reading: packages needed to read it.
-        writer: name of the module's function that writes it.
         exact: whether its output must equal that of torch; otherwise the agreement is only reported.
         install: how to install what writing needs.
     """
@@ -44,9 +41,8 @@ class Format:
     title: str
     file: str
     module: str
-    writing: tuple[str, ...]
-    reading: tuple[str, ...]
-    writer: str = "write"
+    writing: tuple[str, ...] = ()
+    reading: tuple[str, ...] = ()
     exact: bool = True
     install: str = INSTALL
 
@@ -57,14 +53,7 @@ class Format:
             AbsentError: a package or the data that it needs is missing.
             ExportError: the exporter failed.
         """
-        module = self.load(self.writing)
-        try:
-            with _known_warnings_ignored():
-                getattr(module, self.writer)(source, path)
-        except ExportError:
-            raise
-        except Exception as err:  # exporters raise errors of all types
-            raise ExportError(f"the exporter failed: {type(err).__name__}: {err}") from err
+        self._call("write", self.writing, "the exporter failed", source, path)
 
     def open(self, path: Path) -> Predictor:
         """Open a file that `write` wrote.
@@ -73,65 +62,40 @@ class Format:
             AbsentError: a package that it needs is missing.
             ExportError: the runtime refuses the file.
         """
-        module = self.load(self.reading)
-        try:
-            with _known_warnings_ignored():
-                return module.open_file(path)
-        except Exception as err:  # runtimes raise errors of all types
-            raise ExportError(f"{path} cannot be opened: {type(err).__name__}: {err}") from err
+        return self._call("open", self.reading, f"{path} cannot be opened", path)
 
-    def load(self, packages: tuple[str, ...]) -> ModuleType:
-        """Import the format's module, which imports the packages.
-
-        Raises:
-            AbsentError: one is not installed, or cannot be imported.
-        """
-        if missing := missing_of(packages):
-            raise AbsentError(f"{missing} not installed; {self.install}")
-        try:
-            with _known_warnings_ignored():
-                return import_module(f"training.export.{self.module}")
-        except ImportError as err:
-            raise AbsentError(f"cannot be imported: {err}") from err
-
-    def why_absent(self) -> str:
-        """Say which packages are missing to write it, or "" if none is."""
-        missing = missing_of(self.writing)
+    def why_absent(self, packages: tuple[str, ...]) -> str:
+        """Say which of the packages are not installed, or "" if all are."""
+        missing = " and ".join(package for package in packages if find_spec(package) is None)
         return f"{missing} not installed; {self.install}" if missing else ""
 
-
-def missing_of(packages: tuple[str, ...]) -> str:
-    """Name the packages that are not installed, or "" if all are."""
-    return " and ".join(package for package in packages if find_spec(package) is None)
-
-
-@contextmanager
-def _known_warnings_ignored() -> Iterator[None]:
-    with warnings.catch_warnings():
-        for message, category in KNOWN_WARNINGS:
-            warnings.filterwarnings("ignore", message, category)
-        yield
+    def _call(self, function: str, packages: tuple[str, ...], failure: str, *arguments: object) -> Any:  # noqa: ANN401
+        if reason := self.why_absent(packages):
+            raise AbsentError(reason)
+        try:
+            with warnings.catch_warnings():
+                for message, category in KNOWN_WARNINGS:
+                    warnings.filterwarnings("ignore", message, category)
+                module = import_module(f"training.export.{self.module}")
+                return getattr(module, f"{function}_{self.name}")(*arguments)
+        except ImportError as err:
+            raise AbsentError(f"cannot be imported: {err}") from err
+        except ExportError:
+            raise
+        except Exception as err:  # exporters and runtimes raise errors of all types
+            raise ExportError(f"{failure}: {type(err).__name__}: {err}") from err
 
 
 ONNX_WRITING, ONNX_READING = ("onnx", "onnxscript", "onnxruntime"), ("onnx", "onnxruntime")
 FORMATS = {
     each.name: each
     for each in (
-        Format("torchscript", "TorchScript", "model.pt", "torchscript", (), ()),
+        Format("torchscript", "TorchScript", "model.pt", "torchscript"),
         Format("onnx", "ONNX", "model.onnx", "onnx", ONNX_WRITING, ONNX_READING),
+        Format("int8", "ONNX, int8", "model-int8.onnx", "onnx", ONNX_WRITING, ONNX_READING, exact=False),
+        Format("executorch", "ExecuTorch, XNNPACK", "model.pte", "mobile", ("executorch",), ("executorch",)),
         Format(
-            "int8",
-            "ONNX, int8",
-            "model-int8.onnx",
-            "onnx",
-            ONNX_WRITING,
-            ONNX_READING,
-            writer="write_int8",
-            exact=False,
-        ),
-        Format("executorch", "ExecuTorch, XNNPACK", "model.pte", "executorch", ("executorch",), ("executorch",)),
-        Format(
-            "litert", "LiteRT", "model.tflite", "litert", ("litert_torch",), ("ai_edge_litert",), install=INSTALL_APART
+            "litert", "LiteRT", "model.tflite", "mobile", ("litert_torch",), ("ai_edge_litert",), install=INSTALL_APART
         ),
     )
 }

@@ -10,19 +10,21 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from handwriting.preprocess import FRAME_PX
-from training.export.parity import calibration_frames
-from training.export.source import INPUT, OUTPUT, Predictor, Probabilities, Source
+from handwriting.preprocess import FRAME_PX, unit_frames
+from training.data import data_dir, is_there, load_characters, title_of
+from training.export.source import AbsentError, Predictor, Source
 
+INPUT, OUTPUT = "frames", "probabilities"
+CALIBRATED = 512
 # All but the softmax, whose probabilities would come in steps of 1/256
 QUANTISED = ["Conv", "Gemm", "MatMul", "Add", "Relu", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceMean"]
 CALIBRATION_BATCH = 64
 
 
-def write(source: Source, path: Path) -> None:
+def write_onnx(source: Source, path: Path) -> None:
     """Write a network with its weights in one file, for any batch size."""
     torch.onnx.export(
-        Probabilities(source.network).eval(),
+        source.probabilities(),
         (torch.rand(2, 1, FRAME_PX, FRAME_PX),),
         path,
         input_names=[INPUT],
@@ -49,7 +51,7 @@ def write_int8(source: Source, path: Path) -> None:
     frames = calibration_frames(source.normal_form)
     with tempfile.TemporaryDirectory() as folder:
         exact, prepared = Path(folder) / "float32.onnx", Path(folder) / "prepared.onnx"
-        write(source, exact)
+        write_onnx(source, exact)
         # Symbolic shape inference needs one more package, and changes nothing here
         quant_pre_process(exact, prepared, skip_symbolic_shape=True)
         quantize_static(
@@ -65,6 +67,21 @@ def write_int8(source: Source, path: Path) -> None:
             calibrate_method=CalibrationMethod.MinMax,
         )
     _add_metadata(source, path)
+
+
+def calibration_frames(data_set: str) -> np.ndarray:
+    """Take the first CALIBRATED training frames of a data set; test frames must not be learned from.
+
+    Returns:
+        (N, 1, 28, 28) float32 in [0, 1].
+
+    Raises:
+        AbsentError: the data set is not there.
+        DataError: it is damaged.
+    """
+    if not is_there(data_set, "train"):
+        raise AbsentError(f"no {title_of(data_set, 'train')} in {data_dir()} to calibrate on; see `make data`")
+    return unit_frames(load_characters(data_set, "train").take(slice(CALIBRATED)).images)
 
 
 class Calibration(CalibrationDataReader):
@@ -84,7 +101,7 @@ class Calibration(CalibrationDataReader):
         return next(self.batches, None)
 
 
-def open_file(path: Path) -> Predictor:
+def open_onnx(path: Path) -> Predictor:
     """Open a file in ONNX Runtime, on the CPU and one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -94,6 +111,9 @@ def open_file(path: Path) -> Predictor:
         return session.run([OUTPUT], {INPUT: frames})[0]
 
     return Predictor(predict, session.get_modelmeta().custom_metadata_map)
+
+
+open_int8 = open_onnx
 
 
 def _add_metadata(source: Source, path: Path) -> None:

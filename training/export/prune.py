@@ -18,9 +18,9 @@ from torch.nn.utils import prune as pruning
 from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import Network, count_parameters
 from inkserve.command import run
-from training.card import Card, Metric, card_path
+from training.card import Card, Metric, card_path, file_size, sha256
 from training.data import hold_out, load_characters, title_of
-from training.export.source import Source, file_size, load_source, sha256
+from training.export.source import Source, load_source
 from training.finish import save_with_card
 from training.fit import fit, score
 from training.loss import TEACHER_SHARE
@@ -29,7 +29,7 @@ from training.provenance import commit
 from training.tracking import Tracker
 from training.trainer import Trainer
 
-PRUNED = "pruned.safetensors"
+PRUNED_FILE = "pruned.safetensors"
 
 
 def make_pruned(source: Source, options: argparse.Namespace) -> Path:
@@ -54,7 +54,7 @@ def make_pruned(source: Source, options: argparse.Namespace) -> Path:
     fit(trainer, training, held_out, Tracker())
     network = trainer.trained()
     after = Metric(title, len(test), **score(network, test))
-    path = options.exports / source.name / PRUNED
+    path = options.exports / source.name / PRUNED_FILE
     zeros = count_zeros(network, masks)
     card = save_with_card(
         network,

@@ -6,9 +6,7 @@ ExportError           an export cannot be made or used
 └── ParityError       the output differs from that of torch
 """
 
-import hashlib
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from handwriting.checkpoint import CheckpointError, load_checkpoint
 from handwriting.networks import Network
+from handwriting.preprocess import unit_frames
 from inkserve.command import CommandError
-from training.card import FileSize
 
-INPUT, OUTPUT = "frames", "probabilities"
 BATCH = 500  # frames at once, where speed is not measured
 
 
@@ -66,9 +64,10 @@ class Predictor:
     predict: Callable[[np.ndarray], np.ndarray]
     metadata: Mapping[str, str]
 
-    def predict_all(self, frames: np.ndarray) -> np.ndarray:
-        """Predict any number of frames, BATCH at a time."""
-        return np.concatenate([self.predict(frames[k : k + BATCH]) for k in range(0, len(frames), BATCH)])
+    def predict_all(self, images: np.ndarray, title: str) -> np.ndarray:
+        """Predict (N, 28, 28) uint8 images, BATCH at a time, with a progress bar on terminals."""
+        parts = tqdm(range(0, len(images), BATCH), desc=title, unit="batch", disable=None)
+        return np.concatenate([self.predict(unit_frames(images[k : k + BATCH])) for k in parts])
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,17 @@ class Source:
             "normal_form": self.normal_form,
         }
 
+    def probabilities(self) -> nn.Module:
+        """Return the network with a softmax, in evaluation mode."""
+        return Probabilities(self.network).eval()
+
     def predictor(self) -> Predictor:
         """Return torch with the checkpoint, as the server runs it: the reference for all exports."""
-        return torch_predictor(self.network, self.metadata)
+        return torch_predictor(self.probabilities(), self.metadata)
 
 
-def torch_predictor(network: Network, metadata: Mapping[str, str]) -> Predictor:
-    """Make a predictor of a network in evaluation mode."""
-    module = Probabilities(network).eval()
+def torch_predictor(module: nn.Module, metadata: Mapping[str, str]) -> Predictor:
+    """Make a predictor of a module that returns probabilities."""
 
     @torch.inference_mode()
     def predict(frames: np.ndarray) -> np.ndarray:
@@ -149,14 +151,3 @@ def find_weights(folder: Path, models: Sequence[str]) -> list[Path]:
     if missing or not checkpoints:
         raise ExportError(f"no weights of {', '.join(missing) or 'any recogniser'} in {folder}")
     return [each for found in by_model.values() for each in found] if models else checkpoints
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def file_size(path: Path) -> FileSize:
-    """Measure a file as it is, and compressed as in a ZIP archive or the package of an app."""
-    content = path.read_bytes()
-    return FileSize(len(content), len(zlib.compress(content, 9)))

@@ -10,77 +10,50 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm, trange
+from tqdm import trange
 
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import unit_frames
 from inkserve.command import run
 from inkserve.files import atomic_write
-from training.card import Card
-from training.data import Characters, is_there, load_characters, title_of
+from training.card import Card, card_path, file_size
+from training.data import is_there, load_characters, title_of
 from training.export.exports_page import render
 from training.export.formats import FORMATS
-from training.export.prune import PRUNED
-from training.export.source import (
-    BATCH,
-    AbsentError,
-    DamagedError,
-    Predictor,
-    Source,
-    file_size,
-    find_weights,
-    load_source,
-    torch_predictor,
-)
-from training.export.store import check_pruned, open_export
+from training.export.prune import PRUNED_FILE
+from training.export.source import BATCH, AbsentError, DamagedError, Predictor, Source, find_weights, load_source
+from training.export.store import open_export, read_checked
 from training.options import positive
 from training.provenance import command, commit, machine
 
-TORCH = "torch"
+TORCH, PRUNED = "torch", "pruned"
 PACKAGES = ("torch", "onnx", "onnxruntime", "executorch", "ai-edge-litert")
 WARM_UP = 10  # calls before the measured ones in each turn: the predictor before used the caches
 PICTURES = 64  # at once, for throughput
+OF_PRUNING = ("sparsity", "parameters", "nonzero_parameters", "bytes", "bytes_zipped", "unpruned", "metrics", "command")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Timings:
-    """Measured times of one predictor.
+    """Measured times of one predictor, a list for each round.
 
     Attributes:
-        single_ms: (rounds, calls) float64, of calls with one frame.
-        batch_ms: (rounds, batches) float64, of calls with PICTURES frames.
+        single_ms: of each call with one frame.
+        batch_ms: of each call with PICTURES frames.
     """
 
-    single_ms: np.ndarray
-    batch_ms: np.ndarray
+    single_ms: list[list[float]] = field(default_factory=list)
+    batch_ms: list[list[float]] = field(default_factory=list)
 
-    @property
     def throughputs(self) -> np.ndarray:
-        """(rounds,) float64 pictures per second."""
-        return PICTURES * 1000 / self.batch_ms.mean(axis=1)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """All that can be measured of a recogniser.
-
-    Attributes:
-        predictors: by format, torch first.
-        paths: of their files.
-        absent: reasons why other formats are absent.
-        pruned: card of the pruned network, if there is one.
-    """
-
-    predictors: dict[str, Predictor]
-    paths: dict[str, Path]
-    absent: dict[str, str]
-    pruned: Card | None
+        """Return (rounds,) float64 pictures per second."""
+        return PICTURES * 1000 / np.mean(self.batch_ms, axis=1)
 
 
 def measure_exports(source: Source, options: argparse.Namespace) -> dict[str, Any]:
@@ -90,99 +63,83 @@ def measure_exports(source: Source, options: argparse.Namespace) -> dict[str, An
         ExportError: there is no test data, or a file is damaged or stale.
         DataError: the test data is damaged.
     """
-    title = title_of(source.normal_form, "test")
+    title, folder = title_of(source.normal_form, "test"), options.exports / source.name
     if not is_there(source.normal_form, "test"):
         raise AbsentError(f"no {title} to measure {source.name} on; see `make data`")
     test = load_characters(source.normal_form, "test").take(slice(options.test_limit))
-    opened = open_all(source, options.exports)
-    wanted = predict_labels(opened.predictors[TORCH], test, f"{source.name}, torch")
-    rows: list[dict[str, Any]] = []
-    for name, predictor in opened.predictors.items():
-        found = wanted if name == TORCH else predict_labels(predictor, test, f"{source.name}, {name}")
-        accuracy, agreement = float((found == test.labels).mean()), float((found == wanted).mean())
-        size = asdict(file_size(opened.paths[name]))
-        rows.append({"format": name, **size, "accuracy": accuracy, "agreement": agreement})
-    frames = unit_frames(test.images[:BATCH])
-    timings = time_in_turn(opened.predictors, frames, options.rounds, options.calls, options.batches)
-    for row in rows:
-        row.update(summarise(timings[row["format"]], timings[TORCH]))
+    predictors, absent = open_all(source, options.exports)
+    files = {TORCH: source.weights, PRUNED: folder / PRUNED_FILE}
+    files |= {name: folder / form.file for name, form in FORMATS.items()}
+    timings = time_in_turn(predictors, unit_frames(test.images[:BATCH]), options)
+    labels = {
+        name: predictor.predict_all(test.images, f"{source.name}, {name}").argmax(axis=1)
+        for name, predictor in predictors.items()
+    }
+    rows = [
+        {
+            "format": name,
+            **asdict(file_size(files[name])),
+            "accuracy": float((found == test.labels).mean()),
+            "agreement": float((found == labels[TORCH]).mean()),
+            **summarise(timings[name], timings[TORCH]),
+        }
+        for name, found in labels.items()
+    ]
     model = {
         "model": source.network.config.model,
         "version": source.version,
         "test_set": f"{title}{', the first' if options.test_limit else ', complete'}",
         "n": len(test),
         "formats": rows,
-        "absent": opened.absent,
+        "absent": absent,
     }
-    return model | ({"pruned": pruning_of(opened.pruned)} if opened.pruned else {})
+    if PRUNED in predictors:
+        card = asdict(Card.read(card_path(files[PRUNED])))
+        model["pruned"] = {name: card[name] for name in OF_PRUNING}
+    return model
 
 
-def open_all(source: Source, exports: Path) -> Opened:
+def open_all(source: Source, exports: Path) -> tuple[dict[str, Predictor], dict[str, str]]:
     """Open the checkpoint, every export and the pruned network.
 
+    Returns:
+        predictors by format, torch first; why other formats are absent.
+
     Raises:
+        CardError: a card is missing or damaged.
         DamagedError: a file is damaged or was made from other weights.
     """
-    opened = {TORCH: source.predictor()}
-    paths = {TORCH: source.weights}
-    absent: dict[str, str] = {}
-    folder = exports / source.name
+    opened, absent = {TORCH: source.predictor()}, {}
     for name, form in FORMATS.items():
-        if not (folder / form.file).exists():
-            remedy = form.why_absent() or f"python -m training.export {source.network.config.model}"
-            absent[name] = f"not exported: {remedy}"
-            continue
         try:
             opened[name] = open_export(source, form, exports)
-            paths[name] = folder / form.file
         except AbsentError as err:
             absent[name] = str(err)
-    path, card = folder / PRUNED, None
+    path = exports / source.name / PRUNED_FILE
     if path.exists():
-        card = check_pruned(path, source)
-        opened["pruned"], paths["pruned"] = torch_predictor(load_checkpoint(path), source.metadata), path
-    return Opened(opened, paths, absent, card)
-
-
-def predict_labels(predictor: Predictor, characters: Characters, title: str) -> np.ndarray:
-    """Return the (N,) indices of the most probable labels."""
-    parts = range(0, len(characters), BATCH)
-    with tqdm(parts, desc=title, unit="batch", disable=None) as progress:
-        found = [predictor.predict(unit_frames(characters.images[k : k + BATCH])).argmax(axis=1) for k in progress]
-    return np.concatenate(found)
-
-
-def pruning_of(card: Card) -> dict[str, Any]:
-    """Take from the card of a pruned network what the page says about it."""
-    names = ("sparsity", "parameters", "nonzero_parameters", "bytes", "bytes_zipped", "unpruned", "metrics", "command")
-    facts = asdict(card)
-    return {name: facts[name] for name in names}
+        read_checked(Card, card_path(path), path, source)
+        opened[PRUNED] = replace(source, network=load_checkpoint(path)).predictor()
+    return opened, absent
 
 
 def time_in_turn(
-    predictors: Mapping[str, Predictor], frames: np.ndarray, rounds: int, calls: int, batches: int
+    predictors: Mapping[str, Predictor], frames: np.ndarray, options: argparse.Namespace
 ) -> dict[str, Timings]:
     """Time predictors in rounds. Each has its turn in every round, so that other load on the machine affects all alike.
 
     Args:
         predictors: by name.
         frames: (N, 1, 28, 28) float32, N at least PICTURES.
-        rounds: number of turns of each predictor.
-        calls: with one frame, in a turn.
-        batches: calls with PICTURES frames, in a turn.
+        options: of the command line, with the number of rounds, and of calls and batches in a turn.
     """
-    names = list(predictors)
-    single: dict[str, list[list[float]]] = {name: [] for name in names}
-    batch: dict[str, list[list[float]]] = {name: [] for name in names}
-    alone = [frames[k : k + 1] for k in range(len(frames))]
-    together = [frames[:PICTURES]]
-    for turn in trange(rounds, desc="timing", unit="round", disable=None):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+    timings = {name: Timings() for name in predictors}
+    names, alone, together = list(predictors), np.split(frames, len(frames)), [frames[:PICTURES]]
+    for turn in trange(options.rounds, desc="timing", unit="round", disable=None):
+        for name in np.roll(names, -turn):
             predict = predictors[name].predict
-            single[name].append(clock(predict, alone, calls))
-            batch[name].append(clock(predict, together, batches))
-    return {name: Timings(np.array(single[name]), np.array(batch[name])) for name in names}
+            timings[name].single_ms.append(clock(predict, alone, options.calls))
+            timings[name].batch_ms.append(clock(predict, together, options.batches))
+    return timings
 
 
 def clock(predict: Callable[[np.ndarray], np.ndarray], inputs: list[np.ndarray], calls: int) -> list[float]:
@@ -199,15 +156,17 @@ def clock(predict: Callable[[np.ndarray], np.ndarray], inputs: list[np.ndarray],
 
 def summarise(timings: Timings, torch_timings: Timings) -> dict[str, Any]:
     """Compute the figures of a predictor, and how many times as fast as torch it is in each round."""
-    p50, p95 = (np.percentile(timings.single_ms, percent, axis=1) for percent in (50, 95))
-    p50_torch, p95_torch = (np.percentile(torch_timings.single_ms, percent, axis=1) for percent in (50, 95))
+    p50_ms, p95_ms = np.percentile(timings.single_ms, (50, 95))
+    p50, p95 = np.percentile(timings.single_ms, (50, 95), axis=1)
+    p50_torch, p95_torch = np.percentile(torch_timings.single_ms, (50, 95), axis=1)
+    throughputs = timings.throughputs()
     return {
-        "p50_ms": float(np.percentile(timings.single_ms, 50)),
-        "p95_ms": float(np.percentile(timings.single_ms, 95)),
-        "pictures_per_s": float(np.median(timings.throughputs)),
+        "p50_ms": float(p50_ms),
+        "p95_ms": float(p95_ms),
+        "pictures_per_s": float(np.median(throughputs)),
         "p50_times_as_fast": spread(p50_torch / p50),
         "p95_times_as_fast": spread(p95_torch / p95),
-        "throughput_times_as_fast": spread(timings.throughputs / torch_timings.throughputs),
+        "throughput_times_as_fast": spread(throughputs / torch_timings.throughputs()),
     }
 
 

@@ -5,19 +5,18 @@ import json
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from handwriting.preprocess import FRAME_PX
-from training.export.source import Predictor, Probabilities, Source
+from training.export.source import Predictor, Source, torch_predictor
 
 METADATA = "metadata.json"  # an extra file inside the archive
 
 
-def write(source: Source, path: Path) -> None:
+def write_torchscript(source: Source, path: Path) -> None:
     """Trace and freeze a network, which puts BatchNorm's numbers into constants."""
     with torch.no_grad():
-        traced = torch.jit.trace(Probabilities(source.network).eval(), torch.rand(2, 1, FRAME_PX, FRAME_PX))
+        traced = torch.jit.trace(source.probabilities(), torch.rand(2, 1, FRAME_PX, FRAME_PX))
         saved = io.BytesIO()
         torch.jit.save(torch.jit.freeze(traced), saved, _extra_files={METADATA: json.dumps(source.metadata)})
     drop_debug_files(saved, path)
@@ -31,13 +30,8 @@ def drop_debug_files(saved: io.BytesIO, path: Path) -> None:
                 new.writestr(zipfile.ZipInfo(entry.filename), old.read(entry))
 
 
-def open_file(path: Path) -> Predictor:
+def open_torchscript(path: Path) -> Predictor:
     """Open a file with nothing but torch."""
     files = {METADATA: ""}
     module = torch.jit.load(str(path), _extra_files=files)
-
-    @torch.inference_mode()
-    def predict(frames: np.ndarray) -> np.ndarray:
-        return module(torch.from_numpy(frames)).numpy()
-
-    return Predictor(predict, json.loads(files[METADATA]))
+    return torch_predictor(module, json.loads(files[METADATA]))

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.stack import Stack
 from inkserve import management
-from measuring.reliability.faults import FAULTS, faulty_stack
+from measuring.reliability.faults import FAULTS
+from measuring.reliability.faults.faulty_server import FaultyServer, running_faulty_server
 
 SECONDS = 2  # of load
 QUICK = ("workers_killed",)
@@ -14,9 +14,9 @@ BATCH_S = 10.0  # a busy machine answers the last batch of a version within it; 
 
 
 @pytest.fixture(scope="module")
-def faulty() -> Iterator[Stack]:
-    with faulty_stack() as stack:
-        yield stack
+def faulty() -> Iterator[FaultyServer]:
+    with running_faulty_server() as server:
+        yield server
 
 
 @pytest.mark.server

@@ -19,7 +19,8 @@ from measuring.common.results_page import when_and_where
 from measuring.common.temporary_server import running_stack
 from measuring.reliability import campaign, reliability_page
 from measuring.reliability.campaign import Campaign
-from measuring.reliability.faults import FAULTS, faulty_stack
+from measuring.reliability.faults import FAULTS
+from measuring.reliability.faults.faulty_server import running_faulty_server
 from measuring.reliability.http_wire import LIMIT_S
 from measuring.reliability.reliability_page import Findings
 
@@ -74,10 +75,10 @@ def bad_input(options: argparse.Namespace) -> Findings:
 def faults(seconds: float) -> Findings:
     """Inject all faults into one server."""
     criteria: list[Criterion] = []
-    with faulty_stack() as stack:
+    with running_faulty_server() as server:
         for name, inject in tqdm(FAULTS.items(), desc="faults", unit="fault", disable=None):
             untested = Criterion(name.replace("_", " "), "tested", "untested: libfaketime is not installed", False)
-            criteria += inject(stack, seconds) or [untested]
+            criteria += inject(server, seconds) or [untested]
     return Findings(criteria)
 
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
@@ -18,7 +19,7 @@ class Request:
     """One HTTP request; nothing in it has to be valid.
 
     Attributes:
-        body: follows the headers.
+        body: follows the headers; a function makes a large one each time that it is sent.
         path: path and query string.
         headers: in addition to Host, Connection and Content-Length.
         method: HTTP method.
@@ -27,7 +28,7 @@ class Request:
         incomplete: the server may wait for the rest of it. The sender then shuts down its side of the connection.
     """
 
-    body: bytes = b""
+    body: bytes | Callable[[], bytes] = b""
     path: str = "/predictions/digits"
     headers: tuple[tuple[str, str], ...] = ()
     method: str = "POST"
@@ -39,11 +40,12 @@ class Request:
         """Return the bytes to send."""
         if self.raw is not None:
             return self.raw
-        length = str(len(self.body)) if self.length is None else self.length
+        body = self.body() if callable(self.body) else self.body
+        length = str(len(body)) if self.length is None else self.length
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"Content-Length: {length}"] if length else []
         lines += [f"{name}: {value}" for name, value in self.headers]
-        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + self.body
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
     def dump(self) -> str:
         """Write the request as one line of text, to be sent again later."""

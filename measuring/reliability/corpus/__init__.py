@@ -11,35 +11,27 @@
 """
 
 import functools
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from measuring.reliability.corpus import (
-    http_messages,
-    json_documents,
-    multipart_forms,
-    picture_files,
-    slow_pictures,
-    zip_npy,
-)
+from measuring.reliability.corpus import http_messages as http
+from measuring.reliability.corpus import json_documents, multipart_forms, picture_files, slow_pictures, zip_npy
 from measuring.reliability.corpus.case import Case
 
 ENDPOINTS = {"digits": "/predictions/digits", "reader": "/predictions/reader", "explanations": "/explanations/digits"}
+PICTURES = (picture_files.readable, picture_files.damaged, picture_files.empty, picture_files.bombs)  # to all of them
+OTHERS: Sequence[Callable[[], Iterator[Case]]] = (
+    zip_npy.zips_with_odd_names, zip_npy.zips_with_wrong_headers, zip_npy.zip_bombs, zip_npy.npy_files,
+    json_documents.good_documents, json_documents.bad_documents, json_documents.large_documents,
+    multipart_forms.good_forms, multipart_forms.odd_parts, multipart_forms.broken_forms, multipart_forms.wrong_types,
+    http.methods, http.paths, http.queries, http.headers, http.lengths, http.raw_bytes,
+)  # fmt: skip
 
 
 @functools.cache
 def corpus() -> Sequence[Case]:
     """Return all cases."""
-    all_pictures = itertools.chain(
-        picture_files.readable(), picture_files.damaged(), picture_files.empty(), picture_files.bombs()
-    )
     return (
-        *(each.to(endpoint, path) for each in all_pictures for endpoint, path in ENDPOINTS.items()),
+        *(each.to(name, path) for make in PICTURES for each in make() for name, path in ENDPOINTS.items()),
         *(each.to(name, ENDPOINTS[name]) for each in slow_pictures.slow_pictures() for name in ("digits", "reader")),
-        *zip_npy.zip_files(),
-        *zip_npy.npy_files(),
-        *json_documents.documents(),
-        *multipart_forms.forms(),
-        *multipart_forms.wrong_types(),
-        *http_messages.messages(),
+        *(each for make in OTHERS for each in make()),
     )

@@ -6,50 +6,35 @@ from dataclasses import dataclass, replace
 from measuring.reliability.expected import Expected
 from measuring.reliability.http_wire import Request
 
-Content = bytes | Callable[[], bytes]  # a large body is made only when it is sent
+Bodies = Mapping[str, bytes | Callable[[], bytes]]  # by name; a large one is made only when it is sent
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request and the expected answer.
-
-    Attributes:
-        name: says what is unusual about the request.
-        expected: the answer.
-        template: the request; its body is missing where `make_body` makes it.
-        make_body: makes a large body.
-    """
+    """A request and the expected answer; the name says what is unusual about the request."""
 
     name: str
     expected: Expected
-    template: Request
-    make_body: Callable[[], bytes] | None = None
-
-    @property
-    def request(self) -> Request:
-        """The complete request."""
-        return replace(self.template, body=self.make_body()) if self.make_body else self.template
+    request: Request
 
     @property
     def is_large(self) -> bool:
         """Whether it costs the server much time; a campaign sends it once."""
-        return self.make_body is not None
+        return callable(self.request.body)
 
     def to(self, endpoint: str, path: str) -> "Case":
         """Return the same request to another path."""
-        return replace(self, name=f"{endpoint}: {self.name}", template=replace(self.template, path=path))
+        return replace(self, name=f"{endpoint}: {self.name}", request=replace(self.request, path=path))
 
 
-def case(name: str, content: Content, expected: Expected, kind: str | None = None) -> Case:
-    """Make a case of a body for `digits`, with a content type or without."""
+def cases(prefix: str, kind: str | None, *groups: tuple[Expected, Bodies]) -> Iterator[Case]:
+    """Make cases of bodies for `digits`.
+
+    Args:
+        prefix: of their names.
+        kind: content type; None for none.
+        groups: expected answers with the bodies that get them.
+    """
     headers = () if kind is None else (("Content-Type", kind),)
-    if callable(content):
-        return Case(name, expected, Request(headers=headers), content)
-    return Case(name, expected, Request(content, headers=headers))
-
-
-def cases(
-    expected: Expected, contents: Mapping[str, Content], prefix: str = "", kind: str | None = None
-) -> Iterator[Case]:
-    """Make cases of several bodies with the same expected answer."""
-    return (case(f"{prefix}{name}", content, expected, kind) for name, content in contents.items())
+    for expected, bodies in groups:
+        yield from (Case(prefix + name, expected, Request(body, headers=headers)) for name, body in bodies.items())

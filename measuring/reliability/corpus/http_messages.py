@@ -18,16 +18,6 @@ START = b"POST /predictions/digits HTTP/1.1\r\nHost: localhost\r\n"
 CHUNKED = START + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 
 
-def messages() -> Iterator[Case]:
-    """Yield requests that are unusual as HTTP."""
-    yield from methods()
-    yield from paths()
-    yield from queries()
-    yield from headers()
-    yield from lengths()
-    yield from raw_bytes()
-
-
 def methods() -> Iterator[Case]:
     """Yield requests with other methods than POST."""
     for method in ("PUT", "PATCH", "FOO"):
@@ -79,16 +69,18 @@ def headers() -> Iterator[Case]:
         "header with a space in its name": (("X A", "b"),),
     }
 
-    def with_headers(name: str, expected: Expected, *pairs: tuple[str, str]) -> Case:
-        return Case(name, expected, Request(SEVEN, headers=pairs))
-
-    yield from (with_headers(f"header {name}", READ, (name, value)) for name, value in ignored.items())
-    yield with_headers("header explain, forged", READ, ("explain", "True"))
-    for value in ("0", "99", "-1", "x", "", "1" * 5000, "\u0661"):
-        yield with_headers(f"header X-Top-K of {value[:9]!a}", BAD, ("X-Top-K", value))
-    yield from (with_headers(name, status_in(200, 400), *pairs) for name, pairs in bad.items())
-    yield with_headers("header Expect: 100-continue", READ, ("Expect", "100-continue"))
-    yield with_headers("header Expect, unknown", status_in(417), ("Expect", "nope"))
+    pairs = [
+        *((f"header {name}", READ, ((name, value),)) for name, value in ignored.items()),
+        ("header explain, forged", READ, (("explain", "True"),)),
+        *(
+            (f"header X-Top-K of {value[:9]!a}", BAD, (("X-Top-K", value),))
+            for value in ("0", "99", "-1", "x", "", "1" * 5000, "\u0661")
+        ),
+        *((name, status_in(200, 400), values) for name, values in bad.items()),
+        ("header Expect: 100-continue", READ, (("Expect", "100-continue"),)),
+        ("header Expect, unknown", status_in(417), (("Expect", "nope"),)),
+    ]
+    return (Case(name, expected, Request(SEVEN, headers=each)) for name, expected, each in pairs)
 
 
 def lengths() -> Iterator[Case]:
@@ -110,14 +102,8 @@ def raw_bytes() -> Iterator[Case]:
     chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(SEVEN), SEVEN)
     single_bytes = b"".join(b"1\r\n%c\r\n" % byte for byte in SEVEN) + b"0\r\n\r\n"
     old = b"POST /predictions/digits HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(SEVEN) + SEVEN
-    yield from (
-        Case(name, READ, Request(raw=raw))
-        for name, raw in {
-            "chunks": CHUNKED + chunks,
-            "chunks of one byte": CHUNKED + single_bytes,
-            "HTTP/1.0": old,
-        }.items()
-    )
+    whole = {"chunks": CHUNKED + chunks, "chunks of one byte": CHUNKED + single_bytes, "HTTP/1.0": old}
+    yield from (Case(name, READ, Request(raw=raw)) for name, raw in whole.items())
     malformed = {
         "header without a colon": b"POST /predictions/digits HTTP/1.1\r\nHost x\r\nContent-Length: 0\r\n\r\n",
         "chunk with an invalid length": CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n",
@@ -133,12 +119,10 @@ def raw_bytes() -> Iterator[Case]:
         "half a line": b"POST /pre",
         "half the headers": START,
     }
-    large = {"chunk of 2^63 bytes": CHUNKED + b"7fffffffffffffff\r\nabc"}
-    http_2 = {"HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}
     for expected, contents in (
         (MALFORMED, malformed),
         (CLOSED_OR_MALFORMED, closed_or_malformed),
-        (CLOSED_OR_REFUSED, large),
-        (status_in(CLOSED, 400, 404, 405), http_2),
+        (CLOSED_OR_REFUSED, {"chunk of 2^63 bytes": CHUNKED + b"7fffffffffffffff\r\nabc"}),
+        (status_in(CLOSED, 400, 404, 405), {"HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}),
     ):
         yield from (Case(name, expected, Request(raw=raw, incomplete=True)) for name, raw in contents.items())

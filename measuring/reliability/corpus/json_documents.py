@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from measuring.reliability.corpus.case import Case, Content, case, cases
+from measuring.reliability.corpus.case import Case, cases
 from measuring.reliability.corpus.picture_files import LABEL, SEVEN, drawing, white_png
-from measuring.reliability.expected import READ, Expected, read_as, refused
+from measuring.reliability.expected import READ, read_as, refused
 
 JSON = "application/json"
 BAD = refused(400, "InvalidRequest")
@@ -20,36 +20,28 @@ def b64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def documents() -> Iterator[Case]:
-    """Yield all JSON documents."""
-    yield from good_documents()
-    yield from bad_documents()
-    yield from large_documents()
-
-
-def document(name: str, content: Content, expected: Expected) -> Case:
-    """Make a case of a JSON document."""
-    return case(name, content, expected, JSON)
-
-
 def good_documents() -> Iterator[Case]:
     """Yield JSON documents that are read, or read in part."""
     grey = np.asarray(drawing())[::4, ::4]
     rows = grey.tolist()
-    good: dict[str, object] = {
-        "JSON rows": {"data": rows},
-        "JSON rows of floats": {"data": (grey + 0.25).clip(0, 255).tolist()},
-        "JSON rows of colours": {"data": np.dstack([grey] * 3).tolist()},
-        "JSON rows, and other keys": {"data": rows, "a": {"b": None}},
+    read: dict[str, object] = {
+        "rows": {"data": rows},
+        "rows of floats": {"data": (grey + 0.25).clip(0, 255).tolist()},
+        "rows of colours": {"data": np.dstack([grey] * 3).tolist()},
+        "rows, and other keys": {"data": rows, "a": {"b": None}},
     }
-    yield from (document(name, json.dumps(each).encode(), read_as(LABEL)) for name, each in good.items())
     twice = b'{"data": 1, "data": ' + json.dumps(rows).encode() + b"}"
-    yield document("JSON with a key twice, the last one good", twice, read_as(LABEL))
-    instances: dict[str, object] = {
-        "instances": [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]
-    }
-    mixed = read_as(LABEL, LABEL, *["InvalidRequest"] * 5)
-    yield document("JSON instances, good and bad", json.dumps(instances).encode(), mixed)
+    mixed = [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]
+    return cases(
+        "JSON ",
+        JSON,
+        (read_as(LABEL), {name: json.dumps(each).encode() for name, each in read.items()}),
+        (read_as(LABEL), {"with a key twice, the last one good": twice}),
+        (
+            read_as(LABEL, LABEL, *["InvalidRequest"] * 5),
+            {"instances, good and bad": json.dumps({"instances": mixed}).encode()},
+        ),
+    )
 
 
 def bad_documents() -> Iterator[Case]:
@@ -114,14 +106,13 @@ def bad_documents() -> Iterator[Case]:
         "a key with ends of lines": '{"a\\nb\\u2028": 1}',
         "__proto__": '{"__proto__": {"data": [[1]]}}',
     }
-    yield from cases(BAD, {name: text.encode() for name, text in texts.items()}, "JSON: ", JSON)
     contents = {
         "UTF-16": '{"data": [[1]]}'.encode("utf-16"),
         "not UTF-8": b'{"data": "\xff\xfe"}',
         "overlong UTF-8": b'{"\xc0\xaf": 1}',
         "gzip": b"\x1f\x8b\x08\x00",
     }
-    yield from cases(BAD, contents, "JSON: ", JSON)
+    return cases("JSON: ", JSON, (BAD, {name: text.encode() for name, text in texts.items()}), (BAD, contents))
 
 
 def large_documents() -> Iterator[Case]:
@@ -138,15 +129,21 @@ def large_documents() -> Iterator[Case]:
         "8 million numbers in a row": lambda: b'{"data": [' + b",".join([b"1"] * 2 * MANY) + b"]}",
         "a row of 4 million texts": lambda: b'{"data": [["' + b'","'.join([b"1"] * MANY) + b'"]]}',
     }
-    yield from cases(BAD, contents, "JSON: ", JSON)
     rows = (b"[" + b",".join([b"255"] * 2000) + b"]",) * 2000
     unreadable = {
         "a fraction of a million digits": lambda: b'{"data": [[0.' + b"9" * 10**6 + b"]]}",
         "rows of 2,000 x 2,000": lambda: b'{"data": [' + b",".join(rows) + b"]}",
     }
-    yield from cases(refused(400, "InvalidImage"), unreadable, "JSON: ", JSON)
     pictures = {"instances": [{"b64": b64(white_png(2000, 2000))}] * 200}
-    yield document("JSON: 200 pictures of 4 megapixels", lambda: json.dumps(pictures).encode(), READ)
     keys = {"instances": [{"\x01" * 2500: 1}] * 1000}
-    expected = read_as(*["InvalidRequest"] * 1000)
-    yield document("JSON: 1,000 instances with long keys", lambda: json.dumps(keys).encode(), expected)
+    return cases(
+        "JSON: ",
+        JSON,
+        (BAD, contents),
+        (refused(400, "InvalidImage"), unreadable),
+        (READ, {"200 pictures of 4 megapixels": lambda: json.dumps(pictures).encode()}),
+        (
+            read_as(*["InvalidRequest"] * 1000),
+            {"1,000 instances with long keys": lambda: json.dumps(keys).encode()},
+        ),
+    )

@@ -1,14 +1,13 @@
 """Multipart forms, well-formed and broken, and bodies under a wrong content type."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from measuring.reliability.corpus.case import Case, Content, case, cases
+from measuring.reliability.corpus.case import Bodies, Case, cases
 from measuring.reliability.corpus.picture_files import LABEL, SEVEN, white_png
-from measuring.reliability.expected import READ, READ_OR_REFUSED, Expected, read_as, refused
+from measuring.reliability.expected import READ, READ_OR_REFUSED, read_as, refused
 
 BOUNDARY = "frontier"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
-URLENCODED = "application/x-www-form-urlencoded"
 END = f"--{BOUNDARY}--\r\n".encode()
 BAD = refused(400, "InvalidRequest")
 MALFORMED = refused(400)
@@ -22,43 +21,29 @@ def part(content: bytes, name: str | None = "a", extra: str = '; filename="a.png
     return head.encode("utf-8", "surrogateescape") + content + b"\r\n"
 
 
-def form_cases(expected: Expected, contents: Mapping[str, Content]) -> Iterator[Case]:
-    """Make cases of forms."""
-    return cases(expected, contents, "form ", FORM)
-
-
-def forms() -> Iterator[Case]:
-    """Yield all forms."""
-    yield from good_forms()
-    yield from odd_parts()
-    yield from broken_forms()
-
-
 def good_forms() -> Iterator[Case]:
     """Yield forms that are read."""
     whole = part(SEVEN) + END
     names = (
-        "../../x",
-        "\u00e9\u4e2d\U0001f600",
-        "a\tb",
-        "x" * 3000,
-        "body",
-        "data",
-        "explain",
-        "describe",
-        "content-type",
-    )
+        "../../x", "\u00e9\u4e2d\U0001f600", "a\tb", "x" * 3000, "body", "data", "explain", "describe", "content-type",
+    )  # fmt: skip
     read = {
         "of a picture": whole,
         "with top_k": part(SEVEN) + part(b"2", "top_k", "") + END,
         **{f"with the name {name[:20]!a}": part(SEVEN, name) + END for name in names},
     }
-    yield from form_cases(read_as(LABEL), read)
-    yield case("form with a quoted boundary", whole, read_as(LABEL), f'multipart/form-data; boundary="{BOUNDARY}"')
-    yield case("form of two pictures of one name", part(SEVEN) + whole, read_as(LABEL, LABEL), FORM)
-    empty = part(SEVEN) + part(b"") + END
-    yield case("form with an empty part", empty, read_as(LABEL, "InvalidImage"), FORM)
-    yield case("form of 60 pictures of 25 megapixels", lambda: part(white_png(5000, 5000)) * 60 + END, READ, FORM)
+    partly = {"with an empty part": part(SEVEN) + part(b"") + END}
+    large = {"of 60 pictures of 25 megapixels": lambda: part(white_png(5000, 5000)) * 60 + END}
+    yield from cases(
+        "form ",
+        FORM,
+        (read_as(LABEL), read),
+        (read_as(LABEL, LABEL), {"of two pictures of one name": part(SEVEN) + whole}),
+        (read_as(LABEL, "InvalidImage"), partly),
+        (READ, large),
+    )
+    quoted = f'multipart/form-data; boundary="{BOUNDARY}"'
+    yield from cases("form ", quoted, (read_as(LABEL), {"with a quoted boundary": whole}))
 
 
 def odd_parts() -> Iterator[Case]:
@@ -91,17 +76,15 @@ def odd_parts() -> Iterator[Case]:
         "part of multipart/mixed without a boundary": part(b"x", extra="", headers="Content-Type: multipart/mixed\r\n")
         + END,
     }
-    yield from form_cases(READ_OR_REFUSED, either)
-    yield from form_cases(MALFORMED, malformed)
-    text = part(SEVEN, headers="Content-Type: text/plain\r\n") + END
-    yield case("form part of text", text, UNSUPPORTED, FORM)
+    text = {"part of text": part(SEVEN, headers="Content-Type: text/plain\r\n") + END}
+    return cases("form ", FORM, (READ_OR_REFUSED, either), (MALFORMED, malformed), (UNSUPPORTED, text))
 
 
 def broken_forms() -> Iterator[Case]:
     """Yield forms that are incomplete, have a wrong boundary, or have too many parts."""
     seven, tiny = part(SEVEN), part(b"", "a", "")
     whole = seven + END
-    bad: dict[str, Content] = {
+    bad: Bodies = {
         "with a bad top_k": seven + part(b"\xff\n", "top_k", "") + END,
         "without its end": seven,
         "cut in a picture": whole[: len(whole) // 2],
@@ -113,22 +96,28 @@ def broken_forms() -> Iterator[Case]:
         "of 16 MB of tiny parts of one name": lambda: tiny * (16_000_000 // len(tiny)) + END,
         "of 150,000 tiny parts": lambda: b"".join(part(b"", str(i), "") for i in range(150_000)) + END,
     }
-    yield from form_cases(BAD, bad)
-    yield case("form without a boundary", whole, UNSUPPORTED, "multipart/form-data")
-    yield case("form with an empty boundary", whole, MALFORMED, "multipart/form-data; boundary=")
+    yield from cases("form ", FORM, (BAD, bad))
+    yield from cases("form ", "multipart/form-data", (UNSUPPORTED, {"without a boundary": whole}))
+    yield from cases("form ", "multipart/form-data; boundary=", (MALFORMED, {"with an empty boundary": whole}))
 
 
 def wrong_types() -> Iterator[Case]:
     """Yield pictures and other bodies under a content type that is not theirs."""
     read = ("image/png", "image/jpeg", "image/x-nonsense", "application/octet-stream", "", "image/png; charset=nope")
     unsupported = ("text/plain", "text/html", "video/mp4", "application/pdf", "multipart/mixed; boundary=a", "\x01;;=")
-    yield from (case(f"picture as {kind or 'nothing'}", SEVEN, read_as(LABEL), kind) for kind in read)
-    yield from (case(f"picture as {kind!a}", SEVEN, UNSUPPORTED, kind) for kind in (*unsupported, "*/*", "\u00e9"))
-    yield case("picture as a kind of 3,000 characters", SEVEN, UNSUPPORTED, "a" * 3000)
-    for kind in ("application/json", "application/zip", "application/x-npy", "application/json; charset=nope"):
-        yield case(f"picture as {kind}", SEVEN, BAD, kind)
-    yield case("urlencoded form", b"a=1&b=2", UNSUPPORTED, URLENCODED)
-    yield case("urlencoded form of a per cent sign", b"%", UNSUPPORTED, URLENCODED)
-    yield case("urlencoded form with %zz", b"a=%zz&b=1", MALFORMED, URLENCODED)
-    yield case("urlencoded form with an empty name", b"=1&=2", READ_OR_REFUSED, URLENCODED)
-    yield case("urlencoded form that is a picture", SEVEN, READ_OR_REFUSED, URLENCODED)
+    bad = ("application/json", "application/zip", "application/x-npy", "application/json; charset=nope")
+    for expected, kinds, name in (
+        (read_as(LABEL), read, lambda kind: kind or "nothing"),
+        (UNSUPPORTED, (*unsupported, "*/*", "\u00e9"), ascii),
+        (UNSUPPORTED, ("a" * 3000,), lambda _: "a kind of 3,000 characters"),
+        (BAD, bad, str),
+    ):
+        for kind in kinds:
+            yield from cases("picture as ", kind, (expected, {name(kind): SEVEN}))
+    yield from cases(
+        "urlencoded form",
+        "application/x-www-form-urlencoded",
+        (UNSUPPORTED, {"": b"a=1&b=2", " of a per cent sign": b"%"}),
+        (MALFORMED, {" with %zz": b"a=%zz&b=1"}),
+        (READ_OR_REFUSED, {" with an empty name": b"=1&=2", " that is a picture": SEVEN}),
+    )

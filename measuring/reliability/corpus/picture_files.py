@@ -10,7 +10,7 @@ from PIL import Image
 
 from handwriting.preprocess import FORMATS
 from measuring.common.example_digits import drawings
-from measuring.reliability.corpus.case import Case, Content, case, cases
+from measuring.reliability.corpus.case import Bodies, Case, cases
 from measuring.reliability.expected import READ_OR_REFUSED, read_as, refused
 
 LABEL = "7"
@@ -45,7 +45,7 @@ def readable() -> Iterator[Case]:
     deep = Image.fromarray(grey.astype(np.uint16) * 257)
     palette = plain.quantize(8)
     pages = {"save_all": True, "append_images": [blank]}
-    variants: dict[str, bytes] = {
+    variants = {
         **{f"plain {form}": encode(plain, form) for form in FORMATS},
         **{f"{mode} PNG": encode(plain.convert(mode)) for mode in ("1", "P", "LA", "RGB", "RGBA")},
         "16-bit PNG": encode(deep),
@@ -77,22 +77,23 @@ def readable() -> Iterator[Case]:
         variants |= {
             f"EXIF-rotated {form} ({value})": encode(page, form, exif=exif) for form in ("JPEG", "PNG", "WEBP")
         }
-    yield from cases(read_as(LABEL), variants)
+    return cases("", None, (read_as(LABEL), variants))
 
 
 def damaged() -> Iterator[Case]:
     """Yield the seven cut short, and with flipped bits, in each format."""
-    yield case("nothing", b"", DAMAGED)
     random = np.random.default_rng(7)
+    short, flipped = {"nothing": b""}, {}
     for form in FORMATS:
         whole = encode(drawing(), form)
-        yield from (case(f"{form} cut to 1/{share}", whole[: len(whole) // share], DAMAGED) for share in (10, 3, 2))
-        yield case(f"{form} of 12 bytes", whole[:12], DAMAGED)
+        short |= {f"{form} cut to 1/{share}": whole[: len(whole) // share] for share in (10, 3, 2)}
+        short[f"{form} of 12 bytes"] = whole[:12]
         for bits in range(1, MAX_FLIPS + 1):
             content = bytearray(whole)
             for position in random.integers(0, min(len(whole), 4000), bits):  # headers are at the front
                 content[position] ^= 1 << int(random.integers(8))
-            yield case(f"{form} with {bits} bits flipped", bytes(content), READ_OR_REFUSED)
+            flipped[f"{form} with {bits} bits flipped"] = bytes(content)
+    return cases("", None, (DAMAGED, short), (READ_OR_REFUSED, flipped))
 
 
 def empty() -> Iterator[Case]:
@@ -121,7 +122,7 @@ def empty() -> Iterator[Case]:
         "zeros": bytes(10_000),
         "the letter A, 1 MB": b"A" * 2**20,
     }
-    yield from cases(DAMAGED, contents)
+    return cases("", None, (DAMAGED, contents))
 
 
 def zeros(count: int) -> Iterator[bytes]:
@@ -213,7 +214,7 @@ def jpeg(width: int, height: int) -> bytes:
 def bombs() -> Iterator[Case]:
     """Yield small files that would decode to very much, or claim to."""
     side = BOMB_PX
-    too_large: dict[str, Content] = {
+    too_large: Bodies = {
         "PNG of 50,000 x 50,000, 1 bit": lambda: png(side, side, 1, zlib_zeros(side * (1 + side // 8))),
         "PNG of 50,000 x 50,000, 8 bits": lambda: png(side, side, 8, zlib_zeros(side * (1 + side))),
         "PNG of 2^31 x 2^31": png(2**31 - 1, 2**31 - 1, 1, b""),
@@ -224,15 +225,15 @@ def bombs() -> Iterator[Case]:
         "WebP of 16,383 x 16,383": webp(16_383, 16_383),
         "JPEG of 65,500 x 65,500": jpeg(65_500, 65_500),
     }
-    either: dict[str, Content] = {
+    either: Bodies = {
         "PNG of 28 x 28 that unpacks to 2 GB": lambda: png(28, 28, 8, zlib_zeros(2**31)),
         "BMP of -50,000 x 50,000": bmp(-side, side),
         "BMP of 2^31 rows up": bmp(1, -(2**31)),
         "TIFF of 2^32 x 2^32": tiff(*tiff_size(2**32 - 1, 2**32 - 1)),
         "JPEG of 4,900 x 4,900 without pixels": jpeg(4900, 4900),
     }
-    yield from cases(TOO_LARGE, too_large)
-    yield from cases(READ_OR_REFUSED, either)
-    yield case("PNG of 0 x 0", png(0, 0, 8, b""), DAMAGED)
-    runs = bmp(4000, 4000, 1, content=b"\xff\x00" * 62_746 + b"\x00\x01")
-    yield case("BMP of runs, 4,000 x 4,000", runs, DAMAGED)
+    damaged = {
+        "PNG of 0 x 0": png(0, 0, 8, b""),
+        "BMP of runs, 4,000 x 4,000": bmp(4000, 4000, 1, content=b"\xff\x00" * 62_746 + b"\x00\x01"),
+    }
+    return cases("", None, (TOO_LARGE, too_large), (READ_OR_REFUSED, either), (DAMAGED, damaged))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from measuring.reliability.corpus.case import Case, Content, case, cases
+from measuring.reliability.corpus.case import Bodies, Case, cases
 from measuring.reliability.corpus.picture_files import LABEL, SEVEN, TOO_LARGE, white_png, zeros
 from measuring.reliability.expected import READ, read_as, refused
 
@@ -83,13 +83,6 @@ def ordinary(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -
     return buffer.getvalue()
 
 
-def zip_files() -> Iterator[Case]:
-    """Yield good and bad ZIP files."""
-    yield from zips_with_odd_names()
-    yield from zips_with_wrong_headers()
-    yield from zip_bombs()
-
-
 def zips_with_odd_names() -> Iterator[Case]:
     """Yield ZIP files whose names are paths to elsewhere, or not text."""
     names = [
@@ -97,23 +90,24 @@ def zips_with_odd_names() -> Iterator[Case]:
         "a\nb\r\nc.png", "<script>.png", '";drop.png', "con", "a" * 250, "\u202egnp.exe",
     ]  # fmt: skip
     seven = honest(b"7.png", SEVEN)
-    hidden = ordinary({"a/": b"", "a/7.png": SEVEN, ".b": b"", "__MACOSX/7.png": b""})
     long = [seven._replace(name=b"\x01" * 15_000)] * 1000
-    yield case("ZIP with names that are paths", ordinary(dict.fromkeys(names, SEVEN)), read_as(*[LABEL] * len(names)))
-    yield case("ZIP with a name twice", zip_of(seven, seven), read_as(LABEL, LABEL))
     read = {
         "NUL in a name": zip_of(seven._replace(name=b"a\x00../b.png")),
         "a name of no known charset": zip_of(seven._replace(name=bytes(range(1, 256)))),
         "an empty name": zip_of(seven._replace(name=b"")),
-        "folders and hidden files": hidden,
+        "folders and hidden files": ordinary({"a/": b"", "a/7.png": SEVEN, ".b": b"", "__MACOSX/7.png": b""}),
     }
-    bad: dict[str, Content] = {
+    bad: Bodies = {
         "a name that is not UTF-8": zip_of(seven._replace(name=b"\xff\xfe", flags=0x800)),
         "a name of 65,535 bytes": zip_of(seven._replace(name=b"a" * 65_535)),
         "1,000 long names": lambda: zip_of(*long, overlapping=True),
     }
-    yield from cases(read_as(LABEL), read, "ZIP with ")
-    yield from cases(BAD, bad, "ZIP with ")
+    paths = {"names that are paths": ordinary(dict.fromkeys(names, SEVEN))}
+    twice = {"a name twice": zip_of(seven, seven)}
+    expected = read_as(*[LABEL] * len(names))
+    return cases(
+        "ZIP with ", None, (expected, paths), (read_as(LABEL, LABEL), twice), (read_as(LABEL), read), (BAD, bad)
+    )
 
 
 def zips_with_wrong_headers() -> Iterator[Case]:
@@ -121,21 +115,17 @@ def zips_with_wrong_headers() -> Iterator[Case]:
     seven, tiny = honest(b"7.png", SEVEN), honest(b"a", b"")
     whole = zip_of(seven, seven)
     methods = {1: "shrunk", 9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 99: "AES"}
-    yield case("ZIP of nothing", ordinary({}), refused(400))
-    mixed = ordinary({"7.png": SEVEN, "a.txt": b"x"})
-    yield case("ZIP of a picture and of text", mixed, read_as(LABEL, "InvalidImage"))
-    yield case("ZIP with a long comment", whole[:-2] + b"\xff\xff" + bytes(65_535), read_as(LABEL, LABEL))
     read = {
         "of pictures, stored": ordinary({"7.png": SEVEN}, zipfile.ZIP_STORED),
         "with a member shorter than its header says": zip_of(seven._replace(size=len(SEVEN) + 9)),
     }
     bad_member = {
         "with a wrong checksum": zip_of(seven._replace(crc=1)),
-        ", encrypted": zip_of(seven._replace(flags=1)),
         "with garbage for a picture": zip_of(seven._replace(packed=b"\xff" * 50)),
-        **{f", {name}": zip_of(seven._replace(method=method)) for method, name in methods.items()},
     }
-    bad: dict[str, Content] = {
+    unsupported = {f", {name}": zip_of(seven._replace(method=method)) for method, name in methods.items()}
+    unsupported[", encrypted"] = zip_of(seven._replace(flags=1))
+    bad: Bodies = {
         "cut": whole[: len(whole) // 2],
         "without a directory": whole[: whole.index(b"PK\x01\x02")],
         "of a folder": ordinary({"a/": b""}),
@@ -144,8 +134,19 @@ def zips_with_wrong_headers() -> Iterator[Case]:
         "of 300,000 files": lambda: zip_of(*[tiny] * 300_000, overlapping=True),
         "whose directory is out of bounds": whole[:-10] + b"\xff" * 8 + b"\x00\x00",
     }
-    for expected, files in ((read_as(LABEL), read), (read_as("InvalidRequest"), bad_member), (BAD, bad)):
-        yield from (case(f"ZIP {name}".replace(" ,", ","), each, expected) for name, each in files.items())
+    mixed = {"of a picture and of text": ordinary({"7.png": SEVEN, "a.txt": b"x"})}
+    comment = {"with a long comment": whole[:-2] + b"\xff\xff" + bytes(65_535)}
+    yield from cases("ZIP", None, (read_as("InvalidRequest"), unsupported))
+    yield from cases(
+        "ZIP ",
+        None,
+        (read_as(LABEL), read),
+        (read_as("InvalidRequest"), bad_member),
+        (BAD, bad),
+        (refused(400), {"of nothing": ordinary({})}),
+        (read_as(LABEL, "InvalidImage"), mixed),
+        (read_as(LABEL, LABEL), comment),
+    )
 
 
 def zip_bombs() -> Iterator[Case]:
@@ -158,14 +159,17 @@ def zip_bombs() -> Iterator[Case]:
     for _ in range(50):
         nested = ordinary({"a.zip": nested})
     megabyte = honest(b"a.png", bytes(2**20 - 1))
-    wrong_size = read_as(*["InvalidRequest"] * 10)
-    yield case("ZIP of 10 GB of zeros", lambda: zip_of(*[gigabyte()] * 10), TOO_LARGE)
-    yield case("ZIP of 10 GB of zeros whose headers say 1 kB", lambda: zip_of(*[gigabyte(size=1000)] * 10), wrong_size)
-    yield case("ZIP of 1,000 GB, overlapping", lambda: zip_of(*[gigabyte()] * 1000, overlapping=True), TOO_LARGE)
-    yield case("ZIP of 60 MB in overlapping files", zip_of(*[megabyte] * 60, overlapping=True), READ)
-    yield case("ZIP in ZIP in ZIP, 50 times", nested, read_as("InvalidImage"))
-    pictures = "ZIP of 60 pictures of 25 megapixels"
-    yield case(pictures, lambda: zip_of(*[honest(b"a.png", white_png(5000, 5000))] * 60), READ)
+    bombs = {
+        "10 GB of zeros": lambda: zip_of(*[gigabyte()] * 10),
+        "1,000 GB, overlapping": lambda: zip_of(*[gigabyte()] * 1000, overlapping=True),
+    }
+    wrong = {"10 GB of zeros whose headers say 1 kB": lambda: zip_of(*[gigabyte(size=1000)] * 10)}
+    read: Bodies = {
+        "60 MB in overlapping files": zip_of(*[megabyte] * 60, overlapping=True),
+        "60 pictures of 25 megapixels": lambda: zip_of(*[honest(b"a.png", white_png(5000, 5000))] * 60),
+    }
+    yield from cases("ZIP of ", None, (TOO_LARGE, bombs), (read_as(*["InvalidRequest"] * 10), wrong), (READ, read))
+    yield from cases("", None, (read_as("InvalidImage"), {"ZIP in ZIP in ZIP, 50 times": nested}))
 
 
 def npy(array: np.ndarray, allow_pickle: bool = False) -> bytes:
@@ -191,9 +195,8 @@ def npy_files() -> Iterator[Case]:
     frames = np.zeros((2, 28, 28), np.uint8)
     frames[:, 4:24, 13:15] = 255
     pixels = frames.tobytes()
-    yield case("npy of frames", npy(frames), read_as("1", "1"))
-    yield case("npy of frames, version 2", npy_header(header_of(), pixels, (2, 0)), read_as("1", "1"))
-    yield case("npy of 1,024 blank frames", npy(np.zeros((1024, 28, 28), np.uint8)), READ)
+    read = {"of frames": npy(frames), "of frames, version 2": npy_header(header_of(), pixels, (2, 0))}
+    blank = {"of 1,024 blank frames": npy(np.zeros((1024, 28, 28), np.uint8))}
     objects = np.array([Touch(), None], object)
     bad = {
         "of objects": npy(objects, allow_pickle=True),
@@ -234,5 +237,5 @@ def npy_files() -> Iterator[Case]:
         "with a dtype of a comma": npy_header(header_of(dtype="','"), pixels),
         "with a deep dtype": npy_header(header_of(dtype="[('a', " * 60 + "'u1'" + ")]" * 60), pixels),
     }  # fmt: skip
-    yield from cases(BAD, bad, "npy ")
-    yield case("a pickle", pickle.dumps(Touch()), refused(400, "InvalidImage"))
+    yield from cases("npy ", None, (read_as("1", "1"), read), (READ, blank), (BAD, bad))
+    yield from cases("", None, (refused(400, "InvalidImage"), {"a pickle": pickle.dumps(Touch())}))

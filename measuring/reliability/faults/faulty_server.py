@@ -10,11 +10,11 @@ from unittest import mock
 from deploy.local.settings import ROOT
 from deploy.local.stack import Stack
 from inkserve.client import Recogniser
-from inkserve.management import Management
+from inkserve.management import Management, ModelVersion
 from measuring.common.altered_archives import WAITING, alter_archive
 from measuring.common.criteria import Criterion
 from measuring.common.temporary_server import predictions_url, running_stack
-from measuring.reliability.faults.background_load import BackgroundLoad, without_retries
+from measuring.reliability.faults.background_load import Ask, BackgroundLoad, without_retries
 
 MODEL, SLOW = "digits", "slow"
 DIGITS = ROOT / "model_store" / f"{MODEL}-1.0.mar"
@@ -24,11 +24,40 @@ CLIENT_TIMEOUT_S = (10.0, 120.0)  # connect, read
 TRIES = 9  # of the client, with up to 3 s between them
 WORKER_DIED = {f"status {status} InternalServerException" for status in (500, 507)}  # 507: killed by a signal
 
-Fault = Callable[[Stack, float], Sequence[Criterion]]
+
+class FaultyServer:
+    """A running stack, and what faults need of it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.management = Management(stack.settings.url("MANAGEMENT_PORT"))
+
+    def load(self, model: str = MODEL, threads: int = 8, **headers: str) -> BackgroundLoad:
+        """Return a load by clients that do not retry."""
+        return BackgroundLoad(self.ask_once(model, **headers), threads)
+
+    def ask_once(self, model: str, **headers: str) -> Ask:
+        """Return a function that sends one request without retries."""
+        return without_retries(predictions_url(self.stack, model), **headers)
+
+    def client(self, model: str = MODEL) -> Recogniser:
+        """Return the project's client, which waits and retries longer than by default: a busy machine starts slowly."""
+        return Recogniser(model, self.stack.settings.url("INFERENCE_PORT"), timeout_s=CLIENT_TIMEOUT_S, tries=TRIES)
+
+    def versions(self, model: str = MODEL) -> Sequence[ModelVersion]:
+        """Return the loaded versions of a recogniser."""
+        return [each for each in self.management.versions() if each.model == model]
+
+    def ready_pids(self) -> set[int]:
+        """Return the process ids of the workers of `digits` that take requests."""
+        return {each.pid for version in self.versions() for each in version.workers if each.is_ready}
+
+
+Fault = Callable[[FaultyServer, float], Sequence[Criterion]]
 
 
 @contextmanager
-def faulty_stack() -> Iterator[Stack]:
+def running_faulty_server() -> Iterator[FaultyServer]:
     """Start TorchServe with `digits` and a recogniser that waits on request; its model API is on.
 
     Raises:
@@ -42,33 +71,7 @@ def faulty_stack() -> Iterator[Stack]:
             mock.patch.dict(os.environ, TS_ENABLE_MODEL_API="true", JDK_JAVA_OPTIONS=java),
             running_stack(DIGITS, slow) as stack,
         ):
-            yield stack
-
-
-def load_on_digits(stack: Stack) -> BackgroundLoad:
-    """Return a load on `digits` by clients that do not retry."""
-    return BackgroundLoad(without_retries(predictions_url(stack, MODEL)))
-
-
-def client(stack: Stack, model: str = MODEL) -> Recogniser:
-    """Return the project's client, which waits and retries longer than by default: a busy machine starts slowly."""
-    return Recogniser(model, stack.settings.url("INFERENCE_PORT"), timeout_s=CLIENT_TIMEOUT_S, tries=TRIES)
-
-
-def management(stack: Stack) -> Management:
-    """Return a client of the management API."""
-    return Management(stack.settings.url("MANAGEMENT_PORT"))
-
-
-def loaded_versions(stack: Stack) -> Sequence[str]:
-    """Name the loaded versions of `digits`."""
-    return [each.name for each in management(stack).versions() if each.model == MODEL]
-
-
-def ready_pids(stack: Stack) -> set[int]:
-    """Return the process ids of the workers of `digits` that take requests."""
-    versions = management(stack).versions()
-    return {each.pid for version in versions if version.model == MODEL for each in version.workers if each.is_ready}
+            yield FaultyServer(stack)
 
 
 def no_failure(what: str, load: BackgroundLoad, and_also: bool = True) -> Criterion:

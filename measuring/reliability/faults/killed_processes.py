@@ -5,71 +5,61 @@ from collections.abc import Sequence
 
 import psutil
 
-from deploy.local.stack import Stack
 from measuring.common.criteria import Criterion
-from measuring.common.temporary_server import predictions_url, process_of
-from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries, without_retries
-from measuring.reliability.faults.faulty_server import (
-    SLOW,
-    WORKER_DIED,
-    client,
-    load_on_digits,
-    no_failure,
-    ready_pids,
-    yes_or_no,
-)
+from measuring.common.temporary_server import process_of
+from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries
+from measuring.reliability.faults.faulty_server import SLOW, WORKER_DIED, FaultyServer, no_failure, yes_or_no
 
 DIGITS_TIMEOUT_S = 30  # responseTimeout in config/digits.yaml
 RESTART_S, POLL_S = 120.0, 0.2  # of a worker, on a busy machine
 EXIT_S = 120.0
 
 
-def workers_killed(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def workers_killed(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Kill all workers of a recogniser with SIGKILL; a remaining one would hide the effect."""
     with (
-        client(stack) as recogniser,
-        load_on_digits(stack) as load,
+        server.client() as recogniser,
+        server.load() as load,
         BackgroundLoad(with_retries(recogniser)) as retrying,
     ):
         time.sleep(seconds / 2)
-        killed = ready_pids(stack)
+        killed = server.ready_pids()
         for pid in killed:
             psutil.Process(pid).kill()
         time.sleep(seconds / 2)
-        is_back = load.wait_for_answers(20) and retrying.wait_for_answers(20) and are_replaced(stack, killed)
+        is_back = load.wait_for_answers(20) and retrying.wait_for_answers(20) and are_replaced(server, killed)
     slowest_s = max(load.slowest_s(), retrying.slowest_s())
-    answered = "workers killed: clients without retries get a prediction or a 5xx"
     in_time = slowest_s <= DIGITS_TIMEOUT_S
+    wanted, found = "200, or 5xx with TorchServe's body", f"{slowest_s:.1f} s"
+    answered = "workers killed: clients without retries get a prediction or a 5xx"
     return [
-        Criterion(answered, "200, or 5xx with TorchServe's body", str(load), load.failed() <= WORKER_DIED),
+        Criterion(answered, wanted, str(load), load.failed() <= WORKER_DIED),
         no_failure("workers killed: our client retries until it has a prediction", retrying),
-        Criterion(
-            "workers killed: no request hangs", f"at most {DIGITS_TIMEOUT_S} s", f"{slowest_s:.1f} s", in_time, True
-        ),
+        Criterion("workers killed: no request hangs", f"at most {DIGITS_TIMEOUT_S} s", found, in_time, True),
         yes_or_no("workers killed: new workers replace them", is_back),
     ]
 
 
-def are_replaced(stack: Stack, killed: set[int]) -> bool:
+def are_replaced(server: FaultyServer, killed: set[int]) -> bool:
     """Wait until as many new workers are ready as were killed; False if they do not come."""
     deadline = time.monotonic() + RESTART_S
     while time.monotonic() < deadline:
-        found = ready_pids(stack) - killed
+        found = server.ready_pids() - killed
         if len(found) == len(killed) and all(map(psutil.pid_exists, found)):
             return True
         time.sleep(POLL_S)
     return False
 
 
-def front_end_killed(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def front_end_killed(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Kill TorchServe's front end with SIGKILL, and start it again as `make up` does."""
-    with client(stack) as recogniser:
+    with server.client() as recogniser:
         with BackgroundLoad(with_retries(recogniser)) as load:
             time.sleep(seconds / 2)
-            workers = process_of(stack).children(recursive=True)
-            process_of(stack).kill()
+            workers = process_of(server.stack).children(recursive=True)
+            process_of(server.stack).kill()
             _, alive = psutil.wait_procs(workers, timeout=EXIT_S)
-        stack.start("torchserve")
+        server.stack.start("torchserve")
         ask = with_retries(recogniser)
         answers = {ask() for _ in range(20)}
     right = "front end killed: no wrong answer"
@@ -82,17 +72,16 @@ def front_end_killed(stack: Stack, seconds: float) -> Sequence[Criterion]:
     ]
 
 
-def terminated(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def terminated(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Terminate TorchServe with SIGTERM, as `make down` does, while slow requests are in flight as well."""
-    slow = without_retries(predictions_url(stack, SLOW), **{"X-Wait-S": "0.5"})
-    with load_on_digits(stack) as load, BackgroundLoad(slow, threads=2) as slow_load:
+    with server.load() as load, server.load(SLOW, 2, **{"X-Wait-S": "0.5"}) as slow_load:
         time.sleep(max(1.0, seconds / 2))
-        process = process_of(stack)
+        process = process_of(server.stack)
         at_s = time.monotonic()
         process.terminate()
         process.wait(EXIT_S)
         took_s = time.monotonic() - at_s
-    stack.start("torchserve")
+    server.stack.start("torchserve")
     in_flight = [each for each in [*load.sent, *slow_load.sent] if each.began_s < at_s < each.began_s + each.took_s]
     answered = sum(each.outcome == OK for each in in_flight)
     found = f"{answered} of {len(in_flight)} answered; it ended after {took_s:.1f} s"

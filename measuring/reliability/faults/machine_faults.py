@@ -12,35 +12,28 @@ from unittest import mock
 import requests
 
 from deploy.local.settings import NO_PROXY
-from deploy.local.stack import Stack
 from measuring.common.criteria import Criterion
 from measuring.common.temporary_server import predictions_url
 from measuring.reliability.faults.background_load import TIMEOUT_S
-from measuring.reliability.faults.faulty_server import (
-    MODEL,
-    load_on_digits,
-    no_failure,
-    ready_pids,
-    yes_or_no,
-)
+from measuring.reliability.faults.faulty_server import MODEL, FaultyServer, no_failure, yes_or_no
 
 LOGS = ("server.log", "workers.log", "requests.log", "access.log", "metrics.log")
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 JUMPS = ("+2h", "-1d", "+0")
 
 
-def disk_full(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def disk_full(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Start with logs on a disk that is always full."""
-    stack.stop("torchserve")
-    logs = [stack.settings.logs / name for name in LOGS]
+    server.stack.stop("torchserve")
+    logs = [server.stack.settings.logs / name for name in LOGS]
     for log in logs:
         log.unlink(missing_ok=True)
         log.symlink_to("/dev/full")
     try:
-        stack.start("torchserve")
-        with load_on_digits(stack) as load:
+        server.stack.start("torchserve")
+        with server.load() as load:
             time.sleep(seconds)
-            url = predictions_url(stack, MODEL)
+            url = predictions_url(server.stack, MODEL)
             bad = requests.post(url, data=b"no picture", timeout=TIMEOUT_S, proxies=NO_PROXY).status_code
             load.wait_for_answers(20)
     finally:
@@ -52,26 +45,26 @@ def disk_full(stack: Stack, seconds: float) -> Sequence[Criterion]:
     ]
 
 
-def clock_jumps(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def clock_jumps(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Set the server's clock two hours ahead, a day back, and right again; no criteria without libfaketime."""
     if not FAKETIME.exists():
         return []
-    stack.stop("torchserve")
-    offset = stack.settings.run_dir / "faketime"
+    server.stack.stop("torchserve")
+    offset = server.stack.settings.run_dir / "faketime"
     offset.write_text(JUMPS[-1])
     with fake_clock(offset) as variables:
         with mock.patch.dict(os.environ, variables):
-            stack.start("torchserve")
-        with load_on_digits(stack) as load:
+            server.stack.start("torchserve")
+        with server.load() as load:
             load.wait_for_answers(20)
-            before = ready_pids(stack)
+            before = server.ready_pids()
             for jump in JUMPS:
                 offset.write_text(jump)
                 time.sleep(max(1.0, seconds / len(JUMPS)))
             is_answering = load.wait_for_answers(20)
-            is_same = ready_pids(stack) == before
-        stack.stop("torchserve")
-    stack.start("torchserve")
+            is_same = server.ready_pids() == before
+        server.stack.stop("torchserve")
+    server.stack.start("torchserve")
     return [
         no_failure("clock jumps: every request is answered", load, is_answering),
         yes_or_no("clock jumps: no worker is restarted", is_same, "the same processes"),

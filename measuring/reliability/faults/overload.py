@@ -6,10 +6,8 @@ from http.client import HTTPConnection
 from statistics import median
 
 from deploy.local.settings import HOST
-from deploy.local.stack import Stack
 from measuring.common.criteria import Criterion
-from measuring.common.temporary_server import predictions_url
-from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries, without_retries
+from measuring.reliability.faults.background_load import OK, BackgroundLoad, with_retries
 from measuring.reliability.faults.faulty_server import (
     MODEL,
     QUEUE_SIZE,
@@ -17,9 +15,7 @@ from measuring.reliability.faults.faulty_server import (
     RESPONSE_TIMEOUT_S,
     SLOW,
     WORKER_DIED,
-    client,
-    load_on_digits,
-    management,
+    FaultyServer,
     no_failure,
     yes_or_no,
 )
@@ -30,36 +26,34 @@ INCOMPLETE = 50  # connections
 QUEUE_IS_FULL = {"status 503 ServiceUnavailableException"}
 
 
-def queue_full(stack: Stack, _: float) -> Sequence[Criterion]:
+def queue_full(server: FaultyServer, _: float) -> Sequence[Criterion]:
     """Send more requests to a slow recogniser than its queue holds."""
-    ask = without_retries(predictions_url(stack, SLOW), **{"X-Wait-S": str(WAIT_S)})
-    with client(stack, SLOW) as recogniser, BackgroundLoad(with_retries(recogniser), threads=2) as retrying:
-        with BackgroundLoad(ask, threads=4 * QUEUE_SIZE) as load:
+    with server.client(SLOW) as recogniser, BackgroundLoad(with_retries(recogniser), threads=2) as retrying:
+        with server.load(SLOW, 4 * QUEUE_SIZE, **{"X-Wait-S": str(WAIT_S)}) as load:
             time.sleep(2)
-            waiting = next(each.waiting for each in management(stack).versions() if each.model == SLOW)
+            waiting = server.versions(SLOW)[0].waiting
         retrying.wait_for_answers(2)
     times_s = [each.took_s for each in load.sent if each.outcome != OK]
     median_s = median(times_s) if times_s else float("inf")
-    refused, at_once = "queue full: refused with TorchServe's body", "queue full: refused at once"
+    found = f"median {median_s:.3f} s"
+    refused, wanted = "queue full: refused with TorchServe's body", "200, or 503 with TorchServe's body"
+    at_once, early = "queue full: refused at once", f"before an answer is possible, {WAIT_S} s"
     in_queue = "queue full: requests in the queue"
     return [
-        Criterion(refused, "200, or 503 with TorchServe's body", str(load), load.failed() == QUEUE_IS_FULL),
-        Criterion(
-            at_once, f"before an answer is possible, {WAIT_S} s", f"median {median_s:.3f} s", median_s < WAIT_S, True
-        ),
+        Criterion(refused, wanted, str(load), load.failed() == QUEUE_IS_FULL),
+        Criterion(at_once, early, found, median_s < WAIT_S, True),
         Criterion(in_queue, f"at most {QUEUE_SIZE}", str(waiting), waiting <= QUEUE_SIZE),
         no_failure("queue full: our client retries until it has a prediction", retrying),
     ]
 
 
-def handler_too_slow(stack: Stack, _: float) -> Sequence[Criterion]:
+def handler_too_slow(server: FaultyServer, _: float) -> Sequence[Criterion]:
     """Let a handler exceed its responseTimeout while another recogniser is under load."""
-    url = predictions_url(stack, SLOW)
-    with load_on_digits(stack) as others:
+    with server.load() as others:
         began_s = time.monotonic()
-        outcome = without_retries(url, **{"X-Wait-S": str(TOO_SLOW_S)})()
+        outcome = server.ask_once(SLOW, **{"X-Wait-S": str(TOO_SLOW_S)})()
         took_s = time.monotonic() - began_s
-        with BackgroundLoad(without_retries(url), threads=1) as again:
+        with server.load(SLOW, 1) as again:
             is_back = again.wait_for_answers(3)
     before = "slow handler: answered before it returns"
     return [
@@ -70,15 +64,15 @@ def handler_too_slow(stack: Stack, _: float) -> Sequence[Criterion]:
     ]
 
 
-def half_a_request(stack: Stack, _: float) -> Sequence[Criterion]:
+def half_a_request(server: FaultyServer, _: float) -> Sequence[Criterion]:
     """Open connections that never send the end of their request."""
-    port = stack.settings.ports["INFERENCE_PORT"]
+    port = server.stack.settings.ports["INFERENCE_PORT"]
     connections = [HTTPConnection(HOST, port, timeout=20 * REQUEST_TIMEOUT_S) for _ in range(INCOMPLETE)]
     for each in connections:
         each.putrequest("POST", f"/predictions/{MODEL}")
         each.putheader("Content-Length", "1000")
         each.endheaders(b"half")
-    with load_on_digits(stack) as load:
+    with server.load() as load:
         closed = sum(is_closed(each) for each in connections)
         load.wait_for_answers(20)
     wanted, found = f"{INCOMPLETE} of {INCOMPLETE}", f"{closed} of {INCOMPLETE}"

@@ -5,36 +5,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.checksums import checksum_of
-from deploy.local.stack import Stack
 from inkserve.management import ManagementError
 from measuring.common.altered_archives import BROKEN, alter_archive
 from measuring.common.criteria import Criterion
-from measuring.reliability.faults.faulty_server import (
-    DIGITS,
-    MODEL,
-    load_on_digits,
-    loaded_versions,
-    management,
-    no_failure,
-)
+from measuring.reliability.faults.faulty_server import DIGITS, MODEL, FaultyServer, no_failure
 
 OLD, NEW = "1.0", "1.1"
 
 
-def broken_version(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def broken_version(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Load a version whose handler cannot be imported."""
-    archive = alter_archive(DIGITS, stack.settings.model_store, MODEL, NEW, BROKEN)
+    archive = alter_archive(DIGITS, server.stack.settings.model_store, MODEL, NEW, BROKEN)
     message = ""
-    with load_on_digits(stack) as load:
+    with server.load() as load:
         load.wait_for_answers(20)
         try:
-            management(stack).load(archive.name)
+            server.management.load(archive.name)
         except ManagementError as err:
             message = str(err)
         time.sleep(seconds / 2)
         load.wait_for_answers(20)
     remove(archive)
-    found = loaded_versions(stack)
+    found = [each.name for each in server.versions()]
     return [
         Criterion("broken version: refused with a reason", f"names {MODEL}", message, MODEL in message),
         no_failure("broken version: the loaded one is not affected", load),
@@ -42,12 +34,12 @@ def broken_version(stack: Stack, seconds: float) -> Sequence[Criterion]:
     ]
 
 
-def updated(stack: Stack, seconds: float) -> Sequence[Criterion]:
+def updated(server: FaultyServer, seconds: float) -> Sequence[Criterion]:
     """Load version 1.1 under load, make it the default, unload 1.0, and go back in the same way."""
-    archive = alter_archive(DIGITS, stack.settings.model_store, MODEL, NEW)
-    manage = management(stack)
+    archive = alter_archive(DIGITS, server.stack.settings.model_store, MODEL, NEW)
+    manage = server.management
     found: Sequence[str] = []
-    with load_on_digits(stack) as load:
+    with server.load() as load:
         load.wait_for_answers(20)
         for name, new, old in ((archive.name, NEW, OLD), (DIGITS.name, OLD, NEW)):
             manage.load(name)
@@ -55,7 +47,7 @@ def updated(stack: Stack, seconds: float) -> Sequence[Criterion]:
             time.sleep(seconds / 2)
             manage.unload(MODEL, old)
             load.wait_for_answers(20)
-            found = found or loaded_versions(stack)
+            found = found or [each.name for each in server.versions()]
     remove(archive)
     return [
         no_failure("update: no request fails", load),

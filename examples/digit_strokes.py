@@ -131,10 +131,7 @@ DIGIT_STROKES: dict[str, list[list[Stroke]]] = {
         hand([line("36,20 31,55 70,54"), line("62,19 61,84")], slant=0.06, seed=13),
         hand([line("56,17 28,60 72,60"), line("57,16 57,85")], seed=14),
         hand(
-            [
-                curve("37,24 33,40 37,53 50,54 66,48"),
-                line("66,22 62,50 58,85"),
-            ],
+            [curve("37,24 33,40 37,53 50,54 66,48"), line("66,22 62,50 58,85")],
             slant=0.1,
             size=0.92,
             shift=(0.0, 0.03),
@@ -144,12 +141,7 @@ DIGIT_STROKES: dict[str, list[list[Stroke]]] = {
     "5": [
         hand([line("40,20 37,46") + _FIVE_BOWL, line("40,20 67,19")], slant=0.05, seed=16),
         hand([_FIVE_S], slant=0.15, size=1.05, seed=17),
-        hand(
-            [line("41,22 37,47") + _FIVE_BOWL, line("41,22 66,17")],
-            size=0.88,
-            shift=(-0.03, 0.02),
-            seed=18,
-        ),
+        hand([line("41,22 37,47") + _FIVE_BOWL, line("41,22 66,17")], size=0.88, shift=(-0.03, 0.02), seed=18),
     ],
     "6": [
         hand([_SIX], seed=19),
@@ -160,10 +152,7 @@ DIGIT_STROKES: dict[str, list[list[Stroke]]] = {
         hand([line("30,22 70,20 46,84")], seed=22),
         hand([line("30,21 70,21 44,84"), line("37,53 66,51")], slant=0.05, seed=23),
         hand(
-            [line("32,30 33,20") + curve("33,20 50,23 69,19 58,42 50,62 46,83")],
-            size=0.95,
-            shift=(0.02, 0.01),
-            seed=24,
+            [line("32,30 33,20") + curve("33,20 50,23 69,19 58,42 50,62 46,83")], size=0.95, shift=(0.02, 0.01), seed=24
         ),
     ],
     "8": [

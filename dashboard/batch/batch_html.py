@@ -8,6 +8,7 @@ from dashboard.batch.batch_job import Job, Progress
 from dashboard.batch.folder_accuracy import Score
 from dashboard.batch.result_files import source
 from dashboard.batch.uploads import Upload
+from dashboard.shared.answer_html import count
 from inkserve import RecogniserError
 
 SHOWN = 5  # confusions and refusals; the others are counted
@@ -87,11 +88,6 @@ def accuracy(found: Score) -> str:
 def folder_hint(labels: Sequence[str]) -> str:
     """Return how folders tell the true labels of pictures."""
     return f"Pictures in folders named after labels, such as {labels[7]}/scan.png, also give the accuracy."
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun, in the singular for one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ from dashboard.batch.folder_accuracy import Score, score
 from dashboard.batch.result_files import file_name, to_csv, to_json
 from dashboard.batch.result_table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.session_batch import Batch, correct
+from dashboard.shared.answer_html import count
 
 UNSURE_BELOW = 0.9
 ROW_PX, HEADER_PX, MOST_PX = 44, 36, 560
@@ -61,8 +62,7 @@ def _show_confusion(found: Score, labels: Sequence[str]) -> None:
     chart = squares + numbers if numbered else squares
     height = AXIS_PX + len(shown) * (CELL_PX if numbered else SMALL_CELL_PX)
     st.altair_chart(
-        chart.properties(height=height),
-        alt=f"Confusion matrix: {found.right} of {found.read} pictures on the diagonal",
+        chart.properties(height=height), alt=f"Confusion matrix: {found.right} of {found.read} pictures on the diagonal"
     )
 
 
@@ -94,10 +94,9 @@ def _rows(batch: Batch, job: Job) -> None:
         "Rows", shows, default=Show.ALL, format_func=lambda each: f"{each} {len(chosen[each]):,}", key="batch-show"
     )
     show = show or Show.ALL
-    count = pages(len(chosen[show]))
-    page = 1
-    if count > 1:
-        page = page_place.number_input(f"Page of {count:,}", 1, count, key=f"batch-page-{show}-{count}", width=130)
+    last, page = pages(len(chosen[show])), 1
+    if last > 1:
+        page = page_place.number_input(f"Page of {last:,}", 1, last, key=f"batch-page-{show}-{last}", width=130)
     key = (id(job), show, order, page, unsure_below)
     view: View | None = st.session_state.get("batch-view")
     if view is None or view.key != key:
@@ -134,9 +133,9 @@ def _table(batch: Batch, job: Job, view: View) -> None:
         key=key,
         on_change=_correct,
         args=(batch, view, key),
-        alt=f"Results of {batch_html.count(len(rows), 'picture')}",
+        alt=f"Results of {count(len(rows), 'picture')}",
     )
-    if missing and st.button(f"{batch_html.count(missing, 'more thumbnail')}", icon=":material/image:"):
+    if missing and st.button(f"{count(missing, 'more thumbnail')}", icon=":material/image:"):
         st.rerun(scope="fragment")
 
 

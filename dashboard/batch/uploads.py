@@ -97,11 +97,8 @@ def _check(name: str, entries: Sequence[Entry], pictures_left: int, bytes_left: 
     if len(entries) > pictures_left:
         left = "" if pictures_left == MAX_PICTURES else f", of which {pictures_left:,} are left"
         raise RefusedFileError(f"{name} holds {len(entries):,} pictures; at most {MAX_PICTURES:,}{left}")
-    size = sum(_size(each) for each in entries)
+    pictures = (each.picture for each in entries)
+    size = sum(len(each) if isinstance(each, bytes) else each.info.file_size for each in pictures)
     if size > bytes_left:
         raise RefusedFileError(f"{name} unpacks to {size / 2**20:,.0f} MB; at most {MAX_MIB} MB in all")
     return size
-
-
-def _size(entry: Entry) -> int:
-    return len(entry.picture) if isinstance(entry.picture, bytes) else entry.picture.info.file_size

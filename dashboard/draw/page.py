@@ -36,10 +36,11 @@ def main() -> None:
         st.session_state["last-source"] = source = source or "Draw"
         if source != "Draw":
             st.session_state["canvas-is-shown"] = False
-        picture = SOURCES[source](endpoint)
+        show_source, hint = SOURCES[source]
+        picture = show_source(endpoint)
     with right, st.container(key="ink-drawn"):
         if picture is None:
-            st.html(answer_html.note(HINTS[source]))
+            st.html(answer_html.note(hint))
         else:
             show_answer(picture, endpoint, options)
 
@@ -123,17 +124,11 @@ def _example(endpoint: Endpoint) -> bytes | None:
     return chosen.read_bytes() if chosen else None
 
 
-SOURCES: Mapping[str, Callable[[Endpoint], bytes | None]] = {
-    "Draw": _canvas,
-    "File": _file,
-    "Camera": _camera,
-    "Examples": _example,
-}
-HINTS = {
-    "Draw": "Draw on the canvas. The drawing is read after every stroke.",
-    "File": "Choose or paste a picture: dark ink on light paper, or light on dark.",
-    "Camera": "Take a photograph of one character.",
-    "Examples": "Choose an example.",
+SOURCES: Mapping[str, tuple[Callable[[Endpoint], bytes | None], str]] = {  # each with a hint until there is a picture
+    "Draw": (_canvas, "Draw on the canvas. The drawing is read after every stroke."),
+    "File": (_file, "Choose or paste a picture: dark ink on light paper, or light on dark."),
+    "Camera": (_camera, "Take a photograph of one character."),
+    "Examples": (_example, "Choose an example."),
 }
 
 main()

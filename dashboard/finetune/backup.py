@@ -45,8 +45,8 @@ def save(store: Store, path: Path) -> int:
                 rows = []
                 for drawing in session.scalars(select(Drawing).order_by(Drawing.id).execution_options(yield_per=100)):
                     packed.writestr(drawing.sha256, drawing.picture)
-                    rows.append({name: _plain(getattr(drawing, name)) for name in FIELDS})
-                packed.writestr(ROWS, json.dumps(rows, indent=1))
+                    rows.append({name: getattr(drawing, name) for name in FIELDS})
+                packed.writestr(ROWS, json.dumps(rows, indent=1, default=datetime.datetime.isoformat))
             file.flush()
             os.fsync(file.fileno())
     except OSError as err:
@@ -85,10 +85,6 @@ def _restore(session: Session, row: Mapping[str, Any], picture: bytes) -> bool:
         return True
     found.label = row["label"]
     return False
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime.datetime) else value
 
 
 def main() -> None:

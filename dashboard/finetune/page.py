@@ -56,7 +56,7 @@ def _offer_corrections(store: Store) -> None:
 def _show_drawings(store: Store, counts: Mapping[str, int]) -> None:
     """Show the drawings kept last, which can be deleted, and offer all of them as a ZIP file."""
     total = sum(counts.values())
-    st.html(f'<h2 class="ink-name">{total} drawing{"s" if total != 1 else ""} for fine-tuning</h2>')
+    st.html(f'<h2 class="ink-name">{answer_html.count(total, "drawing")} for fine-tuning</h2>')
     label = st.pills("Label", list(counts), format_func=lambda each: f"{each}: {counts[each]}", key="finetune-label")
     with st.container(key="ink-kept", horizontal=True, gap="small"):
         for drawing in store.latest(SHOWN, label):

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dashboard.shared.answer_html import count
 from inkserve.management import ModelVersion, Worker
 
 SERVER_UP, SERVER_DOWN, NO_METRICS_PAGE = "server up", "server down", "no metrics page"
@@ -57,9 +58,9 @@ def changes(before: Versions, after: Versions) -> list[str]:
     for name in old.keys() & new.keys():
         counts = len(old[name].workers), len(new[name].workers)
         if counts[0] != counts[1]:
-            found.append(f"{name}: {counts[0]} to {_workers(counts[1])}")
+            found.append(f"{name}: {counts[0]} to {count(counts[1], 'worker')}")
         if restarted := _restarted(old[name].workers, new[name].workers):
-            found.append(f"{name}: {_workers(restarted)} restarted")
+            found.append(f"{name}: {count(restarted, 'worker')} restarted")
     return sorted(found)
 
 
@@ -71,7 +72,3 @@ def without_processes(versions: Versions) -> Versions:
 def _restarted(before: Sequence[Worker], after: Sequence[Worker]) -> int:
     pids = {worker.id: worker.pid for worker in before}
     return sum(bool(worker.pid and pids.get(worker.id) and pids[worker.id] != worker.pid) for worker in after)
-
-
-def _workers(count: int) -> str:
-    return f"{count} worker{'' if count == 1 else 's'}"

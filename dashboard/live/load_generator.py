@@ -6,8 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -124,7 +123,10 @@ class LoadGenerator:
     def last(self) -> tuple[LoadPlan, LoadResult] | None:
         """Return the last load and a copy of its result; None before the first."""
         with self._lock:
-            return deepcopy(self._last)
+            if self._last is None:
+                return None
+            plan, now = self._last
+            return plan, replace(now, latencies_s=list(now.latencies_s), errors=Counter(now.errors))
 
     def _run(self, plan: LoadPlan, result: LoadResult) -> None:
         try:
@@ -171,10 +173,7 @@ def listens(host: str, port: int) -> bool:
 def _ask(recogniser: Recogniser, picture: bytes) -> str:
     """Send a picture and return why there was no answer, or ""."""
     try:
-        if recogniser.model == PAGE_MODEL:
-            recogniser.read_page(picture)
-        else:
-            recogniser.predict(picture)
+        (recogniser.read_page if recogniser.model == PAGE_MODEL else recogniser.predict)(picture)
     except RecogniserError as err:
         return (err.type if isinstance(err, Rejected) else err.message)[:REASON_CHARACTERS]
     return ""

@@ -65,7 +65,7 @@ class Figures:
         mean_batch: mean batch size; None without a batch.
         mean_queue_ms: mean queue time; None without a request.
         queued: number of requests in the mean queue time.
-        outcomes: requests by outcome: "ok", or the type of the error.
+        errors: requests by type of error, the most frequent first.
         server_errors: TorchServe's 5xx responses, of all recognisers and of the management API.
     """
 
@@ -76,19 +76,13 @@ class Figures:
     mean_batch: float | None
     mean_queue_ms: float | None
     queued: int
-    outcomes: dict[str, int]
+    errors: dict[str, int]
     server_errors: int
 
     @property
     def requests_per_s(self) -> float:
         """Throughput."""
         return self.requests / self.elapsed_s
-
-    @property
-    def errors(self) -> dict[str, int]:
-        """Requests by type of error, the most frequent first."""
-        found = {kind: count for kind, count in self.outcomes.items() if kind != OK and count}
-        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
 
 
 class Point(NamedTuple):
@@ -119,6 +113,7 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
         return None
     grown = increase(before.totals, after.totals)
     outcomes = sum_by(grown, "handwriting_requests_total", "outcome", **selection.labels)
+    frequent = sorted(outcomes.items(), key=lambda each: (-round(each[1]), each[0]))
     queued = selection.of_torchserve(grown, "ts_inference_requests")
     queue_us = selection.of_torchserve(grown, "ts_queue_latency_microseconds")
     return Figures(
@@ -129,7 +124,7 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
         mean_batch=mean(grown, "handwriting_batch_requests", **selection.labels),
         mean_queue_ms=queue_us / queued / 1000 if queued else None,
         queued=round(queued),
-        outcomes={kind: round(count) for kind, count in outcomes.items()},
+        errors={kind: round(count) for kind, count in frequent if kind != OK and round(count)},
         server_errors=round(total(grown, "Requests5XX_total") + total(grown, "Requests5XX")),
     )
 

@@ -51,8 +51,7 @@ def summary(card: Mapping[str, Any]) -> str:
 def describe(version: ModelVersion) -> str:
     """Return the state of a version in a line."""
     batches = f"batches of up to {version.batch_size} within {version.batch_delay_ms} ms"
-    plural = "s" if version.wanted_workers != 1 else ""
-    ready = f"{version.ready_workers} of {version.wanted_workers} worker{plural} ready"
+    ready = f"{version.ready_workers} of {answer_html.count(version.wanted_workers, 'worker')} ready"
     memory = f"{version.memory_mib:,.0f} MiB · " if version.memory_mib else ""
     return f"{ready} · {version.waiting} waiting · {memory}{batches}"
 
@@ -143,14 +142,9 @@ def _compare(loaded: Sequence[ModelVersion]) -> None:
     st.write(f"Both agree on {len(compared) - len(disagreements)} of {len(compared)} pictures.")
     if disagreements:
         rows = [
-            {
-                "picture": each.thumbnail,
-                "name": each.name,
-                str(first): each.labels[0],
-                f"{first}, confidence": each.confidences[0],
-                str(second): each.labels[1],
-                f"{second}, confidence": each.confidences[1],
-            }
+            {"picture": each.thumbnail, "name": each.name}
+            | {str(first): each.labels[0], f"{first}, confidence": each.confidences[0]}
+            | {str(second): each.labels[1], f"{second}, confidence": each.confidences[1]}
             for each in disagreements
         ]
         columns = {"picture": st.column_config.ImageColumn("picture")}

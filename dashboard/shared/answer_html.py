@@ -30,8 +30,7 @@ def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: 
 def page(answer: PageReading, figures: str, unsure_below: float = 0.0) -> str:
     """Return the text of a page, figures, and the model version."""
     unsure = sum(each.confidence < unsure_below for each in answer.characters)
-    count = f"{len(answer.characters)} character{'s' if len(answer.characters) != 1 else ''}"
-    note = f"{count}, {unsure} of them unsure" if unsure else count
+    note = count(len(answer.characters), "character") + (f", {unsure} of them unsure" if unsure else "")
     return (
         '<section class="ink-result" role="status">'
         f'<pre class="ink-text">{html.escape(answer.text)}</pre><p class="ink-note">{note}</p>'
@@ -56,6 +55,11 @@ def refusal(message: str) -> str:
         '<section class="ink-result" role="status"><div class="ink-refusal">'
         f"<strong>This picture cannot be read.</strong> {reason}</div></section>"
     )
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular for one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def percent(probability: float) -> str:

@@ -23,7 +23,8 @@ def frame_figure(frame: np.ndarray, heatmap: np.ndarray | None, opacity: float) 
         heatmap: (28, 28) float32 in [0, 1], or None.
         opacity: of the heatmap, in [0, 1].
     """
-    images = f'<img src="{data_url(grey(frame))}" alt="Model input, 28 by 28 pixels">'
+    image = Image.fromarray((frame * 255).round().astype(np.uint8))
+    images = f'<img src="{data_url(image)}" alt="Model input, 28 by 28 pixels">'
     caption = "Model input: the ink, scaled and centred in 28 &times; 28 pixels"
     if heatmap is not None:
         images += (
@@ -76,11 +77,6 @@ def latency_strip(round_trip_ms: float, stages_ms: Mapping[str, float], renderin
     bar = "".join(f'<span style="width:{100 * time / whole:.2f}%"></span>' for time in parts.values())
     rows = "".join(f"<li><i></i>{name} <b>{time:.1f} ms</b></li>" for name, time in parts.items())
     return f'<div class="ink-times"><div class="ink-strip" aria-hidden="true">{bar}</div><ul>{rows}</ul></div>'
-
-
-def grey(frame: np.ndarray) -> Image.Image:
-    """Turn (H, W) float32 in [0, 1] into an image; 1 is white."""
-    return Image.fromarray((frame * 255).round().astype(np.uint8))
 
 
 def warmth(heatmap: np.ndarray) -> Image.Image:

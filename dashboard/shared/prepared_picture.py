@@ -21,13 +21,11 @@ class PreparedPicture:
     """A decoded picture; its ink is found when it is first needed.
 
     Attributes:
-        digest: sha256 of the encoded picture, in hexadecimal.
         size_px: its width and height, upright.
         shown: it in colour, upright, at most SHOWN_PX a side.
         grey: what `handwriting.preprocess.read_picture` returns for it.
     """
 
-    digest: str
     size_px: tuple[int, int]
     shown: Image.Image = field(repr=False)
     grey: Picture = field(repr=False)
@@ -73,7 +71,7 @@ def prepare(picture: bytes) -> PreparedPicture:
         grey = reduced(grey_values(image), channels, max(width, height), MAX_SIDE_PX)
         shown = _in_colour(image, grey)
     shown.thumbnail((SHOWN_PX, SHOWN_PX))
-    return PreparedPicture(digest(picture), (width, height), shown, grey)
+    return PreparedPicture((width, height), shown, grey)
 
 
 def thumbnail(picture: bytes, longest_px: int) -> Image.Image | None:

@@ -23,13 +23,12 @@ class ComparedPicture:
 
     name: str
     thumbnail: str | None
-    answers: tuple[Result, Result]
+    answers: Sequence[Result]
 
     @property
-    def labels(self) -> tuple[str, str]:
+    def labels(self) -> Sequence[str]:
         """Both labels, or the type of the error in place of one."""
-        first, second = (each.label if isinstance(each, Prediction) else each.type for each in self.answers)
-        return first, second
+        return tuple(each.label if isinstance(each, Prediction) else each.type for each in self.answers)
 
     @property
     def agrees(self) -> bool:
@@ -37,10 +36,9 @@ class ComparedPicture:
         return self.labels[0] == self.labels[1]
 
     @property
-    def confidences(self) -> tuple[float | None, float | None]:
+    def confidences(self) -> Sequence[float | None]:
         """Both confidences in [0, 1], None for an error."""
-        first, second = (each.confidence if isinstance(each, Prediction) else None for each in self.answers)
-        return first, second
+        return tuple(each.confidence if isinstance(each, Prediction) else None for each in self.answers)
 
 
 def compare(first: Endpoint, second: Endpoint, pictures: Mapping[str, bytes]) -> Sequence[ComparedPicture]:
@@ -51,8 +49,8 @@ def compare(first: Endpoint, second: Endpoint, pictures: Mapping[str, bytes]) ->
     """
     answers = [_ask(endpoint, list(pictures.values())) for endpoint in (first, second)]
     return [
-        ComparedPicture(name, thumbnail_url(content, THUMBNAIL_PX), (one, other))
-        for (name, content), one, other in zip(pictures.items(), *answers, strict=True)
+        ComparedPicture(name, thumbnail_url(content, THUMBNAIL_PX), both)
+        for (name, content), *both in zip(pictures.items(), *answers, strict=True)
     ]
 
 

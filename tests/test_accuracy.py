@@ -72,7 +72,7 @@ def test_the_most_frequent_confusion_comes_first():
 def test_a_report_shows_figures_pictures_and_its_command(tmp_path):
     frames = np.random.default_rng(0).integers(0, 255, (4, 28, 28), np.uint8)
     frames[:, [0, -1]] = frames[:, :, [0, -1]] = 0
-    pictures = LabelledPictures("test set", ["a", "b", "c", "d"], frames, ["0", "0", "1", "2"])
+    pictures = LabelledPictures("test set", frames, ["0", "0", "1", "2"])
     card = Card.read(ROOT / "weights" / "digits-1.0.json")
     measured = [(pictures, answers([0, 0, 1, 2], [0, 1, 1, 2]))]
     write_report(tmp_path, card, "make evaluate MODEL=digits", measured)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from handwriting.preprocess import picture_frame
+from inkserve.client.pictures import to_bytes
 from measuring.accuracy import accuracy_charts
 from measuring.accuracy.labelled_pictures import LabelledPictures
 from measuring.accuracy.scores import Answers, most_confused, summarise, worst_mistakes
@@ -84,7 +85,7 @@ def write_report(folder: Path, card: Card, command: str, measured: Measured) -> 
 def draw_worst(card: Card, pictures: LabelledPictures, answers: Answers, path: Path) -> None:
     """Draw the mistakes with the highest confidence."""
     rows = worst_mistakes(answers, MISTAKES)
-    frames = [picture_frame(each, card.normal_form) for each in pictures.take(rows)]
+    frames = [picture_frame(to_bytes(pictures.pictures[row]), card.normal_form) for row in rows]
     right, wrong, confidences = (each[rows] for each in (answers.right, answers.predicted, answers.confidences))
     captions = [
         f"{answers.labels[right]} as {answers.labels[wrong]}, {confidence:.0%}"

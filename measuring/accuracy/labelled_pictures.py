@@ -1,12 +1,10 @@
 """The labelled pictures that a recogniser is measured on, and its answers to them over HTTP."""
 
-import io
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from handwriting.labels import LABELS, NORMAL_FORMS, merge_case
 from inkserve.client import Prediction, Recogniser, Rejected, ServerError
@@ -23,34 +21,16 @@ class LabelledPictures:
 
     Attributes:
         title: name in results.
-        names: of the pictures, to find one.
         pictures: encoded, or frames of (28, 28) uint8; 255 is ink.
         labels: the right ones, from the recogniser's labels.
     """
 
     title: str
-    names: Sequence[str]
     pictures: Sequence[bytes] | np.ndarray
     labels: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    def take(self, rows: Iterable[int]) -> "LabelledPictures":
-        """Return the pictures in the given rows."""
-        names, labels = ([values[row] for row in rows] for values in (self.names, self.labels))
-        return LabelledPictures(self.title, names, [self.pictures[row] for row in rows], labels)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield each picture as it is sent; a frame is encoded as a PNG of one channel."""
-        return (picture if isinstance(picture, bytes) else png(picture) for picture in self.pictures)
-
-
-def png(frame: np.ndarray) -> bytes:
-    """Encode (28, 28) uint8 values as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(frame).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def official_test(model: str, limit: int | None) -> LabelledPictures:
@@ -62,8 +42,7 @@ def official_test(model: str, limit: int | None) -> LabelledPictures:
     data_set = NORMAL_FORMS[model]
     characters = load_characters(data_set, "test").take(slice(limit))
     labels = [LABELS[model][index] for index in characters.labels]
-    names = [f"{data_set} test {row}" for row in range(len(labels))]
-    return LabelledPictures(title_of(data_set, "test"), names, characters.images, labels)
+    return LabelledPictures(title_of(data_set, "test"), characters.images, labels)
 
 
 def photographs(model: str) -> LabelledPictures | None:
@@ -71,16 +50,15 @@ def photographs(model: str) -> LabelledPictures | None:
     path = data_dir() / PHOTOS
     if not path.exists():
         return None
-    names, pictures, labels = [], [], []
+    pictures, labels = [], []
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             kind, _, character = name.split("/")[0].partition("_")  # digit_7/003.png, lower_a/000.png
             if not name.endswith(".png") or (kind != "digit" and len(LABELS[model]) == len(LABELS["digits"])):
                 continue
-            names.append(name)
             pictures.append(archive.read(name))
             labels.append(merge_case(character))
-    return LabelledPictures("photographs", names, pictures, labels)
+    return LabelledPictures("photographs", pictures, labels)
 
 
 def read_answers(url: str, model: str, version: str, pictures: LabelledPictures) -> Answers:
@@ -94,7 +72,7 @@ def read_answers(url: str, model: str, version: str, pictures: LabelledPictures)
     top = np.full((len(pictures), TOP_K), -1)
     confidences = np.zeros(len(pictures))
     with Recogniser(model, url=url, version=version, top_k=TOP_K) as recogniser:
-        for row, result in enumerate(recogniser.predict_many(pictures, progress=True)):
+        for row, result in enumerate(recogniser.predict_many(pictures.pictures, progress=True)):
             if isinstance(result, Prediction):
                 top[row] = [index[candidate.label] for candidate in result.top]
                 confidences[row] = result.confidence

@@ -41,31 +41,22 @@ class Answers:
 
 def summarise(answers: Answers) -> dict[str, Any]:
     """Compute all figures that a results page shows."""
-    classes = range(len(answers.labels))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        answers.right, answers.predicted, labels=classes, zero_division=0
-    )
-    accuracy = float(answers.correct.mean())
+    classes = list(range(len(answers.labels)))
+    scores = precision_recall_fscore_support(answers.right, answers.predicted, labels=classes, zero_division=0)
+    _, recall, f1, support = scores
+    names = ("label", "precision", "recall", "f1", "n")
+    by_class = zip(answers.labels, *(each.tolist() for each in scores), strict=True)
     present = support > 0
     return {
         "n": len(answers.right),
-        "accuracy": accuracy,
+        "accuracy": float(answers.correct.mean()),
         "accuracy_interval_95": wilson_interval(int(answers.correct.sum()), len(answers.right)),
         "top_3_accuracy": float((answers.top[:, :3] == answers.right[:, None]).any(axis=1).mean()),
         "mean_recall": float(recall[present].mean()),
         "mean_f1": float(f1[present].mean()),
         "expected_calibration_error": calibration_error(answers),
         "refused": int((answers.predicted < 0).sum()),
-        "classes": [
-            {
-                "label": answers.labels[k],
-                "precision": float(precision[k]),
-                "recall": float(recall[k]),
-                "f1": float(f1[k]),
-                "n": int(support[k]),
-            }
-            for k in classes
-        ],
+        "classes": [dict(zip(names, each, strict=True)) for each in by_class],
         "confusion": confusion(answers).tolist(),
     }
 

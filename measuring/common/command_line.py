@@ -8,7 +8,7 @@ from measuring.common.results_page import RESULTS
 WHAT = {
     "rounds": "in which everything is measured once", "seconds": "of each load", "minutes": "of steady load",
     "requests": "number of bad requests", "seed": "of everything random", "connections": "at the same time",
-    "limit": "s for each answer",
+    "limit": "s for each answer", "count": "number of pages",
 }  # fmt: skip
 
 

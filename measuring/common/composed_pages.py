@@ -5,12 +5,10 @@ height on the line, since the frames of a test set are all of one size. Where By
 one label, letters whose cases look alike are drawn in either case with equal probability, and the others as capitals.
 """
 
-import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +16,7 @@ from PIL import Image
 
 from handwriting.labels import CHARACTERS, DIGITS
 from inkserve.command import run
+from measuring.common.command_line import parser_of
 from training.data import Characters, load_characters
 
 X_HEIGHT = 0.62  # height of a small letter, in heights of a capital
@@ -28,18 +27,20 @@ DESCENT = 0.35  # of a capital's height, below the line
 TOUCHING_SHARE = 0.04  # of the neighbours in a word
 
 
-class Style(NamedTuple):
-    """Style of a page; all lengths but the first are in heights of a capital."""
-
-    capital_px: float
-    spacing: float
-    word_gap: float
-    leading: float
-    slope_deg: float
-    pen_grey: float
-    paper_grey: float
-    shade: float
-    grain: float
+# The limits of a style; all lengths but the first are in heights of a capital
+STYLE_LIMITS = {
+    "capital_px": (28, 80),
+    "spacing": (0.08, 0.3),
+    "word_gap": (0.75, 1.2),
+    "leading": (0.45, 1.0),
+    "slope_deg": (-2, 2),
+    "pen_grey": (0.05, 0.4),
+    "paper_grey": (0.75, 1.0),
+    "shade": (0, 0.35),
+    "grain": (0, 0.02),
+}
+Style = Mapping[str, float]
+SETS = {"digits": ("mnist", DIGITS), "mixed": ("emnist", CHARACTERS)}  # test sets and their labels, by kind of page
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,8 @@ def pages(kind: str, count: int, seed: int) -> Iterator[Page]:
     Raises:
         DataError: the test set is missing.
     """
-    characters, labels = {
-        "digits": lambda: (load_characters("mnist", "test"), DIGITS),
-        "mixed": lambda: (load_characters("emnist", "test"), CHARACTERS),
-    }[kind]()
+    data_set, labels = SETS[kind]
+    characters = load_characters(data_set, "test")
     generator = np.random.default_rng(seed)
     for _ in range(count):
         yield compose(characters, labels, generator)
@@ -79,7 +78,7 @@ def pages(kind: str, count: int, seed: int) -> Iterator[Page]:
 
 def compose(characters: Characters, labels: tuple[str, ...], generator: np.random.Generator) -> Page:
     """Write one to four lines of two to four words of two to six characters on a page."""
-    style = draw_style(generator)
+    style = {name: generator.uniform(*limits) for name, limits in STYLE_LIMITS.items()}
     lines, texts = [], []
     for _ in range(generator.integers(1, 5)):
         words = []
@@ -88,23 +87,8 @@ def compose(characters: Characters, labels: tuple[str, ...], generator: np.rando
             words.append([spell(labels[characters.labels[row]], characters.images[row], generator) for row in rows])
         lines.append(write_line(words, style, generator))
         texts.append(" ".join("".join(character for character, _ in word) for word in words))
-    picture = light(tilt(stack(lines, style), style.slope_deg), style, generator)
-    return Page(picture, "\n".join(texts), style.capital_px)
-
-
-def draw_style(generator: np.random.Generator) -> Style:
-    """Draw a random style."""
-    return Style(
-        capital_px=generator.uniform(28, 80),
-        spacing=generator.uniform(0.08, 0.3),
-        word_gap=generator.uniform(0.75, 1.2),
-        leading=generator.uniform(0.45, 1.0),
-        slope_deg=generator.uniform(-2, 2),
-        pen_grey=generator.uniform(0.05, 0.4),
-        paper_grey=generator.uniform(0.75, 1.0),
-        shade=generator.uniform(0, 0.35),
-        grain=generator.uniform(0, 0.02),
-    )
+    picture = light(tilt(stack(lines, style), style["slope_deg"]), style, generator)
+    return Page(picture, "\n".join(texts), style["capital_px"])
 
 
 def spell(label: str, image: np.ndarray, generator: np.random.Generator) -> tuple[str, np.ndarray]:
@@ -124,7 +108,7 @@ def height_of(character: str) -> tuple[float, float]:
 
 def write_line(words: list[list[tuple[str, np.ndarray]]], style: Style, generator: np.random.Generator) -> np.ndarray:
     """Write words beside each other: (H, W) float32 ink in [0, 1], of which the lowest DESCENT is below the line."""
-    size = style.capital_px
+    size = style["capital_px"]
     line = np.zeros(
         (round(size * (1.3 + DESCENT)), round(size * 1.6 * sum(len(word) + 2 for word in words))), np.float32
     )
@@ -141,19 +125,17 @@ def write_line(words: list[list[tuple[str, np.ndarray]]], style: Style, generato
             place = line[top : top + glyph.shape[0], left : left + glyph.shape[1]]
             np.maximum(place, glyph[: place.shape[0], : place.shape[1]], out=place)
             touching = generator.random() < TOUCHING_SHARE
-            x = left + glyph.shape[1] + size * (-0.02 if touching else style.spacing * generator.uniform(0.6, 1.4))
-        x += size * style.word_gap * generator.uniform(0.9, 1.1)
+            x = left + glyph.shape[1] + size * (-0.02 if touching else style["spacing"] * generator.uniform(0.6, 1.4))
+        x += size * style["word_gap"] * generator.uniform(0.9, 1.1)
     return np.clip(line[:, : round(x)], 0, 1)
 
 
 def stack(lines: list[np.ndarray], style: Style) -> np.ndarray:
     """Put lines below each other, with a margin around them: (H, W) float32 ink."""
-    margin = round(style.capital_px)
-    between = round(style.capital_px * max(0.0, style.leading - 0.3))  # a line brings some room above it
+    margin = round(style["capital_px"])
+    between = round(style["capital_px"] * max(0.0, style["leading"] - 0.3))  # a line brings some room above it
     width = max(line.shape[1] for line in lines)
-    rows = []
-    for line in lines:
-        rows += [np.pad(line, ((0, between), (0, width - line.shape[1])))]
+    rows = [np.pad(line, ((0, between), (0, width - line.shape[1]))) for line in lines]
     return np.pad(np.concatenate(rows), margin)
 
 
@@ -170,18 +152,15 @@ def light(ink: np.ndarray, style: Style, generator: np.random.Generator) -> np.n
     across = np.linspace(0, 1, width)[None] * np.cos(angle := generator.uniform(0, 2 * np.pi))
     down = np.linspace(0, 1, height)[:, None] * np.sin(angle)
     slope = across + down
-    paper = style.paper_grey * (1 - style.shade * (slope - slope.min()) / np.ptp(slope))
-    grey = paper * (1 - ink * (1 - style.pen_grey)) + generator.normal(0, style.grain, ink.shape)
+    paper = style["paper_grey"] * (1 - style["shade"] * (slope - slope.min()) / np.ptp(slope))
+    grey = paper * (1 - ink * (1 - style["pen_grey"])) + generator.normal(0, style["grain"], ink.shape)
     return np.round(np.clip(grey, 0, 1) * 255).astype(np.uint8)
 
 
 def main() -> int:
     """Write some pages as pictures with their texts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=("digits", "mixed"))
-    parser.add_argument("--count", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/pages"), help="folder (default: runs/pages)")
+    parser = parser_of("measuring.common.composed_pages", __doc__, out=Path("runs/pages"), count=10, seed=0)
+    parser.add_argument("kind", choices=SETS)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for number, page in enumerate(pages(options.kind, options.count, options.seed)):

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
 from handwriting.preprocess import picture_frame
+from inkserve.client.pictures import encode, from_array
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "digits"
 OK = 200
@@ -36,10 +34,7 @@ def frames() -> Sequence[Picture]:
 
 def frame(content: bytes) -> bytes:
     """Bring a picture into MNIST's form and encode it as PNG."""
-    buffer = io.BytesIO()
-    pixels = np.round(picture_frame(content, "mnist") * 255).astype(np.uint8)
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encode(from_array(picture_frame(content, "mnist")))
 
 
 KINDS: Mapping[str, Callable[[], Sequence[Picture]]] = {"drawings": drawings, "frames": frames}

@@ -48,7 +48,9 @@ def main() -> int:
     if options.again:
         return campaign.send_again(options.url or URL, options.again, options.limit)
     if options.url:
-        return show(campaign.run(campaign_of(options, options.url, options.management)))
+        findings = campaign.run(campaign_of(options, options.url, options.management))
+        print("\n".join(reliability_page.part_lines(HEADINGS["inputs"], findings)))
+        return exit_code(COMMAND, findings.criteria)
     criteria: list[Criterion] = []
     for name, heading in HEADINGS.items():
         if name in options.only:
@@ -80,17 +82,6 @@ def faults(seconds: float) -> Findings:
             untested = Criterion(name.replace("_", " "), "tested", "untested: libfaketime is not installed", False)
             criteria += inject(server, seconds) or [untested]
     return Findings(criteria)
-
-
-def show(findings: Findings) -> int:
-    """Print what a campaign found; 1 if a criterion is not met."""
-    for each in findings.criteria:
-        print(f"{'ok    ' if each.is_met else 'MISSED'} {each}")
-    for count in findings.statuses:
-        print(f"{count.answers:8,} answers {count.status or 'none'} {count.type}")
-    for note in findings.notes:
-        print(note)
-    return int(not all(each.is_met for each in findings.criteria))
 
 
 if __name__ == "__main__":

@@ -63,9 +63,15 @@ def write(folder: Path) -> str:
     """Write the page of all parts on record, and return it."""
     lines = ["# Reliability", "", "`make torture` writes this page. Each part says when it was measured."]
     for heading, findings in read(folder).items():
-        lines += ["", f"## {heading}", "", *(f"- {line}" for line in [*findings.facts, *findings.notes])]
-        lines += ["", *criteria_table(findings.criteria)]
-        if findings.statuses:
-            rows = [(str(each.status or "closed"), each.type, f"{each.answers:,}") for each in findings.statuses]
-            lines += ["", *table(("status", "type", "answers"), rows)]
+        lines += ["", *part_lines(heading, findings)]
     return write_page(folder / PAGE, lines)
+
+
+def part_lines(heading: str, findings: Findings) -> Sequence[str]:
+    """Return a part of the page."""
+    lines = [f"## {heading}", "", *(f"- {line}" for line in [*findings.facts, *findings.notes])]
+    lines += ["", *criteria_table(findings.criteria)]
+    if findings.statuses:
+        rows = [(str(each.status or "closed"), each.type, f"{each.answers:,}") for each in findings.statuses]
+        lines += ["", *table(("status", "type", "answers"), rows)]
+    return lines

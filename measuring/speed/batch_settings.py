@@ -110,7 +110,7 @@ def write_report(options: Namespace, rows: Sequence[Row]) -> str:
     facts |= {"rounds": options.rounds, "seconds": options.seconds}
     summary = summarise(rows)
     draw_table(summary, options.out / "batching.png")
-    shown = [row | {"shown_delay": row["delay_ms"] if row["batch_size"] > 1 else ""} for row in summary]
+    shown = [{**row, "shown_delay": row["delay_ms"] if row["batch_size"] > 1 else ""} for row in summary]
     lines = [INTRODUCTION.format(**facts), *table_of(COLUMNS, shown), "", "![Throughput and latency](batching.png)"]
     return write_results(options.out / "batching", facts | {"settings": summary, "rows": list(rows)}, lines)
 

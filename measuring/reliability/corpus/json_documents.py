@@ -31,7 +31,7 @@ def good_documents() -> Iterator[Case]:
         "rows, and other keys": {"data": rows, "a": {"b": None}},
     }
     twice = b'{"data": 1, "data": ' + json.dumps(rows).encode() + b"}"
-    mixed = [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]
+    mixed: list[object] = [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]
     return cases(
         "JSON ",
         JSON,

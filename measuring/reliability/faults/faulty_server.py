@@ -30,7 +30,11 @@ class FaultyServer:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.management = Management(stack.settings.url("MANAGEMENT_PORT"))
+
+    @property
+    def management(self) -> Management:
+        """A new client of the management API; an old one's connection does not survive a fault."""
+        return Management(self.stack.settings.url("MANAGEMENT_PORT"))
 
     def load(self, model: str = MODEL, threads: int = 8, **headers: str) -> BackgroundLoad:
         """Return a load by clients that do not retry."""

@@ -82,12 +82,10 @@ def run(campaign: Campaign) -> Findings:
     time.sleep(SETTLING_S)
     after = read_state(campaign.management_url)
     criteria = [*judge_answers(counts), *judge_valid_requests(idle, loaded), *judge_server(before, after)]
-    summary = (
-        f"seed {campaign.seed}; {counts.total:,} requests in {time_s:.0f} s over {campaign.connections} connections"
-    )
+    sent = f"{counts.total:,} requests in {time_s:.0f} s over {campaign.connections} connections"
     statuses = [StatusCount(status, kind, number) for (status, kind), number in counts.kinds.most_common()]
     again = [f"kept in {kept}: python -m measuring.reliability --again {kept}"] if kept else []
-    return Findings(criteria, statuses, [summary, *counts.notes(), *again])
+    return Findings(criteria, statuses, [f"seed {campaign.seed}; {sent}", *counts.notes(), *again])
 
 
 def send_valid_to_idle(campaign: Campaign) -> ValidAnswers:
@@ -113,8 +111,7 @@ def choose_requests(campaign: Campaign) -> list[Case | Mutant]:
 
 def choose_cases(cases: Sequence[Case], count: int) -> list[Case]:
     """Choose about `count` cases: the large ones once, the others equally often, at least once."""
-    small = [each for each in cases if not each.is_large]
-    large = [each for each in cases if each.is_large]
+    small, large = ([each for each in cases if each.is_large is is_large] for is_large in (False, True))
     return large + small * max(1, (count - len(large)) // max(1, len(small)))
 
 
@@ -134,13 +131,12 @@ def send_all(campaign: Campaign, requests: Iterable[Case | Mutant], title: str) 
 
     def send_one(each: Case | Mutant) -> None:
         try:
-            request = each.request
-            answer = send(host, port, request, campaign.limit_s)
+            answer = send(host, port, each.request, campaign.limit_s)
         except OSError as err:
             answer = Answer(CLOSED, str(err).encode(), timed_out=True)  # nothing listens any more
         finally:
             room.release()
-        counts.add(each.name, request, answer, each.expected if isinstance(each, Case) else None)
+        counts.add(each.name, each.request, answer, each.expected if isinstance(each, Case) else None)
 
     with ThreadPoolExecutor(campaign.connections) as pool:
         futures = []
@@ -169,10 +165,9 @@ def send_again(url: str, path: Path, limit_s: float, show: Callable[[str], objec
         requests = [(line["name"], load(line["request"])) for line in lines]
     except (OSError, ValueError, KeyError) as err:
         raise CampaignError(f"{path} holds no requests: {err}") from err
-    failed = 0
+    errors = []
     for name, request in requests:
         answer = send(*address_of(url), request, limit_s)
-        error = compare_with_api(request, answer)
-        failed += bool(error)
-        show(f"{name}: {error or f'status {answer.status} {answer.type}'}")
-    return int(failed > 0)
+        errors.append(compare_with_api(request, answer))
+        show(f"{name}: {errors[-1] or f'status {answer.status} {answer.type}'}")
+    return int(any(errors))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from handwriting.preprocess import FORMATS
 from measuring.reliability.corpus.multipart_forms import BOUNDARY, END, FORM
 from measuring.reliability.corpus.picture_files import SEVEN, drawing, encode
-from measuring.reliability.corpus.zip_npy import Member, header_of, honest, npy, npy_header, ordinary, zip_of
+from measuring.reliability.corpus.zip_npy import header_of, honest, npy, npy_header, ordinary, zip_of
 from measuring.reliability.http_wire import Request
 
 PATHS = ("/predictions/digits", "/predictions/digits", "/explanations/digits", "/predictions/reader")
@@ -91,42 +91,33 @@ def mutants_of(
     return st.builds(make, contents, kinds, paths)
 
 
-def pictures() -> st.SearchStrategy[Mutant]:
-    """Mutate the bytes of pictures."""
-    return mutants_of("picture", edited(PICTURES), paths=st.sampled_from(PATHS))
-
-
 def trees() -> st.SearchStrategy[Any]:
     """Make JSON trees, some of them close to a valid document."""
     numbers = st.one_of(st.integers(0, 255), st.integers(), st.floats())
     picture = st.sampled_from([base64.b64encode(each).decode() for each in PICTURES[:2]])
     leaves = st.one_of(st.none(), st.booleans(), numbers, st.text(max_size=9), picture)
     keys = st.one_of(st.sampled_from(("data", "instances", "b64", "top_k")), st.text(max_size=9))
-    deeper = st.recursive(
-        leaves,
-        lambda each: st.one_of(st.lists(each, max_size=5), st.dictionaries(keys, each, max_size=4)),
-        max_leaves=20,
-    )
+
+    def nest(each: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.one_of(st.lists(each, max_size=5), st.dictionaries(keys, each, max_size=4))
+
+    deeper = st.recursive(leaves, nest, max_leaves=20)
     rows = st.lists(st.lists(st.one_of(st.integers(0, 255), leaves), min_size=1, max_size=5), max_size=5)
     picked = st.one_of(deeper, rows)
     instances = st.lists(st.one_of(picked, st.dictionaries(st.sampled_from(("b64", "data")), picked)), max_size=5)
-    return st.one_of(
-        picked,
-        st.fixed_dictionaries({"data": picked}),
-        st.fixed_dictionaries({"instances": st.one_of(instances, picked)}),
-    )
+    roots = ({"data": picked}, {"instances": st.one_of(instances, picked)})
+    return st.one_of(picked, *map(st.fixed_dictionaries, roots))
 
 
 def documents() -> st.SearchStrategy[Mutant]:
     """Make JSON of any shape, or mutate the bytes of good JSON."""
-    written = st.builds(dumps, trees(), st.booleans())
+
+    def write(tree: object, escaped: bool) -> bytes:  # with NaN, infinity and lone surrogates where the tree has them
+        return json.dumps(tree, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+
+    written = st.builds(write, trees(), st.booleans())
     kinds = st.sampled_from((JSON, f"{JSON}; charset=utf-8", JSON.upper(), "text/json"))
     return mutants_of("JSON", st.one_of(written, written, edited(DOCUMENTS)), kinds, st.sampled_from(PATHS))
-
-
-def dumps(tree: object, escaped: bool) -> bytes:
-    """Write JSON, with NaN, infinity and lone surrogates where the tree has them."""
-    return json.dumps(tree, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
 
 
 @st.composite
@@ -154,19 +145,16 @@ def forms() -> st.SearchStrategy[Mutant]:
     """Make forms of any structure."""
     quoted = f'multipart/form-data; boundary="{BOUNDARY}"'
     kinds = st.sampled_from((FORM, FORM, FORM, FORM, quoted, "multipart/form-data"))
-    return mutants_of(
-        "form", form_bytes(), st.one_of(kinds, st.builds("multipart/form-data; boundary={}".format, LINE))
-    )
+    any_boundary = st.builds("multipart/form-data; boundary={}".format, LINE)
+    return mutants_of("form", form_bytes(), st.one_of(kinds, any_boundary))
 
 
 def arrays() -> st.SearchStrategy[Mutant]:
     """Make npy files with any header, or mutate the bytes of a good one."""
-    sizes = st.one_of(
-        st.integers(-2, 30), st.sampled_from((28, 2**31, 2**63, 10**30)), st.text(string.printable, max_size=5)
-    )
-    shapes = st.one_of(
-        st.just("(2, 28, 28)"), st.builds(lambda each: f"({', '.join(map(str, each))},)", st.lists(sizes))
-    )
+    odd_sizes = st.sampled_from((28, 2**31, 2**63, 10**30))
+    sizes = st.one_of(st.integers(-2, 30), odd_sizes, st.text(string.printable, max_size=5))
+    any_shape = st.builds(lambda each: f"({', '.join(map(str, each))},)", st.lists(sizes))
+    shapes = st.one_of(st.just("(2, 28, 28)"), any_shape)
     dtypes = st.one_of(st.sampled_from(("'|u1'", "'<u1'", "'|O'", "'>f8'", "'|V8'", "'|S0'", "[('a', '|O')]")), LINE)
     headers = st.builds(header_of, shapes, dtypes, st.one_of(st.sampled_from(("False", "True", "1", "None")), LINE))
     versions = st.sampled_from(((1, 0), (1, 0), (2, 0), (3, 0), (0, 0), (255, 255)))
@@ -178,13 +166,11 @@ def arrays() -> st.SearchStrategy[Mutant]:
 def zip_bytes(draw: st.DrawFn) -> bytes:
     """Write a ZIP file whose headers may be wrong."""
     members = []
+    number = st.sampled_from((0, 1, 1000, 2**24, 2**32 - 1))
+    changes = {"size": number, "crc": number, "method": st.integers(0, 99), "flags": st.integers(0, 2**16 - 1)}
+    names = st.one_of(st.binary(max_size=20), st.sampled_from((b"../../a.png", b"/a", b"a/", b"a\\b", b"\x00")))
     for _ in range(draw(st.integers(0, 3))):
-        name = draw(
-            st.one_of(st.binary(max_size=20), st.sampled_from((b"../../a.png", b"/a", b"a/", b"a\\b", b"\x00")))
-        )
-        member: Member = honest(name, draw(st.sampled_from(PICTURES[:3])))
-        number = st.sampled_from((0, 1, 1000, 2**24, 2**32 - 1))
-        changes = {"size": number, "crc": number, "method": st.integers(0, 99), "flags": st.integers(0, 2**16 - 1)}
+        member = honest(draw(names), draw(st.sampled_from(PICTURES[:3])))
         chosen = draw(st.lists(st.sampled_from(sorted(changes)), max_size=2))
         members.append(member._replace(**{each: draw(changes[each]) for each in chosen}))
     return zip_of(*members, overlapping=draw(st.booleans()))
@@ -230,7 +216,8 @@ def raw_requests() -> st.SearchStrategy[Mutant]:
 
 def mutants() -> st.SearchStrategy[Mutant]:
     """Make requests of all kinds, pictures and JSON more often than others."""
-    often = (pictures(), pictures(), documents(), documents())
+    pictures = mutants_of("picture", edited(PICTURES), paths=st.sampled_from(PATHS))
+    often = (pictures, pictures, documents(), documents())
     return st.one_of(*often, forms(), arrays(), zip_files(), paths(), headers(), raw_requests())
 
 

@@ -26,9 +26,8 @@ def judge_answers(counts: AnswerCounts) -> Iterable[Criterion]:
 def judge_valid_requests(idle: ValidAnswers, loaded: ValidAnswers) -> Iterable[Criterion]:
     """Judge the answers to valid requests between the bad ones."""
     right, total = len(loaded.times_ms), len(loaded.times_ms) + len(loaded.errors)
-    yield Criterion(
-        "valid requests between them, answered right", f"all of {total:,}", f"{right:,}", right == total > 0
-    )
+    answered = "valid requests between them, answered right"
+    yield Criterion(answered, f"all of {total:,}", f"{right:,}", right == total > 0)
     ratio = loaded.p99_ms / idle.p99_ms
     found = f"{ratio:.2f} x ({loaded.p99_ms:.1f} ms; idle {idle.p99_ms:.1f} ms, n = {len(idle.times_ms)})"
     wanted = f"< {MAX_P99_RATIO:g} x that of an idle server"

@@ -61,8 +61,12 @@ def show_training(store: Store, loaded: Sequence[ModelVersion]) -> None:
         )
     if running:
         _show_progress()
-    else:
-        _show_end()
+    elif (ended := current()).outcome() is not None:
+        if fault := ended.fault():
+            st.error(f"No new version: {fault}.")
+        else:
+            st.success("The new version is shown below.")
+        _show_output(ended)
 
 
 def _bases(model: str) -> Sequence[str]:
@@ -102,17 +106,6 @@ def _line(progress: Progress | None) -> str:
         return "Measuring both versions ..."
     left = "" if progress.left_s is None else f", about {progress.left_s:.0f} s left; then both versions are measured"
     return f"Epoch {progress.done + 1} of {progress.epochs}{left}"
-
-
-def _show_end() -> None:
-    ended = current()
-    if ended.outcome() is None:
-        return
-    if fault := ended.fault():
-        st.error(f"No new version: {fault}.")
-    else:
-        st.success("The new version is shown below.")
-    _show_output(ended)
 
 
 def _show_output(shown: FineTuning) -> None:

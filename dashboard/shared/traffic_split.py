@@ -21,10 +21,9 @@ def show_traffic(loaded: Sequence[ModelVersion]) -> None:
     for each in loaded:
         versions.setdefault(each.model, []).append(each.version)
     several = {model: found for model, found in versions.items() if len(found) > 1}
-    kept: dict[str, Endpoint] = st.session_state.setdefault(KEY, {})
-    gone = [model for model, endpoint in kept.items() if not {*dict(endpoint.shares)} <= {*several.get(model, ())}]
-    for model in gone:  # one of its versions is unloaded
-        del kept[model]
+    kept = st.session_state[KEY] = {  # without those of which a version is unloaded
+        each.model: each for each in splits() if {*dict(each.shares)} <= {*several.get(each.model, ())}
+    }
     if not several:
         return
     st.html(

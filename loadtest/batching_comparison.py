@@ -129,11 +129,10 @@ def measure(options: Namespace, stacks: Mapping[str, Stack], folder: Path, rows:
 def summarise(rows: Sequence[Row], users: int) -> dict[str, Any]:
     """Sum up the rounds with one number of users: each server's spreads, and the ratios within rounds."""
     on, off = ([row for row in rows if (row["which"], row["users"]) == (which, users)] for which in (ON, OFF))
-    each = {
-        which: spreads(own, "requests_per_s", "p99_ms") | {"answers": sum(row["answers"] for row in own)}
-        for which, own in ((ON, on), (OFF, off))
-    }
-    return each | {"users": users, "on_to_off": Spread(ratios(on, off, "requests_per_s"))}
+    found: dict[str, Any] = {"users": users, "on_to_off": Spread(ratios(on, off, "requests_per_s"))}
+    for which, own in ((ON, on), (OFF, off)):
+        found[which] = spreads(own, "requests_per_s", "p99_ms") | {"answers": sum(row["answers"] for row in own)}
+    return found
 
 
 def users_of(rows: Sequence[Row]) -> Sequence[int]:
@@ -141,15 +140,15 @@ def users_of(rows: Sequence[Row]) -> Sequence[int]:
     return sorted({row["users"] for row in rows})
 
 
-def runs_of(rows: Sequence[Row]) -> Sequence[Row]:
+def runs_of(rows: Sequence[Row], *servers: str) -> Sequence[Row]:
     """Return one row of each round and server: what the server counts is the same in all of them."""
-    return list({(row["round"], row["which"]): row for row in rows}.values())
+    return list({(row["round"], row["which"]): row for row in rows if row["which"] in servers}.values())
 
 
 def mean_batch(rows: Sequence[Row], which: str) -> float:
     """Return the mean number of requests in a batch of a server, as its workers counted."""
-    runs = [row for row in runs_of(rows) if row["which"] == which]
-    return sum(row["counted_requests"] for row in runs) / max(1, sum(row["counted_batches"] for row in runs))
+    requests, batches = (sum(row[f"counted_{key}"] for row in runs_of(rows, which)) for key in ("requests", "batches"))
+    return requests / max(1, batches)
 
 
 def page_lines(facts: Mapping[str, Any], rows: Sequence[Row]) -> Sequence[str]:
@@ -158,7 +157,7 @@ def page_lines(facts: Mapping[str, Any], rows: Sequence[Row]) -> Sequence[str]:
     loads = [summarise(rows, users) for users in users_of(rows)]
     most, ratio = loads[-1]["users"], loads[-1]["on_to_off"]
     cores = Spread(row["locust_cores"] for row in rows)
-    failed = sum(count for row in runs_of(rows) for count in row["failures"].values())
+    failed = sum(count for row in runs_of(rows, ON, OFF) for count in row["failures"].values())
     return [
         INTRODUCTION.format(**facts, rounds=rounds),
         *table_of(COLUMNS, loads),

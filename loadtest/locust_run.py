@@ -191,15 +191,12 @@ def read_loads(prefix: Path) -> Sequence[Load]:
 def _load_of(rows: Sequence[Mapping[str, str]]) -> Load:
     """Sum up the seconds after SETTLING_S of one number of users; the percentiles are Locust's, of the same seconds."""
     first, last = rows[SETTLING_S], rows[-1]
-    answered = _succeeded(last) - _succeeded(first)
-    elapsed_s = int(last["Timestamp"]) - int(first["Timestamp"])
+    elapsed_s, requests, failures = (
+        int(last[key]) - int(first[key]) for key in ("Timestamp", "Total Request Count", "Total Failure Count")
+    )
+    answered = requests - failures
     times_ms = (float(last[percentile]) for percentile in PERCENTILES)
     return Load(int(last["User Count"]), answered, answered / elapsed_s, *times_ms)
-
-
-def _succeeded(row: Mapping[str, str]) -> int:
-    """Count the requests of a row that did not fail."""
-    return int(row["Total Request Count"]) - int(row["Total Failure Count"])
 
 
 def find_knee(loads: Sequence[Load]) -> Load | None:

@@ -77,7 +77,6 @@ class Person(Reader):
 class Uploader(Reader):
     """Uploads many pictures at once."""
 
-    weight = 1
     wait_time = between(2.0, 6.0)
 
     @task
@@ -103,6 +102,7 @@ class Program(User):
     """A program that sends one picture a request on raw connections, and checks each answer."""
 
     abstract = True
+    wait_time = constant(0)
 
     def on_start(self) -> None:
         """Write all requests in advance."""
@@ -154,9 +154,6 @@ class Program(User):
 class Client(Program):
     """Sends the next picture as soon as the last is answered: a closed loop."""
 
-    weight = 1
-    wait_time = constant(0)
-
     def on_start(self) -> None:
         """Make a connection, which is kept."""
         super().on_start()
@@ -179,9 +176,6 @@ class Steady(Program):
     The time of a request counts from the moment that it was due. A request that is due while MAX_WAITING others wait
     for an answer is not sent, and fails.
     """
-
-    weight = 1
-    wait_time = constant(0)
 
     def on_start(self) -> None:
         """Start the clock."""

@@ -119,10 +119,10 @@ def soak(minutes: float) -> Soaked:
         with Sampler(processes_of(stack)) as sampler:
             locust_run.measure(_options("steady", users, round(60 * minutes)), host, steady)
         total, failures = read_rows(steady)[-1], read_failures(steady)
-    found = f"{total.requests_per_s:,.0f} requests/s, p50 {total.p50_ms:.0f} ms, p99 {total.p99_ms:.0f} ms"
     load = (
         f"{minutes:g} minutes with {users * RATE_PER_S} requests/s asked for, {SHARE:.0%} of the knee "
-        f"({knee.users} users, {knee.requests_per_s:,.0f} requests/s): {found}"
+        f"({knee.users} users, {knee.requests_per_s:,.0f} requests/s): {total.requests_per_s:,.0f} requests/s, "
+        f"p50 {total.p50_ms:.0f} ms, p99 {total.p99_ms:.0f} ms"
     )
     failed = Criterion("failures", "0", f"{total.failures:,} of {total.requests:,} requests", not total.failures)
     notes = [load, *(f"{count:,} x {what}" for what, count in failures.items())]

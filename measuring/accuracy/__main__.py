@@ -49,9 +49,8 @@ def evaluate(options: argparse.Namespace) -> bool:
     measured = []
     with server as url:
         for pictures in filter(None, sets):
-            print(
-                f"{pictures.title}: sending {len(pictures):,} pictures to {options.model} {options.version}", flush=True
-            )
+            count = f"{len(pictures):,} pictures"
+            print(f"{pictures.title}: sending {count} to {options.model} {options.version}", flush=True)
             measured.append((pictures, read_answers(url, options.model, options.version, pictures)))
     results = write_report(options.out, card, f"make evaluate MODEL={options.model}", measured)
     for row in results["sets"]:

@@ -47,9 +47,8 @@ def draw_reliability(answers: Answers, title: str, error: float, path: Path) -> 
     def paint(figure: Figure) -> None:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         above.plot([0, 1], [0, 1], color=FAINT, linewidth=1.5, label="perfect calibration")
-        above.plot(
-            confidences, [row["accuracy"] for row in rows], "o-", color=ACCENT, label=f"measured, error {error:.2%}"
-        )
+        accuracies = [row["accuracy"] for row in rows]
+        above.plot(confidences, accuracies, "o-", color=ACCENT, label=f"measured, error {error:.2%}")
         above.set(title=title, ylabel="accuracy", ylim=(0, 1.03))
         above.legend(frameon=False)
         below.bar(confidences, [row["n"] for row in rows], width=0.05, color=ACCENT)

@@ -58,11 +58,7 @@ def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: in
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(
-            [*command, "--", bodies, kind],
-            capture_output=True,
-            text=True,
-            timeout=seconds + GRACE_S,
-            check=False,
+            [*command, "--", bodies, kind], capture_output=True, text=True, timeout=seconds + GRACE_S, check=False
         )
     except FileNotFoundError as err:
         raise WrkError("wrk is not on PATH; it is the package wrk in Debian") from err
@@ -71,11 +67,5 @@ def run_wrk(url: str, bodies: Path, as_json: bool, connections: int, seconds: in
         raise WrkError(f"wrk ended with exit code {done.returncode}: {done.stdout[-300:]}{done.stderr[-300:]}")
     found = json.loads(done.stdout.splitlines()[-1])
     spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return WrkLoad(
-        requests_per_s=found["requests"] / found["seconds"],
-        p50_ms=found["p50_ms"],
-        p99_ms=found["p99_ms"],
-        answers=found["requests"],
-        errors=found["errors"],
-        generator_cpu=spent / found["seconds"],
-    )
+    rate, cores = found["requests"] / found["seconds"], spent / found["seconds"]
+    return WrkLoad(rate, found["p50_ms"], found["p99_ms"], found["requests"], found["errors"], cores)

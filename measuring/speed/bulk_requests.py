@@ -8,7 +8,7 @@ import io
 import statistics
 import sys
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from timeit import timeit
 from typing import Any
@@ -62,15 +62,15 @@ def zipped(pictures: Sequence[bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def unzipped(content: bytes) -> list[bytes]:
-    """Read the pictures of a ZIP file."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return [archive.read(name) for name in archive.namelist()]
-
-
-def decoded(pictures: Sequence[bytes]) -> np.ndarray:
+def decoded(pictures: Iterable[bytes]) -> np.ndarray:
     """Bring encoded pictures into the normal form: (N, 1, 28, 28) float32."""
     return np.stack([picture_frame(picture, "mnist") for picture in pictures])[:, None]
+
+
+def decoded_zip(content: bytes) -> np.ndarray:
+    """Bring the pictures of a ZIP file into the normal form."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return decoded(map(archive.read, archive.namelist()))
 
 
 def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
@@ -83,15 +83,13 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
     bodies: dict[str, dict[str, Any]] = {"npy": {"data": as_npy}, "ZIP file": {"data": as_zip}, "form": {"files": form}}
     decoders = {
         "npy": lambda: unit_frames(np.load(io.BytesIO(as_npy))),
-        "ZIP file": lambda: decoded(unzipped(as_zip)),
+        "ZIP file": lambda: decoded_zip(as_zip),
         "form": lambda: decoded(pictures),
     }
     rows: list[Row] = []
     with requests.Session() as session:
         for kind, body in bodies.items():
-            prepared = session.prepare_request(
-                requests.Request("POST", url, **body)
-            )  # the client's work is not measured
+            prepared = session.prepare_request(requests.Request("POST", url, **body))  # not measured
 
             def over_http(prepared: requests.PreparedRequest = prepared) -> None:
                 answer = session.send(prepared, timeout=TIMEOUT_S, proxies=NO_PROXY)

@@ -22,6 +22,7 @@ from loadtest.objectives import DEFAULT, missed, read_slo
 from loadtest.target_server import counted_between, describe_server, read_metrics, read_version
 from measuring.common.command_line import parser_of
 from measuring.common.example_digits import KINDS
+from measuring.common.results_page import write_page
 from measuring.common.wrk import run_wrk, write_bodies
 
 NAME = "loadtest"
@@ -95,8 +96,7 @@ def measure(options: argparse.Namespace, slo: Mapping[str, float], version: str)
     rows, failures = read_rows(prefix), read_failures(prefix)
     found = Found(options, version, served, locust, rows, failures, loads, knee, counted, wrk_rates)
     page = prefix.with_suffix(".md")
-    page.write_text(page_text(found, slo))
-    print(page.read_text())
+    print(write_page(page, [page_text(found, slo)]))
     misses = missed(slo, figures(found))
     for line in misses:
         print(f"{NAME}: SLO missed: {line}", file=sys.stderr)

@@ -86,16 +86,13 @@ def newest_archive(model: str) -> Path:
 
 def describe(options: Namespace, stacks: Mapping[str, Stack]) -> dict[str, object]:
     """Return what the page says of the servers, after each has read a picture."""
-    version = {read_version(stack.settings.url("INFERENCE_PORT"), options.model) for stack in stacks.values()}.pop()
-    on, off = (
-        describe_server(stacks[which].settings.url("MANAGEMENT_PORT"), options.model, version) for which in (ON, OFF)
-    )
+    urls = [stacks[which].settings.url("MANAGEMENT_PORT") for which in (ON, OFF)]
+    versions = [read_version(stack.settings.url("INFERENCE_PORT"), options.model) for stack in stacks.values()]
+    on, off = (describe_server(url, options.model, versions[0]) for url in urls)
     if on is None or off is None or off.batch_size != 1:
-        raise LoadTestError(
-            f"the servers describe themselves as {on} and {off}; wanted a batch size of 1 in the second"
-        )
+        raise LoadTestError(f"the servers say they are {on} and {off}; wanted a batch size of 1 in the second")
     return {
-        "model": f"{options.model} {version}",
+        "model": f"{options.model} {versions[0]}",
         "batch_size": on.batch_size,
         "batch_delay_ms": on.batch_delay_ms,
         "workers": f"{len(on.workers)} worker{'s' * (len(on.workers) != 1)} of one thread",

@@ -72,9 +72,8 @@ def pictures_per_s(rows: Sequence[Row]) -> float:
 def page_text(found: Found, slo: Mapping[str, float]) -> str:
     """Return the page, in Markdown."""
     parts = [head(found), totals(found.rows), failures(found.failures), served(found), steps(found)]
-    misses = [f"SLO missed: {line}." for line in missed(slo, figures(found))]
-    parts.append("\n".join(misses) or "All objectives of the SLO file are met.")
-    return "\n\n".join(part for part in parts if part) + "\n"
+    misses = "\n".join(f"SLO missed: {line}." for line in missed(slo, figures(found)))
+    return "\n\n".join(filter(None, [*parts, misses or "All objectives of the SLO file are met."])) + "\n"
 
 
 def head(found: Found) -> str:
@@ -106,10 +105,9 @@ def served(found: Found) -> str:
     """Say how the server is configured, what it counted, and what Locust used."""
     lines = []
     if found.served:
-        workers = len(found.served.workers)
+        size, delay_ms, workers = found.served.batch_size, found.served.batch_delay_ms, len(found.served.workers)
         lines.append(
-            f"Batches of up to {found.served.batch_size} requests, batch delay {found.served.batch_delay_ms} ms, "
-            f"{workers} worker{'s' * (workers != 1)}."
+            f"Batches of up to {size} requests, batch delay {delay_ms} ms, {workers} worker{'s' * (workers != 1)}."
         )
     counted = found.counted
     lines.append(
@@ -119,8 +117,9 @@ def served(found: Found) -> str:
         else "No metrics page was read (--metrics names it): batches and queue times are unknown."
     )
     count = found.options.workers
-    lines.append(f"Locust, {count} process{'es' * (count > 1)}, used {found.locust.cores:.2f} cores of the machine")
-    lines[-1] += " and may limit the load." if found.locust.cores > FULL * count else "."
+    limit = " and may limit the load" if found.locust.cores > FULL * count else ""
+    processes = f"{count} process{'es' * (count > 1)}"
+    lines.append(f"Locust, {processes}, used {found.locust.cores:.2f} cores of the machine{limit}.")
     return "\n".join(lines)
 
 

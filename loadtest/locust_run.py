@@ -158,16 +158,11 @@ def read_rows(prefix: Path) -> Sequence[Row]:
     Raises:
         LoadTestError: there are none.
     """
-    rows = [
-        Row(
-            each["Name"],
-            int(each["Request Count"]),
-            int(each["Failure Count"]),
-            float(each["Requests/s"]),
-            *(float(each[percentile].replace("N/A", "nan")) for percentile in PERCENTILES),
-        )
-        for each in _read_table(prefix, "stats")
-    ]
+    rows = []
+    for each in _read_table(prefix, "stats"):
+        counts = int(each["Request Count"]), int(each["Failure Count"])
+        times_ms = (float(each[percentile].replace("N/A", "nan")) for percentile in PERCENTILES)
+        rows.append(Row(each["Name"], *counts, float(each["Requests/s"]), *times_ms))
     if not rows or not rows[-1].requests:
         raise LoadTestError("Locust sent no request: is the address right, and does the server run?")
     return rows

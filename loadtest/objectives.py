@@ -23,9 +23,8 @@ def read_slo(path: Path) -> Mapping[str, float]:
         raise LoadTestError(f"{path}: {err}") from err
     unknown = set(slo) - NAMES
     if unknown or not all(isinstance(limit, int | float) for limit in slo.values()):
-        raise LoadTestError(
-            f"{path} has {', '.join(unknown) or 'no numbers'}; wanted numbers for {', '.join(sorted(NAMES))}"
-        )
+        found = ", ".join(unknown) or "no numbers"
+        raise LoadTestError(f"{path} has {found}; wanted numbers for {', '.join(sorted(NAMES))}")
     return slo
 
 

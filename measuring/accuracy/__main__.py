@@ -13,11 +13,11 @@ from pathlib import Path
 from handwriting.labels import LABELS
 from inkserve.client import ServerError
 from inkserve.command import CommandError, run
-from measuring.accuracy.accuracy_page import write_report
+from measuring.accuracy.accuracy_page import COLUMNS, write_report
 from measuring.accuracy.labelled_pictures import official_test, photographs, read_answers
 from measuring.accuracy.reader_accuracy import READER, evaluate_reader
 from measuring.common.command_line import parser_of
-from measuring.common.results_page import RESULTS
+from measuring.common.results_page import RESULTS, table_of
 from measuring.common.temporary_server import serving
 from training.card import Card
 
@@ -32,8 +32,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the archive (default: %(default)s)")
     parser.add_argument("--url", help="of a running server (default: start one)")
     parser.add_argument("--limit", type=int, help="number of pictures or pages (default: all)")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the cards")
-    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help="folder of the archives")
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the cards (default: weights)")
+    archives = "folder of the archives (default: model_store)"
+    parser.add_argument("--model-store", type=Path, default=Path("model_store"), help=archives)
     options = parser.parse_args()
     if options.out == OUT:
         options.out = RESULTS / options.model
@@ -53,14 +54,7 @@ def evaluate(options: argparse.Namespace) -> bool:
             print(f"{pictures.title}: sending {count} to {options.model} {options.version}", flush=True)
             measured.append((pictures, read_answers(url, options.model, options.version, pictures)))
     results = write_report(options.out, card, f"make evaluate MODEL={options.model}", measured)
-    for row in results["sets"]:
-        low, high = row["accuracy_interval_95"]
-        print(
-            f"{row['set']} ({row['n']:,}): {row['accuracy']:.2%} right ({low:.2%} to {high:.2%}), "
-            f"mean recall {row['mean_recall']:.2%}, top 3 {row['top_3_accuracy']:.2%}, "
-            f"calibration error {row['expected_calibration_error']:.2%}, refused {row['refused']}"
-        )
-    print(f"wrote {options.out}")
+    print("\n".join(table_of(COLUMNS, results["sets"])), f"wrote {options.out}", sep="\n")
     promised, found = card.metrics[0].accuracy, results["sets"][0]["accuracy"]
     agrees = options.limit is not None or abs(promised - found) <= CARD_TOLERANCE
     print(f"accuracy on the card: {promised:.2%}" + ("" if agrees else f"; measured: {found:.4%}"))

@@ -52,14 +52,8 @@ def evaluate_reader(options: argparse.Namespace) -> None:
         "seed": SEED,
         "sets": [summarise(kind, each) for kind, each in readings.items()],
     }
-    write_report(options.out, results, {KINDS[kind]: each for kind, each in readings.items()})
-    for row in results["sets"]:
-        low, high = row["error_rate_interval_95"]
-        print(
-            f"{row['set']} ({row['pages']:,} pages, {row['characters']:,} characters): character error rate "
-            f"{row['error_rate']:.2%} ({low:.2%} to {high:.2%}), with case {row['error_rate_with_case']:.2%}"
-        )
-    print(f"wrote {options.out}")
+    page = write_report(options.out, results, {KINDS[kind]: each for kind, each in readings.items()})
+    print(page, f"wrote {options.out}", sep="\n")
 
 
 def read(url: str, version: str, kind: str, count: int) -> list[Reading]:

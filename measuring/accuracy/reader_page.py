@@ -67,14 +67,17 @@ def merged(text: str) -> str:
     return "".join(merge_case(character) if character.isalnum() else character for character in text)
 
 
-def write_report(folder: Path, results: Mapping[str, Any], readings: Mapping[str, list[Reading]]) -> None:
-    """Write results.json, README.md and charts; pages.png shows pictures of the test sets and stays out of git."""
+def write_report(folder: Path, results: Mapping[str, Any], readings: Mapping[str, list[Reading]]) -> str:
+    """Write results.json, README.md and charts, and return the page.
+
+    pages.png shows pictures of the test sets and stays out of git.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results)
     draw_sizes(readings, folder / "sizes.png")
     draw_pages([reading for each in readings.values() for reading in each[:SHOWN]], folder / "pages.png")
     rows = "\n".join(table_of(COLUMNS, results["sets"]))
-    write_page(folder / "README.md", [PAGE.format(**results, table=rows)])
+    return write_page(folder / "README.md", [PAGE.format(**results, table=rows)])
 
 
 def draw_sizes(readings: Mapping[str, list[Reading]], path: Path) -> Path:

@@ -4,7 +4,6 @@ Starts a server with all recognisers of its own. Writes docs/results/soak.md, so
 criterion is not met, with a line for each.
 """
 
-import json
 import sys
 import tempfile
 import threading
@@ -173,13 +172,6 @@ def write_report(folder: Path, soaked: Soaked) -> str:
         draw(folder / f"{NAME}.png", (8, 4), lambda figure: paint_memory(figure, soaked.samples))
         lines += ["", f"![Memory of each process during the soak]({NAME}.png)"]
     return write_results(folder / NAME, asdict(soaked), lines)
-
-
-def read_report(folder: Path) -> Soaked:
-    """Read the record of the last soak."""
-    found = json.loads((folder / f"{NAME}.json").read_text())
-    criteria = [Criterion(**each) for each in found["criteria"]]
-    return Soaked(found["facts"], found["notes"], criteria, [Sample(**each) for each in found["samples"]])
 
 
 def paint_memory(figure: Figure, samples: Sequence[Sample]) -> None:

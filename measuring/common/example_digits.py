@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from handwriting.preprocess import picture_frame
 from inkserve.client.pictures import encode, from_array
@@ -63,10 +63,10 @@ def check_answer(status: int, body: bytes | None, model: str, label: str) -> str
     return "" if found["label"] == label else f"wrong label: {found['label']} for a {label}"
 
 
-def read_object(body: bytes | None) -> Mapping[str, object]:
+def read_object(body: bytes | None) -> Mapping[str, Any]:
     """Parse a JSON object; empty where the body is something else."""
     try:
         found = json.loads(body or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

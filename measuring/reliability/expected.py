@@ -77,7 +77,7 @@ def compare_with_api(request: Request, answer: Answer) -> str:
 def compare_body(answer: Answer) -> str:
     """Say how the body of an error differs from {"code", "type", "message"}, or ""."""
     document = answer.document
-    if not isinstance(document, dict) or not {"code", "type", "message"} <= set(document):
+    if not {"code", "type", "message"} <= set(document):
         return f"status {answer.status} with the body {answer.body[:80]!r}; expected code, type and message"
     if document["code"] != answer.status:
         return f"status {answer.status} with the code {document['code']!r}"
@@ -90,8 +90,6 @@ def compare_body(answer: Answer) -> str:
 def reads(answer: Answer) -> tuple[str, ...] | None:
     """Return labels, texts or error types of an answer's pictures; None where one is missing."""
     document = answer.document
-    if not isinstance(document, dict):
-        return None
     predictions = document.get("predictions")
     found = tuple(map(_read_one, predictions if isinstance(predictions, list) else [document]))
     return None if None in found else found  # type: ignore[return-value]

@@ -2,13 +2,14 @@
 
 import base64
 import contextlib
-import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
+
+from measuring.common.example_digits import read_object
 
 LIMIT_S = 60.0  # for an answer: twice TorchServe's responseTimeout, since another batch may come first
 CLOSED = 0  # used as the status where the connection ends without an answer
@@ -78,18 +79,14 @@ class Answer:
     timed_out: bool = False
 
     @property
-    def document(self) -> Any:  # noqa: ANN401 - JSON
-        """The body as parsed JSON; None where it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
+    def document(self) -> Mapping[str, Any]:
+        """The body as a JSON object; empty where it is something else."""
+        return read_object(self.body)
 
     @property
     def type(self) -> str:
         """The error type in the body, or ""."""
-        document = self.document
-        return str(document.get("type", "")) if isinstance(document, dict) else ""
+        return str(self.document.get("type", ""))
 
 
 def send(host: str, port: int, request: Request, limit_s: float = LIMIT_S) -> Answer:

@@ -1,6 +1,5 @@
 """The server as seen on its own machine: worker processes, memory, temporary files, descriptors and logs."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from inkserve.management import Management
+from measuring.common.example_digits import read_object
 from measuring.reliability import CampaignError
 
 TEMPORARY = re.compile(r"-Djava\.io\.tmpdir=(.+)")
@@ -81,12 +81,9 @@ def _temporary_folder(front_end: psutil.Process) -> Path:
 
 
 def _broken_lines(log: Path) -> int:
-    """Count the lines that are not JSON: a request has injected a line."""
-    return sum(not _is_object(line) for line in log.read_text("utf-8").split("\n") if line) if log.exists() else 0
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+    """Count the lines that are no JSON object: a request has injected a line."""
+    return (
+        sum(not read_object(line.encode()) for line in log.read_text("utf-8").split("\n") if line)
+        if log.exists()
+        else 0
+    )

@@ -82,8 +82,5 @@ def _temporary_folder(front_end: psutil.Process) -> Path:
 
 def _broken_lines(log: Path) -> int:
     """Count the lines that are no JSON object: a request has injected a line."""
-    return (
-        sum(not read_object(line.encode()) for line in log.read_text("utf-8").split("\n") if line)
-        if log.exists()
-        else 0
-    )
+    lines = log.read_bytes().split(b"\n") if log.exists() else []
+    return sum(not read_object(line) for line in lines if line)

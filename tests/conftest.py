@@ -39,6 +39,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.fixture(autouse=True)
+def own_main_module() -> Iterator[None]:
+    """Undo what Streamlit's AppTest leaves behind: the dashboard as `__main__`, which a spawned process would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 class RunningStack:
     """A started stack, and what a test may do to it."""
 

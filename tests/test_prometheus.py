@@ -102,7 +102,7 @@ def test_each_query_of_the_grafana_dashboard_has_an_answer(prometheus, traffic):
         assert "$" not in expression
         if not prometheus.query(expression):
             empty.append(title)
-    assert set(empty) <= {"Alerts", "Alerts that fire", "Memory"}  # nothing fires; memory is known after a minute
+    assert set(empty) <= {"Alerts", "Firing alerts", "Memory"}  # nothing fires; memory is known after a minute
     variables = [each["query"]["query"] for each in GRAFANA["templating"]["list"]]
     for query in variables:
         selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", query).groups()
@@ -170,9 +170,9 @@ def test_the_live_pages_history_counts_what_was_sent(prometheus, traffic):
     assert now.mean_queue_ms > 0
     assert sum(sample.is_up for sample in found.samples) > len(found.samples) / 2  # a busy machine misses a scrape
     assert {5.0} == {after.time_s - before.time_s for before, after in pairwise(found.samples)}
-    peak = max(points(found.samples, 60.0, Selection(MODEL)), key=lambda point: point.requests_per_s or 0)
-    assert peak.batches >= 100
-    assert 0 < peak.p50 <= peak.p95 <= peak.p99
+    drawn = points(found.samples, 300.0, Selection(MODEL))
+    assert sum(point.batches or 0 for point in drawn) >= GOOD
+    assert all(0 < point.p50 <= point.p95 <= point.p99 for point in drawn if point.p50 is not None)
 
 
 @pytest.fixture

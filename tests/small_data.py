@@ -4,9 +4,11 @@ Tests of training, export and the rest use it in place of the official data, so 
 accuracy want the official files, and are skipped without them.
 """
 
+import contextlib
 import os
 import random
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from training.fonts.render import frame
 
 TITLE = "own strokes"
 COUNTS = {("mnist", "train"): 1800, ("mnist", "test"): 600, ("emnist", "train"): 1410, ("emnist", "test"): 517}
+REPEATS = 2  # of each frame, since making one takes milliseconds
 WRITINGS = {"train": 6, "test": 2}  # of each label
 CANVAS_PX, SIDE_PX = 256, 48  # of what is written, and of what is varied before it becomes a frame
 FAINT = 0.1  # less ink than this, such as the overshoot of interpolation, would widen the box of a character
@@ -71,6 +74,7 @@ LETTER_STROKES: dict[str, list[Stroke]] = {
 }
 
 
+@cache
 def written(label: str, seed: int) -> np.ndarray:
     """Write a label with a pen: (SIDE_PX, SIDE_PX) uint8, 255 is ink."""
     chance = random.Random(f"{label} {seed}")  # noqa: S311 - handwriting
@@ -92,19 +96,21 @@ def small_part(data_set: str, part: str) -> tuple[np.ndarray, np.ndarray]:
     first = WRITINGS["train"] if part == "test" else 0
     seeds = range(first, first + WRITINGS[part])
     pictures = np.stack([written(label, seed) for label in labels for seed in seeds])
-    rows = np.random.default_rng(0).permutation(np.arange(COUNTS[data_set, part]) % len(pictures))
+    rows = np.arange(-(-COUNTS[data_set, part] // REPEATS)) % len(pictures)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         varied = augment(torch.from_numpy(pictures[rows])[:, None].float() / 255)[:, 0]
     inked = np.where(varied < FAINT, 0, varied * 255).round().astype(np.uint8)
-    return np.stack([frame(each, FORMS[data_set]) for each in inked]), (rows // WRITINGS[part]).astype(np.uint8)
+    frames = np.stack([frame(each, FORMS[data_set]) for each in inked])
+    order = np.random.default_rng(0).permutation(COUNTS[data_set, part]) % len(rows)
+    return frames[order], (rows[order] // WRITINGS[part]).astype(np.uint8)
 
 
 def write_small_data(folder: Path) -> None:
     """Write all parts of both data sets, and the manifest that names them."""
     digests = {}
     for data_set, part in PARTS:
-        stem = PARTS[data_set, part][0]
+        stem = PARTS[data_set, part][1][0]
         for kind, values in zip(("images-idx3", "labels-idx1"), small_part(data_set, part), strict=True):
             name = f"{stem}-{kind}-ubyte.gz"
             digests[name] = write_idx(folder / name, values)
@@ -113,9 +119,17 @@ def write_small_data(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory) -> Iterator[Path]:
-    """DATA_DIR with the small data set, for the rest of the session and all processes that it starts."""
-    folder = tmp_path_factory.mktemp("data")
-    write_small_data(folder)
+    """DATA_DIR with the small data set, for the rest of the session and all processes that it starts.
+
+    Workers of pytest-xdist share it: the first that has written it puts it in its place.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-data"
+    if not folder.exists():
+        written_here = tmp_path_factory.mktemp("data")
+        write_small_data(written_here)
+        with contextlib.suppress(OSError):  # another worker was first
+            written_here.rename(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATA_DIR", str(folder))
         yield folder

@@ -17,7 +17,7 @@ from training.export import __main__ as make
 from training.export import prune as prune_command
 from training.export import table, torchscript
 from training.export.formats import FORMATS, Format
-from training.export.prune import count_zeros, hold_zeros, prune
+from training.export.prune import count_zeros, hold_zeros, prunable, prune
 from training.export.source import DamagedError, ParityError, Source, find_weights, load_source
 from training.export.store import characters_to_check, check_probabilities, compare, export_card_path, open_export
 from training.export.table import Timings, summarise
@@ -235,38 +235,35 @@ def test_a_recogniser_is_not_taken_for_one_whose_name_begins_alike(tmp_path):
     assert found == ["characters-1.0", "characters-1.1"]
 
 
-def weights_of(network: Network, masks) -> torch.Tensor:
-    parameters = dict(network.named_parameters())
-    return torch.cat([parameters[name].detach().flatten() for name in masks])
+def weights_of(network: Network) -> torch.Tensor:
+    return torch.cat([layer.weight.detach().flatten() for layer in prunable(network)])
 
 
 def test_pruning_sets_the_given_share_of_the_least_weights_to_zero():
     network = small_network()
-    names = prune(small_network(), 0.3)
-    before = weights_of(network, names).abs()
-    masks = prune(network, 0.3)
-    after = weights_of(network, masks)
-    gone = after == 0
-    assert int(gone.sum()) == round(0.3 * len(after)) == count_zeros(network, masks)
+    before = weights_of(network).abs()
+    prune(network, 0.3)
+    gone = weights_of(network) == 0
+    assert (int(gone.sum()), len(gone)) == (round(0.3 * len(gone)), len(before)) == count_zeros(network)
     assert before[gone].max() <= before[~gone].min()
 
 
 def test_pruned_weights_stay_zero_in_training_while_the_others_move():
     start = small_network()
-    masks = prune(start, 0.5)
+    prune(start, 0.5)
     options = prune_command.parse(["digits-tiny", "--lr", "0.01", "--batch-size", "8", "--epochs", "1"])
     options.teacher = []
     trainer = Trainer(options, start.config, 80, start=start)
-    hold_zeros(trainer.network, masks)
+    hold_zeros(trainer.network)
     for _ in range(10):
         trainer.step(torch.rand(8, 1, 28, 28), torch.randint(10, (8,)))
-    before, after = weights_of(start, masks), weights_of(trainer.trained(), masks)
+    before, after = weights_of(start), weights_of(trainer.trained())
     assert torch.equal(after == 0, before == 0)
     assert (after != before)[before != 0].float().mean() > 0.9
 
 
 def short_pruning(tiny: Source, folder) -> list[str]:
-    short = ["--limit", "600", "--hold-out", "100", "--test-limit", "300", "--epochs", "2", "--sparsity", "0.4"]
+    short = ["--limit", "300", "--hold-out", "100", "--test-limit", "100", "--epochs", "1", "--sparsity", "0.4"]
     return arguments(tiny, folder, *short)
 
 
@@ -274,9 +271,8 @@ def test_the_pruning_command_writes_a_checkpoint_with_its_zeros_and_a_card(tiny,
     assert prune_weights(short_pruning(tiny, tmp_path)) == 0
     path = tmp_path / "digits-tiny-1.0" / "pruned.safetensors"
     network, card = load_checkpoint(path), Card.read(card_path(path))
-    masks = prune(load_checkpoint(tiny.weights), 0.4)
-    total = sum(mask.numel() for mask in masks.values())
-    assert count_zeros(network, masks) == round(0.4 * total)
+    zeros, total = count_zeros(network)
+    assert zeros == round(0.4 * total)
     assert card.sparsity == round(0.4 * total) / total
     assert card.nonzero_parameters == count_parameters(network) - round(0.4 * total)
     assert card.bytes == path.stat().st_size == tiny.weights.stat().st_size
@@ -328,7 +324,8 @@ def test_the_table_measures_every_format_that_can_be_made_here(digits, exports, 
 @pytest.mark.parametrize("name", ["model.pt", "pruned.safetensors"])
 def test_the_table_names_a_damaged_file_and_is_not_written(name, tiny, tmp_path, mnist_train, capsys):
     assert export(arguments(tiny, tmp_path, "--format", "torchscript")) == 0
-    assert prune_weights(short_pruning(tiny, tmp_path)) == 0
+    if name == "pruned.safetensors":
+        assert prune_weights(short_pruning(tiny, tmp_path)) == 0
     damage(tmp_path / "digits-tiny-1.0" / name)
     assert measure(short_table(tiny, tmp_path, tmp_path / "results")) == 1
     assert f"{name} is damaged" in capsys.readouterr().err

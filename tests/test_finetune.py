@@ -100,23 +100,24 @@ def test_drawings_make_up_a_quarter_of_the_mixture():
     assert mix(drawings, originals, seed=0).images.max(axis=(1, 2)).mean() == pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.parametrize("model", ["digits-tiny", pytest.param("digits", marks=pytest.mark.campaign)])
 def test_a_fine_tuned_version_stands_beside_the_old_one_and_says_what_it_reads(
-    mnist_train, own_drawings, tmp_path, capsys
+    model, mnist_train, own_drawings, tmp_path, capsys
 ):
-    for path in (ROOT / "weights").glob("digits-1.0.*"):
+    for path in (ROOT / "weights").glob(f"{model}-1.0.*"):
         shutil.copy(path, tmp_path)
-    options = parse(["digits", str(own_drawings), "--weights", str(tmp_path), "--epochs", "1", "--test-limit", "500"])
+    options = parse([model, str(own_drawings), "--weights", str(tmp_path), "--epochs", "1", "--test-limit", "500"])
     torch.set_num_threads(1)
     weights = finetune(options)
     printed = capsys.readouterr().out
-    assert weights.name == "digits-1.1.safetensors"
-    assert f"{title_of('mnist', 'test')} (500): digits 1.0" in printed
+    assert weights.name == f"{model}-1.1.safetensors"
+    assert f"{title_of('mnist', 'test')} (500): {model} 1.0" in printed
     assert "drawings kept aside" in printed
     card = json.loads(weights.with_suffix(".json").read_text())
     assert card["drawings"] == {"2": 6, "4": 6, "7": 6}
     assert card["base"]["version"] == "1.0"
     assert card["metrics"][0]["accuracy"] > 0.98
-    old, new = (load_checkpoint(path).state_dict() for path in (tmp_path / "digits-1.0.safetensors", weights))
+    old, new = (load_checkpoint(path).state_dict() for path in (tmp_path / f"{model}-1.0.safetensors", weights))
     assert any(not torch.equal(old[name], new[name]) for name in old)
 
 

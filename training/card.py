@@ -43,7 +43,7 @@ class Record:
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
         with atomic_write(path) as partial:
-            partial.write_text(json.dumps(_plain(self), indent=2) + "\n")
+            partial.write_text(json.dumps(dataclasses.asdict(self, dict_factory=_without_none), indent=2) + "\n")
 
 
 @dataclass(frozen=True)
@@ -203,11 +203,5 @@ def _parse_record(kind: Any, value: Mapping[str, object], prefix: str) -> Any:  
     return kind(**{name: _parse(hints[name], each, f"{prefix}{name}") for name, each in value.items()})
 
 
-def _plain(value: object) -> object:
-    """Return a value as JSON takes it: records as objects without the fields that are None."""
-    if isinstance(value, Record):
-        named = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return {name: _plain(each) for name, each in named if each is not None}
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+def _without_none(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if value is not None}

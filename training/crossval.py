@@ -13,7 +13,7 @@ from inkserve.command import CommandError
 from inkserve.files import atomic_write
 from training.data import load_characters, title_of
 from training.fit import config_of, describe, fit, score
-from training.provenance import command, commit
+from training.provenance import command
 from training.tracking import Tracker
 from training.trainer import Trainer, setup
 
@@ -46,17 +46,15 @@ def cross_validate(options: argparse.Namespace) -> Path:
         fit(trainer, characters.take(learned), characters.take(slice(0)), Tracker())
         rows.append(score(trainer.trained(), characters.take(measured)))
         print(f"fold {number}/{options.folds}: {describe(rows[-1])}", flush=True)
-    summary = {name: spread([row[name] for row in rows]) for name in rows[0]}
-    for name, figures in summary.items():
-        print(f"{name}: mean {figures['mean']:.4f}, standard deviation {figures['standard_deviation']:.4f}")
+    summary = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        mean, deviation = statistics.mean(values), statistics.stdev(values)  # of the sample: n - 1
+        summary[name] = {"mean": mean, "standard_deviation": deviation}
+        print(f"{name}: mean {mean:.4f}, standard deviation {deviation:.4f}")
     path = options.runs / "crossval" / f"{options.model}.json"
-    facts = {"data": title_of(data_set, "train"), "n": len(characters), "command": command(), "commit": commit()}
+    facts = {"data": title_of(data_set, "train"), "n": len(characters), "command": command(), "commit": trainer.commit}
     results = facts | {"setup": setup(options), "folds": rows, "summary": summary}
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(results, indent=2) + "\n")
     return path
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Return mean and standard deviation (of the sample: n - 1)."""
-    return {"mean": statistics.mean(values), "standard_deviation": statistics.stdev(values)}

@@ -37,18 +37,13 @@ SHA256 = {
 MANIFEST = "manifest.json"
 IDX_MAGIC = {1: 0x0801, 3: 0x0803}  # 0x08 is uint8, then the number of dimensions
 
-# The first of these that exists is used. EMNIST's pictures are upright here; in the official files they are transposed.
+# Title, and names of files: the first that exists is used. EMNIST's pictures are upright here; in the official files
+# they are transposed.
 PARTS = {
-    ("mnist", "train"): ["mnist/train"],
-    ("mnist", "test"): ["mnist/t10k"],
-    ("emnist", "train"): ["emnist/emnist-train", "emnist/emnist-bymerge-train"],
-    ("emnist", "test"): ["emnist/emnist-bymerge-test"],
-}
-TITLES = {
-    ("mnist", "train"): "MNIST train",
-    ("mnist", "test"): "MNIST test",
-    ("emnist", "train"): "EMNIST train",
-    ("emnist", "test"): "EMNIST ByMerge test",
+    ("mnist", "train"): ("MNIST train", ["mnist/train"]),
+    ("mnist", "test"): ("MNIST test", ["mnist/t10k"]),
+    ("emnist", "train"): ("EMNIST train", ["emnist/emnist-train", "emnist/emnist-bymerge-train"]),
+    ("emnist", "test"): ("EMNIST ByMerge test", ["emnist/emnist-bymerge-test"]),
 }
 
 
@@ -113,13 +108,13 @@ def own_manifest() -> Manifest | None:
 
 def title_of(data_set: str, part: str) -> str:
     """Return the title of a part of a data set, such as "MNIST test"."""
-    own = own_manifest()
-    return TITLES[data_set, part] if own is None else f"{own.title} in place of {TITLES[data_set, part]}"
+    own, title = own_manifest(), PARTS[data_set, part][0]
+    return title if own is None else f"{own.title} in place of {title}"
 
 
 def is_there(data_set: str, part: str) -> bool:
     """Tell whether DATA_DIR has a part of a data set; its contents are checked when it is loaded."""
-    return any((data_dir() / f"{stem}-images-idx3-ubyte.gz").exists() for stem in PARTS[data_set, part])
+    return any((data_dir() / f"{stem}-images-idx3-ubyte.gz").exists() for stem in PARTS[data_set, part][1])
 
 
 def load_characters(data_set: str, part: str) -> Characters:
@@ -132,7 +127,7 @@ def load_characters(data_set: str, part: str) -> Characters:
     Raises:
         DataError: a file is missing, damaged, or its contents are not the known ones.
     """
-    stems = PARTS[data_set, part]
+    stems = PARTS[data_set, part][1]
     stem = next((each for each in stems if (data_dir() / f"{each}-images-idx3-ubyte.gz").exists()), stems[0])
     images, images_file = read_idx(f"{stem}-images-idx3-ubyte.gz", 3)
     labels, labels_file = read_idx(f"{stem}-labels-idx1-ubyte.gz", 1)

@@ -29,9 +29,12 @@ def load_drawings(source: str, labels: Sequence[str], form: str) -> Characters:
         StoreError: the database or its table cannot be read.
         DataError: there is no such folder, a label is unknown, a picture cannot be read, or there are too few.
     """
-    shown = masked(source) if "://" in source else source
+    shown, pictures = source, _read_folder(Path(source))
+    if "://" in source:
+        shown = masked(source)
+        pictures = ((f"{shown}, drawing {number}", *each) for number, each in enumerate(read_drawings(source), 1))
     images, indices = [], []
-    for name, label, picture in _read_database(source, shown) if "://" in source else _read_folder(Path(source)):
+    for name, label, picture in pictures:
         known = label if label in labels else merge_case(label)
         if known not in labels:
             raise DataError(f"{name}: the label is {label!r}; wanted one of {' '.join(labels)}")
@@ -70,8 +73,3 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, str, bytes]]:
     for path in sorted(folder.glob("*/*")):
         if path.is_file() and not path.name.startswith("."):
             yield str(path), path.parent.name, path.read_bytes()
-
-
-def _read_database(url: str, shown: str) -> Iterator[tuple[str, str, bytes]]:
-    for number, (label, picture) in enumerate(read_drawings(url), 1):
-        yield f"{shown}, drawing {number}", label, picture

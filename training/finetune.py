@@ -27,8 +27,7 @@ from training.drawing_store import VARIABLE
 from training.drawings import load_drawings
 from training.finish import save_with_card
 from training.fit import fit, score
-from training.options import RECIPES, positive
-from training.provenance import commit
+from training.options import RECIPES, training_parser
 from training.tracking import ProgressFile, Tracker
 from training.trainer import Trainer
 
@@ -39,7 +38,6 @@ MIN_ORIGINALS = 3000  # characters of the original data
 
 def finetune(options: argparse.Namespace) -> Path:
     """Make the next version, and return the path of its weights."""
-    code = commit()
     old = find_weights(options)
     network = load_checkpoint(old)
     config = network.config
@@ -60,13 +58,9 @@ def finetune(options: argparse.Namespace) -> Path:
         new,
         weights,
         mixture.files,
-        version=options.version,
-        seed=options.seed,
-        epochs=options.epochs,
-        commit=code,
+        **trainer.facts(),
         base=Card.read(card_path(old)).without_history(),
         drawings={config.labels[label]: int(count) for label, count in zip(labels, counts, strict=True)},
-        history=tuple(trainer.history),
         metrics=metrics,
     )
     return weights
@@ -92,11 +86,7 @@ def mix(drawings: Characters, originals: Characters, seed: int) -> Characters:
     wanted = max(MIN_ORIGINALS, round(len(drawings) * (1 - DRAWINGS_SHARE) / DRAWINGS_SHARE))
     part = originals.take(np.random.default_rng(seed).permutation(len(originals))[:wanted])
     repeats = max(1, round(len(part) * DRAWINGS_SHARE / (1 - DRAWINGS_SHARE) / len(drawings)))
-    return Characters(
-        np.concatenate([part.images, *[drawings.images] * repeats]),
-        np.concatenate([part.labels, *[drawings.labels] * repeats]),
-        originals.files,
-    )
+    return part.join(drawings.take(np.tile(np.arange(len(drawings)), repeats)))
 
 
 def compare(old: Network, new: Network, sets: dict[str, Characters], options: argparse.Namespace) -> tuple[Metric, ...]:
@@ -114,10 +104,7 @@ def compare(old: Network, new: Network, sets: dict[str, Characters], options: ar
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.finetune", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("model", choices=sorted(RECIPES), help="recogniser to fine-tune")
+    parser = training_parser("training.finetune", __doc__)
     parser.add_argument(
         "drawings",
         nargs="?",
@@ -125,17 +112,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--base", default="1.0", help="version to continue from")
     parser.add_argument("--version", help="of the new weights (default: the next after the highest)")
-    parser.add_argument("--epochs", type=positive, default=8, help="passes over the mixture")
-    parser.add_argument("--batch-size", type=positive, default=64, help="characters in a batch")
-    parser.add_argument("--lr", type=float, default=5e-4, help="peak learning rate of the one-cycle schedule")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the drawings kept aside, the order and the augmentation"
-    )
-    parser.add_argument("--test-limit", type=positive, help="measure only on the first TEST_LIMIT test characters")
-    parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="CPU threads")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the weights to continue from")
     parser.add_argument("--output", type=Path, help="folder of the new weights (default: the folder of the old ones)")
     parser.add_argument("--progress", type=Path, help="JSON file for the progress, updated after each epoch")
+    parser.set_defaults(epochs=8, batch_size=64, lr=5e-4, device="cpu", teacher=[], patience=1, keep="last")
     options = parser.parse_args(arguments)
     options.drawings = options.drawings or os.environ.get(VARIABLE)
     if not options.drawings:
@@ -143,7 +122,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options.output = options.output or options.weights
     options.version = options.version or next_version(options.model, [options.weights, options.output])
     options.recipe = RECIPES[options.model]
-    options.device, options.teacher, options.patience, options.keep = "cpu", [], 1, "last"
     return options
 
 

@@ -1,7 +1,6 @@
 """The end of a training run: calibrate the network, measure it, and write it with its card."""
 
 import argparse
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from handwriting.labels import spellings
 from handwriting.networks import Network, count_parameters
 from inkserve.files import atomic_write
 from training.calibrate import calibrate
-from training.card import Card, DataFile, Metric, card_path
+from training.card import Card, DataFile, Metric, card_path, sha256
 from training.data import Characters, load_characters, title_of, to_tensors
 from training.fit import describe, score, score_frames
 from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
@@ -24,7 +23,7 @@ from training.tracking import Tracker
 from training.trainer import CALM_STRENGTH, WEIGHT_DECAY, Trainer
 
 
-def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker, code: str) -> Path:
+def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker: Tracker) -> Path:
     """Calibrate the weights, measure them, write them with their card, and return their path.
 
     Args:
@@ -32,16 +31,17 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
         training: what it learned from.
         held_out: for calibration, and to measure beside the test set; may be empty.
         tracker: records the results.
-        code: commit at the start of the run.
     """
     options = trainer.options
     network = trainer.trained()
     if len(held_out):
-        calibrate_on(held_out, network, excess_of(training, network.config.labels) if options.recipe.balanced else None)
+        frames, labels = to_tensors(held_out)
+        excess = excess_of(training, network.config.labels) if options.recipe.balanced else None
+        calibrate(network, score_frames(network, frames), labels, excess)
     data_set = network.config.normal_form
     test = load_characters(data_set, "test").take(slice(options.test_limit))
     sets = {title_of(data_set, "test"): test, f"{title_of(data_set, 'train')}, held out": held_out}
-    metrics = measure_on(sets, network)
+    metrics = tuple(measured(title, network, characters) for title, characters in sets.items() if len(characters))
     start = Card.read(card_path(options.start)) if options.start else None
     history = (*((start and start.history) or ()), *trainer.history)
     weights = options.weights / f"{options.model}-{options.version}.safetensors"
@@ -49,14 +49,9 @@ def finish(trainer: Trainer, training: Characters, held_out: Characters, tracker
         network,
         weights,
         dict(training.files) | dict(test.files),
-        version=options.version,
-        seed=options.seed,
-        epochs=len(trainer.history),
-        commit=code,
+        **trainer.facts() | {"history": history},
         methods=tuple(methods(network, options, len(held_out))),
         start=start and start.without_history(),
-        teachers=tuple(Card.read(card_path(path)).without_history() for path in options.teacher),
-        history=history,
         metrics=metrics,
     )
     chart = draw_history(history, f"{options.model} {options.version}", run_folder(options) / "history.png")
@@ -82,7 +77,7 @@ def save_with_card(network: Network, weights: Path, files: Mapping[str, str], **
         config=asdict(network.config),
         parameters=count_parameters(network),
         bytes=weights.stat().st_size,
-        sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        sha256=sha256(weights),
         data=tuple(DataFile(name, digest) for name, digest in files.items()),
         command=command(),
         **run,
@@ -96,21 +91,11 @@ def run_folder(options: argparse.Namespace) -> Path:
     return options.runs / "train" / options.model
 
 
-def calibrate_on(characters: Characters, network: Network, excess: torch.Tensor | None) -> None:
-    """Calibrate a network on characters that it has not learned from; see `calibrate`."""
-    frames, labels = to_tensors(characters)
-    calibrate(network, score_frames(network, frames), labels, excess)
-
-
-def measure_on(sets: Mapping[str, Characters], network: Network) -> tuple[Metric, ...]:
-    """Measure a network on each set that is not empty, and print the figures."""
-    rows = []
-    for title, characters in sets.items():
-        if len(characters):
-            figures = score(network, characters)
-            rows.append(Metric(title, len(characters), **figures))
-            print(f"{title} ({len(characters):,}): {describe(figures)}")
-    return tuple(rows)
+def measured(title: str, network: Network, characters: Characters) -> Metric:
+    """Measure a network on a set of characters, and print the figures."""
+    figures = score(network, characters)
+    print(f"{title} ({len(characters):,}): {describe(figures)}")
+    return Metric(title, len(characters), **figures)
 
 
 def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:

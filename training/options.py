@@ -65,13 +65,10 @@ RECIPES = {
 
 def parse(arguments: list[str] | None, description: str | None) -> argparse.Namespace:
     """Read the command line; defaults come from the recogniser's recipe."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.train", description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("model", choices=sorted(RECIPES), help="recogniser to train")
+    parser = training_parser("training.train", description)
+    parser.epilog = "Recipes: " + "; ".join(f"{model}: {recipe}" for model, recipe in RECIPES.items())
+    add_recipe_options(parser)
     add_run_options(parser)
-    add_network_options(parser)
-    add_place_options(parser)
     options = parser.parse_args(arguments)
     recipe = RECIPES[options.model]
     for name in ("epochs", "batch_size", "lr", "architecture", "font_drawings", "calm_share"):
@@ -87,22 +84,36 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
     return options
 
 
+def training_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """Make a parser with the options that all commands have that train a recogniser."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}", description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("model", choices=sorted(RECIPES), help="name of the recogniser")
+    parser.add_argument("--epochs", type=positive, help="passes over the training data")
+    parser.add_argument("--batch-size", type=positive, help="characters in a batch")
+    parser.add_argument("--lr", type=float, help="peak learning rate of the one-cycle schedule")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is random, such as order and augmentation")
+    parser.add_argument("--test-limit", type=positive, help="measure only on the first TEST_LIMIT test characters")
+    parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the weights and their cards")
+    return parser
+
+
+def add_recipe_options(parser: argparse.ArgumentParser) -> None:
+    """Add options whose default is in the recipe."""
+    parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), help="of the network")
+    parser.add_argument("--sizes", type=json.loads, help='of the network as JSON, such as {"hidden": 512}')
+    parser.add_argument("--calm-share", type=float, help="share of the epochs, at the end, with weaker augmentation")
+    parser.add_argument("--font-drawings", type=int, help="training drawings of each character of each font")
+
+
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add options of the training run: duration, learning rate, data."""
-    parser.add_argument("--epochs", type=positive, help=f"passes over the training data {defaults('epochs')}")
-    parser.add_argument("--batch-size", type=positive, help=f"characters in a batch {defaults('batch_size')}")
-    parser.add_argument("--lr", type=float, help=f"peak learning rate of the one-cycle schedule {defaults('lr')}")
+    """Add options of the run: what it starts from, when it ends, and its folders."""
+    parser.add_argument("--start", type=Path, help="initial weights, of the same network (default: random)")
     parser.add_argument(
-        "--calm-share",
-        type=float,
-        help=f"share of the epochs, at the end, with weaker augmentation {defaults('calm_share')}",
+        "--teacher", type=Path, action="append", default=[], help="weights of a network to distil from; repeatable"
     )
-    parser.add_argument(
-        "--font-drawings",
-        type=int,
-        help=f"drawings of each character of each font, added to the training data {defaults('font_drawings')}",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of initial weights, order and augmentation")
     parser.add_argument(
         "--hold-out", type=int, default=2500, help="training characters held out for early stopping and calibration"
     )
@@ -113,43 +124,17 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--keep",
         choices=("best", "last"),
         default="best",
-        help="which weights to keep: of the epoch with the best held-out log loss, or of the last",
+        help="weights of the epoch with the best held-out log loss, or the last",
     )
     parser.add_argument("--limit", type=positive, help="use only the first LIMIT training characters")
-    parser.add_argument("--test-limit", type=positive, help="measure only on the first TEST_LIMIT test characters")
-    parser.add_argument(
-        "--folds", type=int, default=0, help="cross-validate with this number of stratified folds instead"
-    )
+    parser.add_argument("--folds", type=int, default=0, help="cross-validate with so many stratified folds instead")
     parser.add_argument("--resume", action="store_true", help="continue after the last finished epoch")
-
-
-def add_network_options(parser: argparse.ArgumentParser) -> None:
-    """Add options of the network and its teachers."""
-    parser.add_argument(
-        "--architecture", choices=sorted(ARCHITECTURES), help=f"of the network {defaults('architecture')}"
-    )
-    parser.add_argument("--sizes", type=json.loads, help='of the network as JSON, such as {"hidden": 512}')
-    parser.add_argument("--start", type=Path, help="initial weights, of the same network (default: random)")
-    parser.add_argument(
-        "--teacher", type=Path, action="append", default=[], help="weights of a network to distil from; repeatable"
-    )
-
-
-def add_place_options(parser: argparse.ArgumentParser) -> None:
-    """Add options of the device and the folders."""
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="of the network")
-    parser.add_argument("--threads", type=positive, default=torch.get_num_threads(), help="CPU threads")
     parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the new weights")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder for the weights and their card")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder for training states and MLflow's store")
     parser.add_argument(
         "--tracking", action=argparse.BooleanOptionalAction, default=True, help="record the run in MLflow"
     )
-
-
-def defaults(name: str) -> str:
-    """Describe the default of an option in each recipe."""
-    return "(" + ", ".join(f"{model}: {getattr(recipe, name)}" for model, recipe in RECIPES.items()) + ")"
 
 
 def positive(text: str) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from inkserve.files import atomic_write
 
@@ -26,24 +27,20 @@ class Tracker:
 
 
 class MlflowTracker(Tracker):
-    """Records a run in MLflow. Its client is imported only when it is used, since that takes seconds."""
+    """Records a run in MLflow."""
 
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
+    def __init__(self, mlflow: ModuleType, run_id: str) -> None:
+        self.mlflow, self.run_id = mlflow, run_id
 
     def log_epoch(self, epoch: int, row: Mapping[str, float]) -> None:
         """Record the figures of an epoch, counted from 1."""
-        import mlflow  # noqa: PLC0415
-
-        mlflow.log_metrics(dict(row), step=epoch, run_id=self.run_id)
+        self.mlflow.log_metrics(dict(row), step=epoch, run_id=self.run_id)
 
     def log_results(self, metrics: Mapping[str, float], files: list[Path]) -> None:
         """Record the final figures and keep copies of the files."""
-        import mlflow  # noqa: PLC0415
-
-        mlflow.log_metrics(dict(metrics), run_id=self.run_id)
+        self.mlflow.log_metrics(dict(metrics), run_id=self.run_id)
         for file in files:
-            mlflow.log_artifact(str(file), run_id=self.run_id)
+            self.mlflow.log_artifact(str(file), run_id=self.run_id)
 
 
 class ProgressFile(Tracker):
@@ -90,7 +87,7 @@ def tracked(options: argparse.Namespace, parameters: Mapping[str, object], run_i
     if not options.tracking:
         yield Tracker()
         return
-    import mlflow  # noqa: PLC0415
+    import mlflow  # noqa: PLC0415 - takes seconds
 
     options.runs.mkdir(parents=True, exist_ok=True)
     elsewhere = bool(os.environ.get(STORE_VARIABLE))  # before set_tracking_uri, which sets the variable
@@ -102,4 +99,4 @@ def tracked(options: argparse.Namespace, parameters: Mapping[str, object], run_i
     with mlflow.start_run(run_id=run_id or None) as run:
         if not run_id:
             mlflow.log_params(dict(parameters))
-        yield MlflowTracker(run.info.run_id)
+        yield MlflowTracker(mlflow, run.info.run_id)

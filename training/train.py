@@ -18,43 +18,31 @@ from handwriting.labels import LABELS, NORMAL_FORMS
 from handwriting.networks import Network
 from inkserve.command import CommandError, run
 from training.crossval import cross_validate
-from training.data import Characters, hold_out, load_characters
+from training.data import hold_out, load_characters
 from training.finish import finish, run_folder
 from training.fit import config_of, fit
 from training.fonts.render import draw_characters
 from training.options import parse
-from training.provenance import commit
 from training.tracking import tracked
 from training.trainer import Trainer, setup
 
 
 def train(options: argparse.Namespace) -> Path:
     """Train as the options say, and return the path of the weights."""
-    code = commit()  # before the run changes the weights in the working tree
     characters = load_characters(NORMAL_FORMS[options.model], "train").take(slice(options.limit))
     training, held_out = hold_out(characters, options.hold_out, options.seed)
-    training = with_fonts(training, options)
+    if options.font_drawings:
+        drawn = draw_characters(LABELS[options.model], NORMAL_FORMS[options.model], options.font_drawings, options.seed)
+        training = training.join(drawn.take(slice(options.limit)))
     state = run_folder(options) / "state.pt"
     trainer = Trainer(options, config_of(options), len(training), load_start(options))
     if options.resume and state.exists():
         trainer.resume(state)
         print(f"continuing after epoch {len(trainer.history)} of {state}")
-    with tracked(options, setup(options) | {"commit": code}, trainer.run_id) as tracker:
+    with tracked(options, setup(options) | {"commit": trainer.commit}, trainer.run_id) as tracker:
         trainer.run_id = tracker.run_id
         fit(trainer, training, held_out, tracker, state)
-        return finish(trainer, training, held_out, tracker, code)
-
-
-def with_fonts(characters: Characters, options: argparse.Namespace) -> Characters:
-    """Add drawings of handwriting fonts to the training characters, if the recipe has some.
-
-    Raises:
-        DataError: the fonts are missing, or not the known ones.
-    """
-    if not options.font_drawings:
-        return characters
-    drawn = draw_characters(LABELS[options.model], NORMAL_FORMS[options.model], options.font_drawings, options.seed)
-    return characters.join(drawn.take(slice(options.limit)))
+        return finish(trainer, training, held_out, tracker)
 
 
 def load_start(options: argparse.Namespace) -> Network | None:

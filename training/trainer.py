@@ -4,6 +4,7 @@ import argparse
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +16,9 @@ from handwriting.networks import ModelConfig, Network, build_network
 from inkserve.command import CommandError
 from inkserve.files import atomic_write
 from training.augment import augment
+from training.card import Card, card_path
 from training.loss import loss_of
+from training.provenance import commit
 
 GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 0.02
@@ -33,6 +36,7 @@ class Trainer:
         history: one row of figures for each finished epoch.
         best: the averaged weights of the best epoch so far by held-out log loss, where there is one.
         run_id: of the run in MLflow, which a resumed run continues.
+        commit: of the code at the start, before the run changes the weights in the working tree.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.best: dict[str, torch.Tensor] = {}
         self.run_id = ""
+        self.commit = commit()
 
     def place(self, network: Network) -> Network:
         """Move a network to the device, laid out as its convolutions run fastest."""
@@ -125,6 +130,13 @@ class Trainer:
         if self.best and self.options.keep == "best":
             network.load_state_dict(self.best)
         return network.to("cpu", memory_format=torch.contiguous_format).eval()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a card says about the run."""
+        options, history = self.options, tuple(self.history)
+        run = {"version": options.version, "seed": options.seed, "epochs": len(history), "commit": self.commit}
+        teachers = tuple(Card.read(card_path(path)).without_history() for path in options.teacher)
+        return run | {"teachers": teachers, "history": history}
 
     def save(self, path: Path) -> None:
         """Write the state, whole or not at all."""

@@ -8,7 +8,6 @@ and smaller only when zipped. It is not faster either, since torch multiplies by
 import argparse
 import dataclasses
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -18,14 +17,13 @@ from torch.nn.utils import prune as pruning
 from handwriting.checkpoint import load_checkpoint
 from handwriting.networks import Network, count_parameters
 from inkserve.command import run
-from training.card import Card, Metric, card_path, file_size, sha256
+from training.card import card_path, file_size, sha256
 from training.data import hold_out, load_characters, title_of
 from training.export.source import Source, load_source
-from training.finish import save_with_card
-from training.fit import fit, score
+from training.finish import measured, save_with_card
+from training.fit import fit
 from training.loss import TEACHER_SHARE
-from training.options import RECIPES, positive
-from training.provenance import commit
+from training.options import RECIPES, positive, training_parser
 from training.tracking import Tracker
 from training.trainer import Trainer
 
@@ -40,37 +38,31 @@ def make_pruned(source: Source, options: argparse.Namespace) -> Path:
     Raises:
         DataError: the data is missing or damaged.
     """
-    code = commit()
     characters = load_characters(source.normal_form, "train").take(slice(options.limit))
     training, held_out = hold_out(characters, options.hold_out, options.seed)
     test = load_characters(source.normal_form, "test").take(slice(options.test_limit))
     start = load_checkpoint(source.weights)
-    masks = prune(start, options.sparsity)
+    prune(start, options.sparsity)
     trainer = Trainer(options, start.config, len(training), start=start)
-    hold_zeros(trainer.network, masks)
+    hold_zeros(trainer.network)
     title = title_of(source.normal_form, "test")
-    before = Metric(f"{title}, before pruning", len(test), **score(source.network, test))
-    between = Metric(f"{title}, pruned, before training on", len(test), **score(start, test))
+    before = measured(f"{title}, before pruning", source.network, test)
+    between = measured(f"{title}, pruned, before training on", start, test)
     fit(trainer, training, held_out, Tracker())
     network = trainer.trained()
-    after = Metric(title, len(test), **score(network, test))
+    after = measured(title, network, test)
     path = options.exports / source.name / PRUNED_FILE
-    zeros = count_zeros(network, masks)
+    zeros, total = count_zeros(network)
     card = save_with_card(
         network,
         path,
         dict(training.files) | dict(test.files),
-        version=source.version,
-        seed=options.seed,
-        epochs=len(trainer.history),
-        commit=code,
+        **trainer.facts(),
         methods=(
             f"one-shot magnitude pruning of the smallest {options.sparsity:.0%} of all layers' weights together",
             f"fine-tuned with the zeros fixed; the unpruned network as teacher has {TEACHER_SHARE:.0%} of the loss",
         ),
-        teachers=(Card.read(card_path(source.weights)).without_history(),),
-        history=tuple(trainer.history),
-        sparsity=zeros / sum(mask.numel() for mask in masks.values()),
+        sparsity=zeros / total,
         nonzero_parameters=count_parameters(network) - zeros,
         unpruned=file_size(source.weights),
         weights_sha256=sha256(source.weights),
@@ -78,52 +70,44 @@ def make_pruned(source: Source, options: argparse.Namespace) -> Path:
     )
     card = dataclasses.replace(card, bytes_zipped=file_size(path).bytes_zipped)
     card.write(card_path(path))
-    report(card)
+    print(
+        f"{card.sparsity:.1%} of the weights are zero, {card.nonzero_parameters:,} parameters are not; zipped "
+        f"{card.bytes_zipped:,} bytes, unpruned {file_size(source.weights).bytes_zipped:,}"
+    )
     return path
 
 
-def report(card: Card) -> None:
-    """Print the effect of pruning."""
-    for metric in card.metrics:
-        print(f"{metric.set} ({metric.n:,}): accuracy {metric.accuracy:.2%}")
-    print(
-        f"{card.sparsity:.1%} of the weights are zero, {card.nonzero_parameters:,} parameters are not; zipped "
-        f"{card.bytes_zipped:,} bytes, unpruned {card.unpruned.bytes_zipped if card.unpruned else 0:,}"
-    )
+def prunable(network: nn.Module) -> list[nn.Module]:
+    """List the layers whose weights are pruned: convolutions and fully connected layers."""
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
 
 
-def prune(network: Network, sparsity: float) -> dict[str, torch.Tensor]:
-    """Set the weights of convolutions and fully connected layers nearest to zero to zero, in place.
+def prune(network: Network, sparsity: float) -> None:
+    """Set the weights of the prunable layers nearest to zero to zero, in place.
 
     Args:
         network: to be changed.
         sparsity: share of those weights, all layers together, in (0, 1).
 
-    Returns:
-        masks by the weight's name: float32 of its shape, 0 where it is pruned, else 1.
-
     Source: Han, Pool, Tran and Dally 2015, "Learning both weights and connections for efficient neural networks".
     """
-    layers = {name: module for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)}
-    weights = [(layer, "weight") for layer in layers.values()]
+    weights = [(layer, "weight") for layer in prunable(network)]
     pruning.global_unstructured(weights, pruning_method=pruning.L1Unstructured, amount=sparsity)
-    masks = {f"{name}.weight": layer.weight_mask.clone() for name, layer in layers.items()}
-    for layer in layers.values():
-        pruning.remove(layer, "weight")
-    return masks
+    for layer, name in weights:
+        pruning.remove(layer, name)
 
 
-def hold_zeros(network: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
-    """Keep pruned weights at zero in training: with a gradient of 0, neither AdamW's step nor its decay moves them."""
-    parameters = dict(network.named_parameters())
-    for name, mask in masks.items():
-        parameters[name].register_hook(lambda gradient, mask=mask: gradient * mask)
+def hold_zeros(network: nn.Module) -> None:
+    """Keep weights at zero in training: with a gradient of 0, neither AdamW's step nor its decay moves them."""
+    for layer in prunable(network):
+        kept = layer.weight.detach() != 0
+        layer.weight.register_hook(lambda gradient, kept=kept: gradient * kept)
 
 
-def count_zeros(network: nn.Module, masks: Mapping[str, torch.Tensor]) -> int:
-    """Count the weights that are zero, among those with a mask."""
-    parameters = dict(network.named_parameters())
-    return sum(int((parameters[name] == 0).sum()) for name in masks)
+def count_zeros(network: nn.Module) -> tuple[int, int]:
+    """Count the weights of the prunable layers: those that are zero, and all."""
+    weights = torch.cat([layer.weight.detach().flatten() for layer in prunable(network)])
+    return int((weights == 0).sum()), len(weights)
 
 
 def share(text: str) -> float:
@@ -136,26 +120,15 @@ def share(text: str) -> float:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.export.prune",
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("model", choices=sorted(RECIPES), help="recogniser to prune")
+    parser = training_parser("training.export.prune", __doc__)
     parser.add_argument("--version", default="1.0", help="of its weights")
     parser.add_argument("--sparsity", type=share, default=0.3, help="share of the weights to set to zero")
-    parser.add_argument("--epochs", type=positive, default=3, help="passes over the training data after pruning")
-    parser.add_argument("--batch-size", type=positive, default=128, help="characters in a batch")
-    parser.add_argument("--lr", type=float, default=1e-3, help="peak learning rate of the one-cycle schedule")
-    parser.add_argument("--seed", type=int, default=0, help="of the order and the augmentation")
     parser.add_argument("--hold-out", type=int, default=2500, help="training characters held out to choose the epoch")
     parser.add_argument("--limit", type=positive, help="use only the first LIMIT training characters")
-    parser.add_argument("--test-limit", type=positive, help="measure only on the first TEST_LIMIT test characters")
-    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
-    parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the weights")
     parser.add_argument("--exports", type=Path, default=Path("runs/exports"), help="folder for the exports")
+    parser.set_defaults(epochs=3, batch_size=128, lr=1e-3, threads=1, device="cpu", keep="best")
     options = parser.parse_args(arguments)
-    options.device, options.patience, options.keep = "cpu", options.epochs, "best"
+    options.patience = options.epochs
     options.recipe = RECIPES[options.model]
     options.teacher = [options.weights / f"{options.model}-{options.version}.safetensors"]
     return options

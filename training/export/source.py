@@ -40,18 +40,6 @@ class ParityError(ExportError):
     """The output of an export differs from that of torch."""
 
 
-class Probabilities(nn.Module):
-    """Turns (N, 1, 28, 28) float32 frames in [0, 1], 1 is ink, into (N, labels) float32 probabilities."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """Score frames; each row adds up to 1."""
-        return self.network(frames).softmax(dim=1)
-
-
 @dataclass(frozen=True)
 class Predictor:
     """An opened export.
@@ -105,8 +93,8 @@ class Source:
         }
 
     def probabilities(self) -> nn.Module:
-        """Return the network with a softmax, in evaluation mode."""
-        return Probabilities(self.network).eval()
+        """Return the network with a softmax: (N, 1, 28, 28) float32 frames to (N, labels) float32 probabilities."""
+        return nn.Sequential(self.network, nn.Softmax(dim=1)).eval()
 
     def predictor(self) -> Predictor:
         """Return torch with the checkpoint, as the server runs it: the reference for all exports."""
@@ -145,9 +133,9 @@ def find_weights(folder: Path, models: Sequence[str]) -> list[Path]:
     Raises:
         ExportError: a model has none.
     """
-    checkpoints = sorted(folder.glob("*-*.safetensors"))
-    by_model = {model: [each for each in checkpoints if each.stem.rpartition("-")[0] == model] for model in models}
-    missing = [model for model, found in by_model.items() if not found]
-    if missing or not checkpoints:
-        raise ExportError(f"no weights of {', '.join(missing) or 'any recogniser'} in {folder}")
-    return [each for found in by_model.values() for each in found] if models else checkpoints
+    checkpoints = [(path.stem.rpartition("-")[0], path) for path in sorted(folder.glob("*-*.safetensors"))]
+    found = [(model, path) for model, path in checkpoints if model in (models or [model])]
+    missing = set(models) - {model for model, _ in found}
+    if missing or not found:
+        raise ExportError(f"no weights of {', '.join(sorted(missing)) or 'any recogniser'} in {folder}")
+    return [path for _, path in found]

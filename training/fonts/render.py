@@ -63,7 +63,7 @@ def draw_characters(labels: Sequence[str], form: str, drawings: int, seed: int) 
     images, indices = [], []
     contents = read_fonts()
     for content in tqdm(contents, desc="drawing fonts", unit="font", disable=None):
-        font = load(content)
+        font = ImageFont.truetype(io.BytesIO(content), SIZE_PX)
         for character in string.digits + string.ascii_letters:
             glyph = draw(font, character)
             for _ in range(drawings):
@@ -74,11 +74,6 @@ def draw_characters(labels: Sequence[str], form: str, drawings: int, seed: int) 
     return Characters(
         np.stack(images)[order], np.array(indices, np.int64)[order], {f"{len(contents)} handwriting fonts": digest}
     )
-
-
-def load(content: bytes) -> ImageFont.FreeTypeFont:
-    """Open a font at SIZE_PX."""
-    return ImageFont.truetype(io.BytesIO(content), SIZE_PX)
 
 
 def draw(font: ImageFont.FreeTypeFont, character: str) -> np.ndarray:

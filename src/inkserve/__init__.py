@@ -20,22 +20,26 @@ RecogniserError           no prediction: `predict` raises it, `predict_many` ret
 command `inkserve` reads pictures from a shell. Nothing here needs torch, OpenCV or Java.
 """
 
-from inkserve.client import (
-    Candidate,
-    Character,
-    Explanation,
-    KeyFile,
-    PageReading,
-    Prediction,
-    Recogniser,
-    RecogniserError,
-    Rejected,
-    ServerDown,
-    ServerError,
-    Split,
-    Token,
-    UnusablePicture,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inkserve.client import (
+        Candidate,
+        Character,
+        Explanation,
+        KeyFile,
+        PageReading,
+        Prediction,
+        Recogniser,
+        RecogniserError,
+        Rejected,
+        ServerDown,
+        ServerError,
+        Split,
+        Token,
+        UnusablePicture,
+    )
 
 __all__ = [
     "Candidate",
@@ -53,3 +57,10 @@ __all__ = [
     "Token",
     "UnusablePicture",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the client when one of its names is first used: `requests` alone takes 0.2 s to import."""
+    if name not in __all__:
+        raise AttributeError(f"module 'inkserve' has no attribute {name!r}")
+    return getattr(import_module("inkserve.client"), name)

@@ -57,7 +57,7 @@ def main() -> None:
                 PAGES[name](page)
                 if name != "drawing":
                     page.wait_for_timeout(500)
-                    page.screenshot(path=FOLDER / f"{FILES.get(name, name)}.png")
+                    page.screenshot(path=FOLDER / f"{name}.png")
                 page.close()
                 print(f"took {name}", flush=True)
         finally:
@@ -182,7 +182,6 @@ PAGES = {
     "models": models,
     "finetune": finetune,
 }
-FILES = {"finetune": "teach"}  # file names that differ
 
 if __name__ == "__main__":
     main()

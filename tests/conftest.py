@@ -7,6 +7,8 @@ import sys
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of tests have a core each
+
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families

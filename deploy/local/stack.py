@@ -6,7 +6,6 @@ import socket
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import psutil
 
@@ -145,9 +144,11 @@ class Stack:
 
     def is_outdated(self) -> bool:
         """Tell whether an archive is newer than the running server."""
-        running = self.record.find("torchserve")
-        archives = self.settings.model_store.glob("*.mar")
-        return running is not None and any(newer(path, running.create_time()) for path in archives)
+        mark = torchserve.archives_mark(self.settings)
+        if self.record.find("torchserve") is None or not mark.exists():
+            return False
+        loaded_s = mark.stat().st_mtime
+        return any(path.stat().st_mtime > loaded_s for path in self.settings.model_store.glob("*.mar"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -156,11 +157,6 @@ class Stack:
         with (self.settings.run_dir / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def newer(path: Path, time_s: float) -> bool:
-    """Tell whether a file was changed after a time in s since the epoch."""
-    return path.stat().st_mtime > time_s
 
 
 def is_taken(port: int, host: str = HOST) -> bool:

@@ -40,6 +40,7 @@ def start(settings: Settings) -> psutil.Process:
     names = [path.name for path in archives(settings, lambda why: print(f"not loaded: {why}", file=sys.stderr))]
     check_log_level(os.environ.get("LOG_LEVEL", "info"))
     make_private(settings.temp_dir)
+    archives_mark(settings).touch()
     settings.logs.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(settings.metrics, ignore_errors=True)  # counters start at 0, as TorchServe's own do
     settings.metrics.mkdir(parents=True)
@@ -67,6 +68,11 @@ def start(settings: Settings) -> psutil.Process:
         return psutil.Process(int(pid_file.read_text()))
     except psutil.NoSuchProcess as err:
         raise StackError(f"TorchServe ended at once:\n{process.tail([settings.logs / name for name in LOGS])}") from err
+
+
+def archives_mark(settings: Settings) -> Path:
+    """Return an empty file that is as old as the last look for archives, by the clock that dates the archives, too."""
+    return settings.temp_dir / "archives"
 
 
 def check_log_level(level: str) -> None:

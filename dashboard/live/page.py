@@ -86,7 +86,8 @@ def _figures(sampler: Sampler, history: History | None, window_s: float, selecti
     """Show the figures; only this part of the page runs at each refresh."""
     samples, events, source = _look(sampler, history, window_s)
     versions = sampler.versions()
-    if [each.name for each in selections(sampler.known_versions())] != st.session_state.get("live-offered"):
+    names = dict.fromkeys(each.name for each in selections(sampler.known_versions()))  # each once, as it is offered
+    if list(names) != st.session_state.get("live-offered"):
         st.rerun()  # the selection is outside of this part
     now = figures(samples, window_s, selection)
     if now is None:

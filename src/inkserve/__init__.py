@@ -24,43 +24,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inkserve.client import (
-        Candidate,
-        Character,
-        Explanation,
-        KeyFile,
-        PageReading,
-        Prediction,
-        Recogniser,
-        RecogniserError,
-        Rejected,
-        ServerDown,
-        ServerError,
-        Split,
-        Token,
-        UnusablePicture,
-    )
-
-__all__ = [
-    "Candidate",
-    "Character",
-    "Explanation",
-    "KeyFile",
-    "PageReading",
-    "Prediction",
-    "Recogniser",
-    "RecogniserError",
-    "Rejected",
-    "ServerDown",
-    "ServerError",
-    "Split",
-    "Token",
-    "UnusablePicture",
-]
+    from inkserve.client import *  # noqa: F403 - its __all__ says which names
 
 
 def __getattr__(name: str) -> object:
     """Import the client when one of its names is first used: `requests` alone takes 0.2 s to import."""
-    if name not in __all__:
-        raise AttributeError(f"module 'inkserve' has no attribute {name!r}")
-    return getattr(import_module("inkserve.client"), name)
+    if not name.startswith("__"):
+        client = import_module("inkserve.client")
+        if name in client.__all__:
+            return getattr(client, name)
+    raise AttributeError(f"module 'inkserve' has no attribute {name!r}")

@@ -8,6 +8,8 @@ MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
 PARTS := $(shell find src/handwriting -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/checksums.py
+# of tests: three keep two cores busy, as many tests wait for servers and pages
+PROCESSES := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # for bandit; not tests and measuring/reliability, which attack on purpose
 SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy measuring/speed measuring/common examples
 
@@ -78,11 +80,11 @@ bench: $(VENV)/installed-bench archive ## compare with other servers: docs/resul
 
 test: $(VENV)/installed-dev archive ## all tests but the campaign, with a real TorchServe and a real Chromium
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not campaign and not slow"
+	$(BIN)/python -m pytest $(PROCESSES) -m "not campaign and not slow"
 
 test-all: $(VENV)/installed-dev archive ## all tests with the campaign: bad input, faults, load and training
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest $(PROCESSES) -m "not slow"
 
 test-campaign-quick: $(VENV)/installed-dev archive ## the quick part of the campaign, which CI runs after the tests
 	$(BIN)/python -m deploy.packages --optional faketime

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes of tests have a core each
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes of tests share the cores
 
 import pytest
 import requests
@@ -30,6 +30,13 @@ from tests.stores import file_store, store, url  # noqa: F401 - fixtures
 
 # Started in the background of a shell script, Python ignores interrupts, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files whose tests wait for a browser or a server first, so that no process is left with one at the end."""
+    waiting = {item.path for item in items if item.get_closest_marker("browser")}
+    serving = {item.path for item in items if item.get_closest_marker("server")}
+    items.sort(key=lambda item: 0 if item.path in waiting else 1 if item.path in serving else 2)
 
 
 @pytest.hookimpl(wrapper=True)

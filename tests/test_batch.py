@@ -190,8 +190,9 @@ def test_ctrl_c_keeps_what_is_answered_and_says_where(scans):
         batch = subprocess.Popen([*command, "--url", server.url], stderr=subprocess.PIPE, text=True)
         partial = scans / "results.json.partial"
         give_up = time.monotonic() + 60
-        while time.monotonic() < give_up and not (partial.exists() and partial.read_text().count("label") >= 8):
+        while time.monotonic() < give_up and not (partial.exists() and partial.read_text().count('"name"') >= 8):
             time.sleep(0.02)
+        time.sleep(1)  # it has counted the last one, too
         batch.send_signal(signal.SIGINT)
         time.sleep(1)  # the signal first: what hangs would otherwise be answered, and the batch done
         server.ended.set()

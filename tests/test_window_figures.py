@@ -1,5 +1,7 @@
 """The figures of a window of samples, and the data of the charts over time."""
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.live import time_charts
@@ -80,10 +82,16 @@ def test_a_point_of_too_few_batches_has_a_rate_and_no_quantile():
 
 def test_points_have_gaps_where_the_server_was_down():
     found = samples([10 * i for i in range(40)])
-    found[30:] = [Sample(each.time_s, False, each.totals) for each in found[30:]]
+    found[30:] = [Sample(each.time_s, False, found[29].totals) for each in found[30:]]
     rates = {point.time_s: point.requests_per_s for point in points(found, 60, Selection())}
     assert rates[1029] == 20
     assert rates[1030] is rates[1039] is None
+
+
+def test_points_have_the_requests_that_a_server_answered_while_it_missed_a_check():
+    found = samples([10 * i for i in range(40)])
+    found[30:] = [replace(each, is_up=False) for each in found[30:]]
+    assert points(found, 60, Selection())[-1].requests_per_s == 20
 
 
 def test_points_stay_in_their_places():

@@ -11,6 +11,7 @@ from dashboard.batch.session_batch import Batch, current, replace, resume, start
 from dashboard.batch.uploads import LIMITS, TYPES
 from dashboard.shared import answer_html, server_watch
 from dashboard.shared.answer_panel import show_answer, show_picture
+from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK, Endpoint
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from handwriting.labels import LABELS
@@ -73,13 +74,13 @@ def _show_batch(batch: Batch, endpoint: Endpoint) -> None:
         _show_progress(batch.job)
         return
     with st.container(horizontal=True):
-        if (left := len(unread(batch.job.results))) and st.button(
-            f"Read the {left:,} without an answer", icon=":material/play_arrow:", type="primary"
+        if (left := len(unread(batch.job.results))) and clicked(
+            f"Read the {left:,} without an answer", "read-rest", icon=":material/play_arrow:", type="primary"
         ):
             resume(batch)
             st.rerun()
         again = f"Read again with {endpoint}" if endpoint != batch.endpoint else "Read again"
-        if st.button(again, icon=":material/refresh:"):
+        if clicked(again, "read-again", icon=":material/refresh:"):
             start(batch, endpoint)
             st.rerun()
     show_results(batch, batch.job)

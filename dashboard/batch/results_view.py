@@ -14,6 +14,7 @@ from dashboard.batch.result_files import file_name, to_csv, to_json
 from dashboard.batch.result_table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.session_batch import Batch, correct
 from dashboard.shared.answer_html import count
+from dashboard.shared.clicked import clicked
 
 UNSURE_BELOW = 0.9
 ROW_PX, HEADER_PX, MOST_PX = 44, 36, 560
@@ -135,7 +136,7 @@ def _table(batch: Batch, job: Job, view: View) -> None:
         args=(batch, view, key),
         alt=f"Results of {count(len(rows), 'picture')}",
     )
-    if missing and st.button(f"{count(missing, 'more thumbnail')}", icon=":material/image:"):
+    if missing and clicked(f"{count(missing, 'more thumbnail')}", "more-thumbnails", icon=":material/image:"):
         st.rerun(scope="fragment")
 
 

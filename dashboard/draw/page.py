@@ -8,6 +8,7 @@ from streamlit_drawable_canvas import st_canvas
 
 from dashboard.shared import answer_html
 from dashboard.shared.answer_panel import DisplayOptions, show_answer, show_picture
+from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from dashboard.shared.traffic_split import splits
@@ -118,7 +119,7 @@ def _example(endpoint: Endpoint) -> bytes | None:
         for path in paths:
             with st.container(width=EXAMPLE_PX + 24, gap=None):
                 st.image(path, width=EXAMPLE_PX, alt=f"Example: {path.stem.split('-')[0]}")
-                if st.button(path.stem.split("-")[0], key=f"example-{path.name}", width="stretch"):
+                if clicked(path.stem.split("-")[0], f"example-{path.name}", width="stretch"):
                     st.session_state["example"] = path.name
     chosen = next((path for path in paths if path.name == st.session_state.get("example")), None)
     return chosen.read_bytes() if chosen else None

@@ -13,6 +13,7 @@ from dashboard.finetune.finetuned import finetuned_folder, read_finetuned
 from dashboard.finetune.training_section import show_training
 from dashboard.finetune.version_section import show_versions
 from dashboard.shared import answer_html
+from dashboard.shared.clicked import clicked
 from dashboard.shared.keep_drawing import drawing_store
 from dashboard.shared.loaded_versions import versions_or_empty
 from dashboard.shared.picture_html import thumbnail_url
@@ -46,7 +47,9 @@ def main() -> None:
 def _offer_corrections(store: Store) -> None:
     """Offer to keep the pictures whose labels were corrected on the Batch page."""
     corrections = st.session_state.get("corrections", {})
-    if corrections and st.button(f"Keep {len(corrections)} corrected in Batch", icon=":material/playlist_add:"):
+    if corrections and clicked(
+        f"Keep {len(corrections)} corrected in Batch", "keep-corrected", icon=":material/playlist_add:"
+    ):
         for label, picture in corrections.values():
             store.keep(picture, label)
         corrections.clear()
@@ -64,7 +67,7 @@ def _show_drawings(store: Store, counts: Mapping[str, int]) -> None:
                 alt = f"A {drawing.label}" + (f", read as {drawing.read_as}" if drawing.read_as else "")
                 if url := thumbnail_url(drawing.picture, THUMBNAIL_PX):
                     st.html(f'<img src="{url}" alt="{html.escape(alt)}" title="{html.escape(alt)}">')
-                if st.button(drawing.label, key=f"drop-{drawing.id}", icon=":material/delete:", help=f"Delete: {alt}"):
+                if clicked(drawing.label, f"drop-{drawing.id}", icon=":material/delete:", help=f"Delete: {alt}"):
                     store.delete(drawing.id)
                     st.rerun()
     if total > SHOWN:

@@ -8,6 +8,7 @@ from dashboard.finetune import finetuned_html, rollout
 from dashboard.finetune.finetuned import DrawingComparison, FineTuned, compare_on_drawings
 from dashboard.finetune.rollout import Stage, Task
 from dashboard.shared import answer_html, server_watch
+from dashboard.shared.clicked import clicked
 from dashboard.shared.loaded_versions import management, model_store
 from inkserve import RecogniserError
 from inkserve.client.address import server_url
@@ -114,7 +115,7 @@ def _compare(shown: FineTuned, store: Store) -> None:
     drawings = store.latest(COMPARED)
     labels = tuple((each.id, each.label) for each in drawings)
     key = (server_url(), shown.weights, shown.weights.stat().st_mtime_ns, labels)
-    if st.button("Compare on the kept drawings", icon=":material/compare_arrows:"):
+    if clicked("Compare on the kept drawings", "compare-kept", icon=":material/compare_arrows:"):
         try:
             with st.spinner("Both versions read the drawings ...", show_time=True):
                 _comparisons()[key] = compare_on_drawings(shown, drawings)

@@ -26,6 +26,7 @@ from dashboard.live.window_figures import (
     slice_length,
 )
 from dashboard.shared import server_watch
+from dashboard.shared.clicked import clicked
 
 ROOT = Path(__file__).parents[2]
 CSS = Path(__file__).with_name("live.css")
@@ -179,8 +180,10 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
         )
         rate = st.number_input("Requests/s", 1, MAX_RATE, 20, key="live-load-rate", disabled=running, width=140)
         seconds = st.number_input("Seconds", 1, MAX_SECONDS, 10, key="live-load-seconds", disabled=running, width=140)
-        started = st.button("Send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up())
-        stopped = st.button("Stop", icon=":material/stop:", disabled=not running)
+        started = clicked(
+            "Send", "load-send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up()
+        )
+        stopped = clicked("Stop", "load-stop", icon=":material/stop:", disabled=not running)
     if started:
         if not generator.start(LoadPlan(model, int(rate), int(seconds))):
             st.toast("Another load is running.")

@@ -16,6 +16,7 @@ SHORTEST_SLICE_S = 5.0  # of a point when sampling has just begun
 MOST_POINTS = 90
 STALE_S = 5.0  # a point needs a sample in the last seconds before it
 OK = "ok"
+REQUESTS = "handwriting_requests_total"
 TORCHSERVES_DEFAULT = "default"  # its label for requests that name no version
 
 
@@ -112,7 +113,7 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
     if after.time_s <= before.time_s:
         return None
     grown = increase(before.totals, after.totals)
-    outcomes = sum_by(grown, "handwriting_requests_total", "outcome", **selection.labels)
+    outcomes = sum_by(grown, REQUESTS, "outcome", **selection.labels)
     frequent = sorted(outcomes.items(), key=lambda each: (-round(each[1]), each[0]))
     queued = selection.of_torchserve(grown, "ts_inference_requests")
     queue_us = selection.of_torchserve(grown, "ts_queue_latency_microseconds")
@@ -181,12 +182,14 @@ def _point(samples: Sequence[Sample], end_s: float, slice_s: float, selection: S
     first = bisect_left(samples, end_s - slice_s, key=_time)
     last = bisect_right(samples, end_s, key=_time) - 1
     before, after = samples[first], samples[last]
-    if not after.is_up or after.time_s < end_s - STALE_S or after.time_s - before.time_s < SHORTEST_SLICE_S:
+    # A server under load may answer requests and miss a check
+    is_up = after.is_up or total(increase(samples[last - 1].totals, after.totals), REQUESTS, **selection.labels) > 0
+    if not is_up or after.time_s < end_s - STALE_S or after.time_s - before.time_s < SHORTEST_SLICE_S:
         return Point(end_s, None, None, None, None, 0)
     grown = increase(before.totals, after.totals)
     handler = histogram(grown, "handwriting_handler_seconds", **selection.labels)
     quantiles = (quantile_ms(handler.quantile(q)) for q in QUANTILES.values())
-    requests = total(grown, "handwriting_requests_total", **selection.labels)
+    requests = total(grown, REQUESTS, **selection.labels)
     return Point(end_s, requests / (after.time_s - before.time_s), *quantiles, handler.count)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.shared import answer_html, loaded_versions, server_watch
+from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK, Endpoint
 from dashboard.shared.recogniser_comparison import compare
 from dashboard.shared.traffic_split import show_traffic
@@ -75,16 +76,16 @@ def _show(api: Management, version: ModelVersion, is_only: bool) -> None:
                     key=f"workers-{name}",
                     help="At most one for each core",
                 )
-                if st.button(f"Set {name} to {wanted}", key=f"scale-{name}"):
+                if clicked(f"Set {name} to {wanted}", f"scale-{name}"):
                     _do(f"{name} has {wanted} workers", lambda: api.scale(model, number, wanted))
             if not version.is_default:
                 with st.popover("Make default", icon=":material/star:"):
                     st.write(f"Requests without a version go to {name} from then on.")
-                    if st.button(f"Make {name} the default", key=f"default-{name}"):
+                    if clicked(f"Make {name} the default", f"default-{name}"):
                         _do(f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
             with st.popover("Unload", icon=":material/eject:"):
                 st.write(f"Requests to {name} fail until it is loaded again.")
-                if st.button(f"Unload {name}", key=f"unload-{name}"):
+                if clicked(f"Unload {name}", f"unload-{name}"):
                     _do(f"{name} is unloaded", lambda: api.unload(model, number))
         if card:
             with st.expander("Card"):
@@ -98,7 +99,7 @@ def _offer_to_load(api: Management, loaded: Sequence[ModelVersion]) -> None:
     with st.popover("Load an archive of the model store", icon=":material/add:"):
         if not missing:
             st.write("All valid archives of the model store are loaded.")
-        elif (archive := st.selectbox("Archive", missing)) and st.button(f"Load {archive}"):
+        elif (archive := st.selectbox("Archive", missing)) and clicked(f"Load {archive}", "load-archive"):
             _do(f"{archive} is loaded", lambda: api.load(archive))
         for error in errors:
             st.html(answer_html.remark(f"Cannot be loaded: {error}."))
@@ -126,7 +127,7 @@ def _compare(loaded: Sequence[ModelVersion]) -> None:
         start = next((i for i, each in enumerate(endpoints[:-1]) if each.model == FALLBACK.model), 0)
         first = st.selectbox("First", endpoints, index=start, format_func=str, key="first", width=220)
         second = st.selectbox("Second", endpoints, index=start + 1, format_func=str, key="second", width=220)
-        requested = st.button("Compare", icon=":material/compare_arrows:")
+        requested = clicked("Compare", "compare", icon=":material/compare_arrows:")
     files = st.file_uploader("Pictures (default: the examples)", accept_multiple_files=True, key="compared")
     if not requested:
         return

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
 from handwriting.labels import LABELS
 from inkserve import Prediction
@@ -30,7 +31,7 @@ def offer_to_keep(picture: bytes, endpoint: Endpoint, answer: Prediction) -> Non
     with st.popover("Keep for fine-tuning", icon=":material/school:"):
         index = labels.index(answer.label) if answer.label in labels else 0
         label = st.selectbox("It shows", labels, index=index, key=f"shows-{answer.label}", width=160)
-        if st.button("Keep", icon=":material/bookmark_add:"):
+        if clicked("Keep", "keep", icon=":material/bookmark_add:"):
             try:
                 is_new = drawing_store().keep(picture, label, answer)
                 st.success(f"Kept as {label}." if is_new else f"Already kept; its label is now {label}.")

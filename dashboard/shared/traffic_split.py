@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
 from inkserve.management import ModelVersion
 
@@ -36,9 +37,9 @@ def show_traffic(loaded: Sequence[ModelVersion]) -> None:
             version: st.number_input(f"Weight of {version}", 0, 100, 1, key=f"weight-{model}-{version}", width=150)
             for version in several[model]
         }
-        if st.button("Split", icon=":material/call_split:", disabled=not sum(weights.values())):
+        if clicked("Split", "split", icon=":material/call_split:", disabled=not sum(weights.values())):
             kept[model] = split(model, weights)
-        if model in kept and st.button("Undo", icon=":material/undo:"):
+        if model in kept and clicked("Undo", "split-undo", icon=":material/undo:"):
             del kept[model]
             st.rerun()
     if model in kept:

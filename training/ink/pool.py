@@ -10,11 +10,13 @@ from tqdm import tqdm
 
 from inkserve.files import atomic_write
 from training.data import Characters, load_characters
+from training.ink.glyphs import simple_frames
 from training.ink.scenes import make_scene
 from training.ink.views import views
 
 SETS = ("mnist", "emnist")
 CHARACTERS = 8  # drawn for a scene, which uses one to seven of them
+SIMPLE_SHARE = 0.3  # of the scenes with characters of simple strokes
 PART = 500  # scenes that a process makes at once
 
 
@@ -50,7 +52,11 @@ def _make(count: int, seed: Sequence[int]) -> np.ndarray:
     generator = np.random.default_rng(seed)
     made = np.empty((count, 2, 3, 64, 64), np.uint8)
     for pair in made:
-        images = _characters[generator.integers(len(_characters))].images
-        scene = make_scene(images[generator.integers(0, len(images), CHARACTERS)], generator)
+        if generator.random() < SIMPLE_SHARE:
+            frames = simple_frames(CHARACTERS, generator)
+        else:
+            images = _characters[generator.integers(len(_characters))].images
+            frames = images[generator.integers(0, len(images), CHARACTERS)]
+        scene = make_scene(frames, generator)
         pair[:] = np.round(np.clip(views(scene), 0, 1) * 255)
     return made.reshape(-1, 3, 64, 64)

@@ -219,7 +219,7 @@ def printed(scene: Scene) -> None:
             else scene.box[3] + scene.side * scene.between(0.35, 0.9)
         )
         font = int(
-            scene.generator.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX])
+            scene.generator.choice([cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX])
         )
         place = (round(scene.between(-0.2, 0.8) * scene.shape[1]), round(y))
         cv2.putText(mask, text, place, font, max(0.2, size), 255, 1 if size < 0.7 else 2, cv2.LINE_AA)  # noqa: PLR2004
@@ -261,7 +261,7 @@ def mark(scene: Scene, points: np.ndarray) -> None:
 def underlined(scene: Scene) -> None:
     """Underline the character once or twice."""
     left, _, right, bottom = scene.box
-    y = bottom + scene.side * scene.between(0.1, 0.4)
+    y = bottom + scene.side * scene.between(0.12, 0.4)
     for _ in range(1 + scene.chance(0.35)):
         x = np.linspace(left - scene.side * scene.between(-0.1, 0.5), right + scene.side * scene.between(-0.1, 0.5), 5)
         mark(scene, np.column_stack([x, y + scene.side * scene.between(-0.08, 0.08) * np.linspace(-1, 1, 5)]))

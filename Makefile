@@ -55,8 +55,8 @@ mlflow: $(VENV)/installed-dev ## show training runs on http://127.0.0.1:5000
 	@mkdir -p runs
 	@$(BIN)/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///runs/mlflow.db} --port $(MLFLOW_PORT) --workers 1
 
-train: $(VENV)/installed-dev ## train MODEL from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
-	$(BIN)/python -m training.train $(MODEL) $(ARGS)
+train: $(VENV)/installed-dev ## train MODEL, or the network that finds ink (MODEL=ink), from DATA_DIR: make train MODEL=digits ARGS="--epochs 20"
+	$(BIN)/python -m $(if $(filter ink,$(MODEL)),training.ink,training.train $(MODEL)) $(ARGS)
 
 loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest SHAPE=smoke|ramp|spike|soak|compare USERS=.. SECONDS=.. PICTURES=drawings|frames HOST=.. WORKERS=.., or UI=1
 	@$(BIN)/python -m loadtest $(if $(SHAPE),--shape $(SHAPE)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -2,7 +2,8 @@
 
 Starts a TorchServe with that archive, sends the complete official test set, and the photographs in DATA_DIR where there
 are some, and writes figures and charts to docs/results/<model>/. Exit code 1 if the accuracy over HTTP differs from the
-card's. `reader` is measured on pages composed from the test sets instead (measuring.accuracy.reader_accuracy).
+card's. `reader` is measured on pages composed from the test sets instead (measuring.accuracy.reader_accuracy). With
+--papers, characters of the test set are put on paper of every kind (measuring.accuracy.papers).
 """
 
 import argparse
@@ -15,6 +16,7 @@ from inkserve.client import ServerError
 from inkserve.command import CommandError, run
 from measuring.accuracy.accuracy_page import COLUMNS, write_report
 from measuring.accuracy.labelled_pictures import official_test, photographs, read_answers
+from measuring.accuracy.papers import evaluate_papers
 from measuring.accuracy.reader_accuracy import READER, evaluate_reader
 from measuring.common.command_line import parser_of
 from measuring.common.results_page import RESULTS, table_of
@@ -32,6 +34,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--version", default="1.0", help="MAJOR.MINOR of the archive (default: %(default)s)")
     parser.add_argument("--url", help="of a running server (default: start one)")
     parser.add_argument("--limit", type=int, help="number of pictures or pages (default: all)")
+    parser.add_argument("--papers", action="store_true", help="measure on paper of every kind: docs/results/papers.md")
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="folder of the cards (default: weights)")
     archives = "folder of the archives (default: model_store)"
     parser.add_argument("--model-store", type=Path, default=Path("model_store"), help=archives)
@@ -65,6 +68,9 @@ def main() -> int:
     """Run from the command line; 1 if the card's accuracy is wrong."""
     options = parse()
     try:
+        if options.papers:
+            evaluate_papers(options)
+            return 0
         if options.model == READER:
             evaluate_reader(options)
             return 0

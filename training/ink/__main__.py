@@ -1,4 +1,4 @@
-"""Train the ink network of `handwriting.preprocess`: `python -m training.ink`.
+"""Train the network that finds ink: `python -m training.ink`.
 
 Makes scenes from the training sets in DATA_DIR, learns which of their ink is the character's, and writes the network as
 ONNX with its card beside it. State and scenes are kept in runs/train/ink; a run that was stopped goes on from there.
@@ -15,15 +15,15 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from handwriting.preprocess.ink import NETWORK
-from handwriting.preprocess.views import stretched
 from inkserve.command import run
 from inkserve.files import atomic_write
 from training.card import DataFile, Record, card_path, sha256
 from training.data import load_characters
 from training.ink.export import export
+from training.ink.find import NETWORK
 from training.ink.network import InkNetwork
 from training.ink.pool import SETS, view_pool
+from training.ink.windows import stretched
 from training.provenance import command, commit
 
 BATCH = 64

@@ -21,7 +21,7 @@ def simple_frames(count: int, generator: np.random.Generator) -> np.ndarray:
     Returns:
         (count, 28, 28) uint8, 255 is ink.
 
-    Source: A. V. Hershey 1967, "Calligraphy for computers"; the fonts are OpenCV's.
+    The fonts are those that OpenCV brings along.
     """
     frames = np.zeros((count, FRAME_PX, FRAME_PX), np.uint8)
     for frame in frames:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -31,7 +32,8 @@ def view_pool(count: int, seed: int, folder: Path, processes: int) -> np.ndarray
     path = folder / f"views-{seed}-{count}.npy"
     if not path.exists():
         sizes = [min(PART, count - first) for first in range(0, count, PART)]
-        with ProcessPoolExecutor(processes, initializer=_load) as executor:
+        fresh = get_context("spawn")  # a forked process would inherit locks of torch's threads
+        with ProcessPoolExecutor(processes, fresh, initializer=_load) as executor:
             parts = executor.map(_make, sizes, ((seed, number) for number in range(len(sizes))))
             made = list(tqdm(parts, "scenes", len(sizes), unit=f"{PART} scenes", disable=None))
         with atomic_write(path) as partial, partial.open("wb") as file:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from handwriting.preprocess.views import Window, cut, view_of, whole
 from training.ink.scenes import Scene
+from training.ink.windows import Window, cut, view_of, whole
 
 
 def views(scene: Scene) -> list[np.ndarray]:

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from handwriting.preprocess.paper import border_of
-
 VIEW_PX = 64
 FAINTEST = 0.02  # standard deviation of grey; a view with less is not stretched to 1, as it shows only grain
 
@@ -20,6 +18,11 @@ class Window(NamedTuple):
     side: int
 
 
+def border_of(image: np.ndarray) -> np.ndarray:
+    """Return the outermost pixels of an (H, W) image as one row."""
+    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+
+
 def whole(shape: tuple[int, ...]) -> Window:
     """Return the smallest window around a picture of this height and width."""
     side = max(shape)
@@ -30,13 +33,13 @@ def cut(image: np.ndarray, window: Window, outside: float, view_px: int = VIEW_P
     """Cut a window out of an image and scale it, by area where it becomes smaller.
 
     Args:
-        image: (H, W) float32.
+        image: (H, W) of any number.
         window: in px of the image.
         outside: value beyond the image.
         view_px: side of the result.
 
     Returns:
-        (view_px, view_px) float32.
+        (view_px, view_px) of the same type.
     """
     height, width = image.shape
     left, top, side = window
@@ -50,8 +53,8 @@ def cut(image: np.ndarray, window: Window, outside: float, view_px: int = VIEW_P
 
 
 def view_of(grey: np.ndarray, window: Window, view_px: int = VIEW_PX) -> np.ndarray:
-    """Return a window of (H, W) float32 grey; beyond the picture lies the grey of its border."""
-    return cut(grey, window, float(np.median(border_of(grey))), view_px)
+    """Return a window of (H, W) uint8 grey as float32 in [0, 1]; beyond the picture lies the grey of its border."""
+    return cut(grey, window, float(np.median(border_of(grey))), view_px) / np.float32(255)
 
 
 def stretched(views: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:

@@ -14,15 +14,16 @@ import onnxruntime
 
 from handwriting.errors import InvalidImage
 from handwriting.preprocess.frame import SPECK_PX, SPECK_SHARE, Box
-from handwriting.preprocess.views import VIEW_PX, Window, stretched, view_of, whole
+from training.ink.windows import VIEW_PX, Window, stretched, view_of, whole
 
 NETWORK = Path(__file__).with_name("ink.onnx")
 LOOKS = 3  # at most, each closer than the one before
 WIDE_PX, WIDE_VIEW_PX = 400, 128  # larger pictures are first seen in a larger view: writing on them may be small
-LARGE_PX = 0.5 * VIEW_PX  # characters of this size in a view need no closer look
-ROOM = 1.5  # side of a closer window, in sizes of the characters
-INKED = 0.35  # a pixel with more is ink, as a share of the most certain one
-SEEN = 0.15  # of the most certain pixel; with less there is no ink
+LARGE_PX = 0.45 * VIEW_PX  # characters of this size in a view need no closer look
+ROOM = 1.8  # side of a closer window, in sizes of the characters
+SEEN = 0.15  # without a pixel of so much ink, there is none
+INKED = 0.35  # a pixel with this share of the most ink is ink
+SAME_GREY = 10  # a picture with no larger difference of grey is blank
 PART_SHARE = 0.04  # of the largest piece's ink; smaller pieces are noise; the dot of an i has more
 
 
@@ -40,7 +41,7 @@ class Ink(NamedTuple):
     @property
     def box(self) -> Box:
         """Left, top, right and bottom of the ink in px of the picture."""
-        left, top, width, height = cv2.boundingRect((self.ink > INKED * self.ink.max()).astype(np.uint8))
+        left, top, width, height = cv2.boundingRect((self.ink > INKED).astype(np.uint8))
         scale = self.window.side / len(self.ink)
         x, y = self.window.left + left * scale, self.window.top + top * scale
         return round(x), round(y), round(x + width * scale), round(y + height * scale)
@@ -50,18 +51,20 @@ def find_ink(grey: np.ndarray) -> Ink:
     """Find the ink of the characters in a picture.
 
     Args:
-        grey: (H, W) float32 in [0, 1]; 0 is black, 1 is white.
+        grey: (H, W) uint8; 0 is black, 255 is white.
 
     Raises:
         InvalidImage: there is none, or only a speck.
     """
+    if int(grey.max()) - int(grey.min()) <= SAME_GREY:
+        raise InvalidImage("the picture is blank: it is the same grey everywhere")
     window, found = whole(grey.shape), None
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
-        ink = without_noise(characters_in(view_of(grey, window, view_px)))
+        ink = characters_in(view_of(grey, window, view_px))
         if ink.max() < SEEN:
             break  # what an earlier, coarser look has found stays
-        found = Ink(ink, window)
+        found = Ink(without_noise(ink / ink.max()), window)
         window = closer(found)
         if view_px == VIEW_PX and window.side * VIEW_PX > ROOM * LARGE_PX * found.window.side:
             break  # it is large in this view
@@ -85,7 +88,7 @@ def closer(found: Ink) -> Window:
 
 def without_noise(ink: np.ndarray) -> np.ndarray:
     """Keep the ink of pieces that are large enough beside the largest, with their soft edges."""
-    count, pieces = cv2.connectedComponents((ink > INKED * ink.max()).astype(np.uint8), connectivity=8)
+    count, pieces = cv2.connectedComponents((ink > INKED).astype(np.uint8), connectivity=8)
     masses = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count)
     masses[0] = 0
     kept = masses > PART_SHARE * masses.max()
@@ -94,7 +97,11 @@ def without_noise(ink: np.ndarray) -> np.ndarray:
 
 
 def characters_in(view: np.ndarray) -> np.ndarray:
-    """Run the network on a (side, side) grey view: (side, side) float32 ink of characters in [0, 1]."""
+    """Run the network on an (H, W) float32 grey view, whose sides are multiples of 8.
+
+    Returns:
+        (H, W) float32 ink of characters in [0, 1].
+    """
     ink: np.ndarray = session().run(None, {"views": stretched(view[None])})[0][0, 0]
     return ink
 

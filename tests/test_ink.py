@@ -1,0 +1,114 @@
+"""The ink network: digits on paper of every kind, pictures without writing, and its training."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from handwriting.checkpoint import load_checkpoint
+from handwriting.errors import InvalidImage
+from handwriting.preprocess.frame import MNIST, to_frame
+from measuring.accuracy.papers import pictures_of
+from measuring.common.example_digits import Picture, frames
+from tests.conftest import ROOT
+from training.card import card_path, sha256
+from training.ink import __main__ as training
+from training.ink.find import NETWORK, find_ink
+from training.ink.pool import view_pool
+
+EVERY = 4  # of the drawings
+READ = 0.85  # of the digits on a kind of paper, at least
+
+
+def frame_of(picture: bytes) -> np.ndarray:
+    grey = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    return to_frame(find_ink(grey).ink, MNIST)
+
+
+def grey_frame(picture: Picture) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_GRAYSCALE)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_checkpoint(ROOT / "weights" / "digits-1.0.safetensors")
+
+
+READ_TODAY = (
+    "plain paper",
+    "ruled",
+    "underlined",
+    "beside a bracket, dot or dash",
+    "a screenshot with bars",
+    "out of focus or shaken",
+    "cropped to the ink",
+)
+
+
+@pytest.mark.parametrize("kind", READ_TODAY)
+def test_a_digit_is_read_on_paper(digits, kind):
+    own = frames()[::EVERY]
+    made = [frame_of(picture) for picture in pictures_of([grey_frame(each) for each in own], kind)]
+    with torch.inference_mode():
+        read = digits(torch.from_numpy(np.stack(made))[:, None]).argmax(dim=1).tolist()
+    right = sum(str(label) == each.label for label, each in zip(read, own, strict=True))
+    assert right >= READ * len(own)
+
+
+@pytest.mark.parametrize("kind", ["plain paper", "ruled", "squared", "a sheet on a desk"])
+def test_the_box_is_around_the_character(kind):
+    own = [grey_frame(each) for each in frames()[::10]]
+    for frame, picture in zip(own, pictures_of(own, kind), strict=True):
+        grey = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+        left, top, right, bottom = find_ink(grey).box
+        assert 0.1 < max(right - left, bottom - top) / min(grey.shape) < 0.65
+        assert frame.any()
+
+
+@pytest.mark.parametrize("light", [60, 128, 250])
+@pytest.mark.parametrize("side", [40, 320, 900])
+def test_plain_paper_is_blank(side, light):
+    paper = np.full((side, side), light, np.uint8)
+    with pytest.raises(InvalidImage, match="blank"):
+        find_ink(paper)
+
+
+def test_the_card_is_of_the_network():
+    card = training.InkCard.read(card_path(NETWORK))
+    assert card.sha256 == sha256(NETWORK)
+    assert card.parameters < 60_000
+    assert card.overlap > 0.6
+
+
+def test_a_stopped_training_goes_on_to_the_same_network(small_data, tmp_path, monkeypatch):
+    def train(runs: str, out: str) -> dict:
+        arguments = ["ink", "--scenes", "16", "--epochs", "2", "--threads", "1"]
+        paths = ["--runs", str(tmp_path / runs), "--out", str(tmp_path / out)]
+        monkeypatch.setattr("sys.argv", [*arguments, *paths])
+        monkeypatch.setattr(training, "HELD_OUT", 8)
+        training.main()
+        return json.loads((tmp_path / out).with_suffix(".json").read_text())
+
+    def stop(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    whole = train("whole", "whole.onnx")
+    with monkeypatch.context() as patch:
+        measure = training.overlap
+        calls: list[int] = []
+        patch.setattr(
+            training, "overlap", lambda *given: calls.append(1) or (stop() if len(calls) > 1 else measure(*given))
+        )
+        with pytest.raises(KeyboardInterrupt):
+            train("stopped", "stopped.onnx")
+    assert train("stopped", "stopped.onnx")["history"] == whole["history"]
+    assert (tmp_path / "whole.onnx").stat().st_size > 100_000
+
+
+def test_scenes_depend_on_their_seed_alone(small_data, tmp_path):
+    one, other = (view_pool(6, 5, tmp_path / name, processes) for name, processes in (("a", 1), ("b", 2)))
+    assert np.array_equal(one, other)
+    assert one.shape == (12, 3, 64, 64)
+    assert not np.array_equal(one, view_pool(6, 6, tmp_path / "a", 1))

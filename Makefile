@@ -8,8 +8,8 @@ MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
 PARTS := $(shell find src/handwriting -name '*.py') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/checksums.py
-# of tests: four keep two cores busy, as many tests wait for servers and pages
-PROCESSES := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+# of tests: with four, two cores are so busy that pages lose events
+PROCESSES := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # for bandit; not tests and measuring/reliability, which attack on purpose
 SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy measuring/speed measuring/common examples
 

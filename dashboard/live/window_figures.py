@@ -183,7 +183,9 @@ def _point(samples: Sequence[Sample], end_s: float, slice_s: float, selection: S
     last = bisect_right(samples, end_s, key=_time) - 1
     before, after = samples[first], samples[last]
     # A server under load may answer requests and miss a check
-    is_up = after.is_up or total(increase(samples[last - 1].totals, after.totals), REQUESTS, **selection.labels) > 0
+    is_up = (
+        after.is_up or total(increase(samples[max(0, last - 1)].totals, after.totals), REQUESTS, **selection.labels) > 0
+    )
     if not is_up or after.time_s < end_s - STALE_S or after.time_s - before.time_s < SHORTEST_SLICE_S:
         return Point(end_s, None, None, None, None, 0)
     grown = increase(before.totals, after.totals)

@@ -1,8 +1,11 @@
 """A button whose click is not lost when the page is rerun before it reaches the button."""
 
+import time
 from typing import Any
 
 import streamlit as st
+
+FRESH_S = 10.0  # an older click, of a page that was left before it reached the button, does nothing
 
 
 def clicked(label: str, key: str, **options: Any) -> bool:  # noqa: ANN401 - as st.button has them
@@ -13,8 +16,9 @@ def clicked(label: str, key: str, **options: Any) -> bool:  # noqa: ANN401 - as 
     """
     name = f"clicked-{key}"
     st.button(label, key=key, on_click=_keep, args=(name,), **options)
-    return bool(st.session_state.pop(name, False))
+    clicked_s: float | None = st.session_state.pop(name, None)
+    return clicked_s is not None and time.monotonic() - clicked_s < FRESH_S
 
 
 def _keep(name: str) -> None:
-    st.session_state[name] = True
+    st.session_state[name] = time.monotonic()

@@ -3,12 +3,13 @@
 import cv2
 import numpy as np
 
+from handwriting.preprocess import FRAME_PX
+
 WORK_PX = 96  # longest side at which strokes are thinned
 TURN_DEG = 12.0
 SLANT = 0.25
 STRETCH = 0.15
 FINEST = 0.75  # share of a stroke's radius that thinning takes at most
-FRAME_PX = 28
 
 
 LETTERS = "0123456789" * 3 + "ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"

@@ -237,9 +237,9 @@ def stroke_px(scene: Scene) -> float:
     return max(1.0, 2 * float(np.percentile(depth[inked > 0], 85))) if inked.any() else 2.0
 
 
-def polyline(scene: Scene, points: np.ndarray, width_px: float, *, smooth: bool = True) -> np.ndarray:
+def polyline(scene: Scene, points: np.ndarray, width_px: float) -> np.ndarray:
     """Draw a curve through (n, 2) points in px, with the wobble of a hand: (H, W) float32 in [0, 1]."""
-    if smooth and len(points) > 2:  # noqa: PLR2004
+    if len(points) > 2:  # noqa: PLR2004
         at = np.linspace(0, len(points) - 1, 8 * len(points))
         points = np.column_stack([np.interp(at, np.arange(len(points)), points[:, i]) for i in (0, 1)])
         kernel = np.hanning(9)[1:-1]

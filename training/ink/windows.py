@@ -6,6 +6,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from handwriting.preprocess.paper import border_of
+
 VIEW_PX = 64
 FAINTEST = 0.02  # standard deviation of grey; a view with less is not stretched to 1, as it shows only grain
 
@@ -16,11 +18,6 @@ class Window(NamedTuple):
     left: int
     top: int
     side: int
-
-
-def border_of(image: np.ndarray) -> np.ndarray:
-    """Return the outermost pixels of an (H, W) image as one row."""
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
 
 
 def whole(shape: tuple[int, ...]) -> Window:

@@ -145,3 +145,12 @@ def test_a_load_is_sent_from_the_page(live, monkeypatch):
         assert "50 requests/s to digits for 1 s: done." in text_of(app)
         assert "<dt>Answered</dt><dd><b>50</b>" in text_of(app)
     assert len(answers.bodies) == 50
+
+
+def test_numbers_stay_where_they_are_when_a_hint_comes(live):
+    def before_numbers(app: AppTest) -> list[str]:
+        kinds = [element.type for element in app.main]
+        return kinds[: kinds.index("expander")]
+
+    few, many = before_numbers(live(0, 1)), before_numbers(live(0, 400))
+    assert few == many

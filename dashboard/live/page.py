@@ -76,6 +76,7 @@ def _generator() -> LoadGenerator:
 def _controls(sampler: Sampler, windows: Mapping[str, float]) -> tuple[float, float | None, Selection]:
     offered = {each.name: each for each in selections(sampler.known_versions())}
     st.session_state["live-offered"] = list(offered)
+    st.session_state["live-is-new"] = True
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         window = st.segmented_control("Window", list(windows), default="1 min", required=True, key="live-window")
         refresh = st.segmented_control("Refresh", list(REFRESHES), default="1 s", required=True, key="live-refresh")
@@ -88,8 +89,9 @@ def _figures(sampler: Sampler, history: History | None, window_s: float, selecti
     samples, events, source = _look(sampler, history, window_s)
     versions = sampler.versions()
     names = dict.fromkeys(each.name for each in selections(sampler.known_versions()))  # each once, as it is offered
-    if list(names) != st.session_state.get("live-offered"):
-        st.rerun()  # the selection is outside of this part
+    # The selection is outside of this part. Not in the run that has just made it: its rest would never be shown
+    if not st.session_state.pop("live-is-new", False) and list(names) != st.session_state.get("live-offered"):
+        st.rerun()
     now = figures(samples, window_s, selection)
     if now is None:
         st.html(live_html.note(NO_SAMPLES if history is None else f"{TOO_SHORT} {source}"))
@@ -98,9 +100,9 @@ def _figures(sampler: Sampler, history: History | None, window_s: float, selecti
     start_s = end_s - window_s
     events = [event for event in events if event.time_s >= start_s]
     shown = None if versions is None else selected(versions, selection)
-    st.html(live_html.note(f"{_state(samples, zone)} {source}"))
-    if hint := _hint(now, selection):
-        st.html(live_html.note(hint))
+    hint = _hint(now, selection)
+    # One element with or without a hint: what follows would move, and an expander that moves closes
+    st.html(live_html.note(f"{_state(samples, zone)} {source}") + (live_html.note(hint) if hint else ""))
     st.html(live_html.cards(now, shown))
     drawn = points(samples, window_s, selection)
     _charts(time_charts.frame(drawn, events, start_s, end_s), slice_length(window_s))

@@ -17,7 +17,7 @@ from inkserve.versions import ARCHIVE
 
 SUFFIX = ".sha256"
 MANIFEST = "MAR-INF/MANIFEST.json"
-ENDINGS = {".py", ".json", ".yaml", ".safetensors", ".txt"}  # none of these is unpickled
+ENDINGS = {".py", ".json", ".yaml", ".safetensors", ".onnx", ".txt"}  # none of these is unpickled
 
 
 class ArchiveError(CommandError):

@@ -132,7 +132,10 @@ def test_a_change_elsewhere_leaves_all_archives_up_to_date(checkout, folder):
     assert stale(checkout, files_of(folder)) == []
 
 
-@pytest.mark.parametrize("name", ["src/handwriting/preprocess/polarity.py", "handlers/digits_handler.py"])
+CARRIED = ("src/handwriting/preprocess/ink.py", "src/handwriting/preprocess/ink.onnx", "handlers/digits_handler.py")
+
+
+@pytest.mark.parametrize("name", CARRIED)
 def test_a_change_of_what_archives_carry_makes_all_stale(checkout, name):
     assert len(stale(checkout, [name])) == len(list((ROOT / "model_store").glob("*.mar")))
 

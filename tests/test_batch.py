@@ -11,6 +11,7 @@ import sys
 import time
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from tests.conftest import drawings
 
 EXAMPLES = ROOT / "examples" / "digits"
 PREDICTED = Prediction("7", 0.75, (Candidate("7", 0.75), Candidate("1", 0.2), Candidate("9", 0.05)), "digits", "1.0", 9)
-COLUMNS = "name,label,confidence,top2,top2_probability,top3,top3_probability,error_type,error_message"
+COLUMNS = "name,label,confidence,top2,top2_probability,top3,top3_probability,error_type,error_message,notes"
 
 
 @pytest.fixture
@@ -302,8 +303,8 @@ def test_a_table_has_the_columns_as_documented(tmp_path):
         write("b,l\na nk.png", Rejected("InvalidImage", 'it is "blank"'))
     assert (tmp_path / "results.csv").read_bytes().decode() == (
         f"{COLUMNS}\r\n"
-        "7.png,7,0.75,1,0.2,9,0.05,,\r\n"
-        '"b,l\na nk.png",,,,,,,InvalidImage,"it is ""blank"""\r\n'
+        "7.png,7,0.75,1,0.2,9,0.05,,,\r\n"
+        '"b,l\na nk.png",,,,,,,InvalidImage,"it is ""blank""",\r\n'
     )  # fmt: skip
 
 
@@ -311,6 +312,19 @@ def test_a_table_has_room_for_fewer_labels(tmp_path):
     with open_results(tmp_path / "results.csv") as write:
         write("7.png", Prediction("7", 0.9, (Candidate("7", 0.9),), "digits", "1.0", 9))
     assert rows(tmp_path / "results.csv")[0]["top2"] == ""
+
+
+def test_notes_are_in_both_files(tmp_path):
+    noted = replace(PREDICTED, notes=("2 characters", "=1+1"))
+    for name in ("results.csv", "results.json"):
+        with open_results(tmp_path / name) as write:
+            write("27.png", noted)
+            write("1.png", replace(PREDICTED, notes=("=1+1",)))
+    assert [row["notes"] for row in rows(tmp_path / "results.csv")] == ["2 characters; =1+1", "'=1+1"]
+    assert [each["notes"] for each in json.loads((tmp_path / "results.json").read_text())] == [
+        ["2 characters", "=1+1"],
+        ["=1+1"],
+    ]
 
 
 @pytest.mark.parametrize("name", ["=1+1.png", "+1.png", "-1.png", "@x.png", "\t=1.png", "\r=1.png"])

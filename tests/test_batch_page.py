@@ -264,7 +264,7 @@ def test_rows_are_spread_over_pages():
 def test_no_confidence_is_rounded_to_a_certainty():
     rows = frame([0, 2], entries_of(5), RESULTS, [None, None], TRUTHS)
     assert rows["Confidence"][0] == 0.9999
-    assert list(rows["Error"]) == ["", "InvalidImage: blank"]
+    assert list(rows["Error or note"]) == ["", "InvalidImage: blank"]
 
 
 def test_thumbnails_are_small_and_missing_for_what_is_no_picture():

@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import answer_html, prepared_picture, server_watch
-from handwriting.preprocess import only_character
+from handwriting.preprocess import find_ink
 from handwriting.preprocess.decode import opened
 from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
 from tests.answering import QUEUE_FULL, SILENCE, answering
@@ -125,7 +125,7 @@ def test_a_drawing_is_decoded_and_prepared_once(drawn, monkeypatch):
     decoded: list[bytes] = []
     cleaned: list[object] = []
     monkeypatch.setattr(prepared_picture, "opened", lambda picture: decoded.append(picture) or opened(picture))
-    monkeypatch.setattr(prepared_picture, "only_character", lambda grey: cleaned.append(grey) or only_character(grey))
+    monkeypatch.setattr(prepared_picture, "find_ink", lambda grey: cleaned.append(grey) or find_ink(grey))
     drawn("7-1.png")
     app = open_page()
     assert "Model input, 28 by 28 pixels" in text_of(app)

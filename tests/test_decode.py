@@ -29,6 +29,12 @@ def test_every_mode_of_png_gives_the_same_frame(drawing, mode):
     assert np.abs(mnist_frame(encode(picture)) - mnist_frame(encode(drawing))).mean() < 0.02
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_a_16_bit_picture_that_uses_fewer_bits_is_seen_as_its_scanner_meant_it(drawing, bits):
+    few = (np.asarray(drawing).astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    assert np.array_equal(read_picture(encode(Image.fromarray(few), "TIFF")).grey, np.asarray(drawing))
+
+
 def test_a_cmyk_jpeg_is_read(drawing):
     picture = encode(drawing.convert("CMYK"), "JPEG")
     assert np.abs(mnist_frame(picture) - mnist_frame(encode(drawing))).mean() < 0.02

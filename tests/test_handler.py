@@ -13,7 +13,7 @@ from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.errors import InvalidRequest
 from handwriting.labels import DIGITS
 from handwriting.networks import ModelConfig, build_network
-from handwriting.preprocess import normal_form
+from handwriting.preprocess import find_character
 from handwriting.serving import handler as serving
 from handwriting.serving.responses import error_body
 from tests.alike import assert_alike
@@ -88,9 +88,9 @@ def test_a_bug_fails_one_request_and_is_logged(handler, seven, monkeypatch, capl
     def fail_once(picture, form, calls=iter([True])):  # noqa: B008
         if next(calls, False):
             raise ZeroDivisionError
-        return normal_form(picture, form)
+        return find_character(picture, form)
 
-    monkeypatch.setattr(serving, "normal_form", fail_once)
+    monkeypatch.setattr(serving, "find_character", fail_once)
     failed, good = serve(handler, [seven, seven])
     assert (failed[0], failed[1]["type"]) == (500, "InternalError")
     assert good[1]["label"] == "7"

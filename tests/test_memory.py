@@ -16,7 +16,7 @@ LIMIT_S = 90
 @pytest.fixture
 def memory(monkeypatch):
     monkeypatch.setattr(module, "PAUSE_S", 0.01)
-    # What earlier tests have freed would be used again. First, as the trimmer compares with what there is when it is made.
+    # What earlier tests have freed would be used again. Before the trimmer, which compares with what there is now.
     module.release(ctypes.CDLL(None).malloc_trim)
     yield MemoryTrimmer()
     gc.unfreeze()

@@ -44,7 +44,7 @@ def test_json_is_read_whether_the_server_parsed_it_or_not():
     document = {"data": [[0, 255], [255, 0]]}
     raw, decoded = ask(*json_body(document)), ask({"body": document})
     for parsed in (raw, decoded):
-        assert [read_part(part).grey.tolist() for part in parsed.parts] == [[[0, 1], [1, 0]]]
+        assert [read_part(part).grey.tolist() for part in parsed.parts] == [[[0, 255], [255, 0]]]
         assert not parsed.is_list
 
 

@@ -115,3 +115,8 @@ def test_a_thumbnail_is_small():
     content = drawing()
     assert thumbnail(content, 30).size == (30, 20)
     assert thumbnail(b"no picture", 30) is None
+
+
+def test_an_answer_shows_its_notes():
+    answer = Prediction("7", 0.9, (Candidate("7", 0.9),), "digits", "1.0", 3.0, notes=("2 characters <side> by side",))
+    assert '<p class="ink-note">2 characters &lt;side&gt; by side.</p>' in answer_html.prediction(answer, "")

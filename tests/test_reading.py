@@ -14,10 +14,10 @@ from handwriting.labels import CHARACTERS, DIGITS
 from handwriting.pages import find_layout, layout, read_layout
 from handwriting.pages.context import choose_cases, weigh_by_word_kind
 from handwriting.pages.layout import Group
+from handwriting.pages.page_ink import find_page_ink
 from handwriting.pages.pieces import Box, find_lines, find_pieces
 from handwriting.pages.text import most_likely
 from handwriting.preprocess import FORMS, read_picture
-from handwriting.preprocess.polarity import to_ink
 from measuring.accuracy.reader_page import merged
 from measuring.common.composed_pages import pages
 
@@ -31,7 +31,7 @@ def network():
 
 
 def read(network, grey: np.ndarray) -> str:
-    frames, found = find_layout(to_ink(grey.astype(np.float32)), FORMS["emnist"], 1.0)
+    frames, found = find_layout(find_page_ink(grey), FORMS["emnist"], 1.0)
     with torch.inference_mode():
         probabilities = network(torch.from_numpy(frames)[:, None]).softmax(dim=1).numpy()
     return "\n".join(line.text for line in read_layout(found, probabilities, network.config.labels))
@@ -65,7 +65,7 @@ def test_a_sloping_page_in_light_ink_is_read(network):
     grey = read_picture(PAGE.read_bytes()).grey
     height, width = grey.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 3, 0.9)
-    assert read(network, 1 - cv2.warpAffine(grey, turn, (width, height), borderValue=1.0)) == TEXT
+    assert read(network, 255 - cv2.warpAffine(grey, turn, (width, height), borderValue=255)) == TEXT
 
 
 @pytest.mark.parametrize(("kind", "most"), [("digits", 0.03), ("mixed", 0.14)])
@@ -73,7 +73,7 @@ def test_composed_pages_are_read(network, mnist_test, emnist_test, kind, most):
     from rapidfuzz.distance import Levenshtein  # noqa: PLC0415
 
     made = list(pages(kind, 25, seed=11))
-    errors = sum(Levenshtein.distance(merged(read(network, page.picture / 255)), merged(page.text)) for page in made)
+    errors = sum(Levenshtein.distance(merged(read(network, page.picture)), merged(page.text)) for page in made)
     assert errors <= most * sum(len(page.text) for page in made)
 
 

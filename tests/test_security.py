@@ -41,7 +41,7 @@ from training.card import Metric
 MARKUP = "<img src=x onerror=alert(1)>"
 ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
 OUTSIDE = "../../inkserve-outside"
-PREDICTED = Prediction(MARKUP, 0.9, (Candidate(MARKUP, 0.9), Candidate("1", 0.1)), MARKUP, MARKUP, 1.0)
+PREDICTED = Prediction(MARKUP, 0.9, (Candidate(MARKUP, 0.9), Candidate("1", 0.1)), MARKUP, MARKUP, 1.0, notes=(MARKUP,))
 PAGE = PageReading(MARKUP, (Character(MARKUP, 0.9, (0, 0, 1, 1)),), MARKUP, MARKUP, 1.0)
 VERSION = ModelVersion(MARKUP, MARKUP, True, (Worker("9000", 11, True, 2**20),), 1)
 FINETUNED = FineTuned(

@@ -81,14 +81,16 @@ def frame(
     truths: Sequence[str | None],
 ) -> pd.DataFrame:
     """Return the rows of a page of the table, one for each index."""
-    columns = ["Picture", "Read as", "Confidence", "Name", "Error", "Second", "Third", "Right label"]
+    columns = ["Picture", "Read as", "Confidence", "Name", "Error or note", "Second", "Third", "Right label"]
     rows = []
     for index, thumbnail in zip(indexes, thumbnails, strict=True):
         result, name = results[index], entries[index].name
         if isinstance(result, Prediction):
             confidence = floor(result.confidence * FINENESS) / FINENESS
             second, third = (*map(_candidate, result.top[1:3]), "", "")[:2]
-            rows.append((thumbnail, result.label, confidence, name, "", second, third, truths[index]))
+            rows.append(
+                (thumbnail, result.label, confidence, name, "; ".join(result.notes), second, third, truths[index])
+            )
         else:
             error = f"{result.type}: {result.message}" if result else ""
             rows.append((thumbnail, "", None, name, error, "", "", truths[index]))

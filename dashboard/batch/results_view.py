@@ -112,8 +112,8 @@ def _rows(batch: Batch, job: Job) -> None:
 def _table(batch: Batch, job: Job, view: View) -> None:
     thumbnails, missing = batch.thumbnails.of(view.indexes)
     rows = frame(view.indexes, batch.upload.entries, job.results, thumbnails, batch.truths)
-    if not rows["Error"].any():
-        rows = rows.drop(columns="Error")
+    if not rows["Error or note"].any():
+        rows = rows.drop(columns="Error or note")
     key = f"batch-table-{view.number}"
     config = {
         "Picture": st.column_config.ImageColumn(width=60),
@@ -122,7 +122,7 @@ def _table(batch: Batch, job: Job, view: View) -> None:
         "Right label": st.column_config.SelectboxColumn(
             options=list(batch.labels), width=110, help="Double-click to correct"
         ),
-        "Error": st.column_config.TextColumn(width="large"),
+        "Error or note": st.column_config.TextColumn(width="large"),
     }
     st.data_editor(
         rows,

@@ -16,12 +16,13 @@ def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: 
     """
     bars = "".join(_bar(candidate) for candidate in answer.top)
     unsure = "" if answer.confidence >= unsure_below else '<span class="ink-unsure">unsure</span>'
+    notes = "".join(remark(f"{each[:1].upper()}{each[1:]}.") for each in answer.notes)
     return (
         f'<section class="ink-result" role="status" data-of="{html.escape(of)}">'
         '<div class="ink-answer">'
         f'<span class="ink-label">{html.escape(answer.label)}</span>'
         f'<span class="ink-confidence"><b>{percent(answer.confidence)}</b> confidence {unsure}</span>'
-        "</div>"
+        f"</div>{notes}"
         f'<ol class="ink-top" aria-label="Most probable labels">{bars}</ol>'
         f"{figures}{_source(answer)}</section>"
     )

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from handwriting.errors import RequestError
-from handwriting.preprocess import FORMS, MAX_SIDE_PX, Picture, is_frame, normal_form, only_character
-from handwriting.preprocess.decode import grey_values, opened, reduced
-from handwriting.preprocess.frame import Box, ink_box, to_frame
+from handwriting.preprocess import FORMS, MAX_SIDE_PX, Ink, Picture, find_ink, is_frame, normal_form
+from handwriting.preprocess.decode import draft, grey_values, opened, reduced
+from handwriting.preprocess.frame import Box, to_frame
 
 SHOWN_PX = 640  # longest side of a picture as a page shows it
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -36,7 +36,7 @@ class PreparedPicture:
         Raises:
             InvalidImage: blank, a speck, or all ink.
         """
-        return normal_form(self.grey, form) if is_frame(self.grey) else to_frame(self._ink, FORMS[form])
+        return normal_form(self.grey, form) if is_frame(self.grey) else to_frame(self._ink.ink, FORMS[form])
 
     @cached_property
     def box(self) -> Box | None:
@@ -47,12 +47,12 @@ class PreparedPicture:
         """
         if is_frame(self.grey):
             return None
-        left, top, right, bottom = (round(edge * self.grey.reduction) for edge in ink_box(self._ink))
+        left, top, right, bottom = (round(edge * self.grey.reduction) for edge in self._ink.box)
         return left, top, right, bottom
 
     @cached_property
-    def _ink(self) -> np.ndarray:
-        return only_character(self.grey)
+    def _ink(self) -> Ink:
+        return find_ink(self.grey.grey)
 
 
 def prepare(picture: bytes) -> PreparedPicture:
@@ -66,7 +66,7 @@ def prepare(picture: bytes) -> PreparedPicture:
         if image.getexif().get(ExifTags.Base.Orientation) in TURNED:
             width, height = height, width
         # A large JPEG decodes faster at a fraction of its size; YCbCr has both the colours and the exact grey values
-        image.draft("YCbCr", (MAX_SIDE_PX, MAX_SIDE_PX))
+        draft(image, "YCbCr", MAX_SIDE_PX)
         ImageOps.exif_transpose(image, in_place=True)
         grey = reduced(grey_values(image), channels, max(width, height), MAX_SIDE_PX)
         shown = _in_colour(image, grey)
@@ -94,5 +94,5 @@ def digest(picture: bytes) -> str:
 
 def _in_colour(image: Image.Image, grey: Picture | None = None) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # Pillow would clip the values of 16-bit pictures
-        return Image.fromarray(((grey.grey if grey else grey_values(image)) * 255).astype(np.uint8))
+        return Image.fromarray(grey.grey if grey else grey_values(image))
     return image.convert("RGB").convert("RGBA") if image.mode == "YCbCr" else image.convert("RGBA")

@@ -166,7 +166,7 @@ def _show(picture: Path, result: Prediction | PageReading | RecogniserError, is_
         print(f"{NAME}: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
     elif isinstance(result, Prediction):
         others = "".join(f", {each.label} {each.probability:.1%}" for each in result.top[1:])
-        _print([f"{name}: {result.label} ({result.confidence:.1%}{others})"])
+        _print([f"{name}: {result.label} ({result.confidence:.1%}{others})", *(f"  {each}" for each in result.notes)])
     else:
         _print([*([] if is_one else [f"{name}:"]), *result.text.split("\n")])
 

@@ -15,20 +15,20 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from handwriting.preprocess.ink_network import NETWORK, stretched
 from inkserve.command import run
 from inkserve.files import atomic_write
 from training.card import DataFile, Record, card_path, sha256
 from training.data import load_characters
 from training.ink.export import export
-from training.ink.find import NETWORK
 from training.ink.network import InkNetwork
 from training.ink.pool import SETS, view_pool
-from training.ink.windows import stretched
 from training.provenance import command, commit
 
 BATCH = 64
 MEMORY = 0.998  # of the average of the weights, per step
 INK_WEIGHT = 3.0  # of pixels with ink over those without
+CHARACTER_WEIGHT = 2.5  # of ink of characters, in addition: a lost stroke costs an answer, a bit of a rule does not
 HELD_OUT = 1_000  # scenes, of another seed
 SEEN = 3.0  # ink of a view in px, from which its overlap counts
 
@@ -139,11 +139,12 @@ def train(options: argparse.Namespace) -> Path:
 
 
 def loss_of(network: InkNetwork, pool: np.ndarray) -> torch.Tensor:
-    """Return the cross-entropy of views, (N, 3, 64, 64) uint8, in which pixels with ink count more."""
-    inks = torch.from_numpy(pool[:, 1:]).float() / 255
+    """Return the cross-entropy of views, (N, 4, 64, 64) uint8, in which pixels with ink count more."""
+    inks = torch.from_numpy(pool[:, 1:3]).float() / 255
     views = torch.from_numpy(stretched(pool[:, 0] / np.float32(255))).contiguous(memory_format=torch.channels_last)
     losses = functional.binary_cross_entropy_with_logits(network(views), inks, reduction="none")
-    return (losses * (1 + INK_WEIGHT * inks.amax(dim=1, keepdim=True))).mean()
+    weights = 1 + INK_WEIGHT * inks.amax(dim=1, keepdim=True) + CHARACTER_WEIGHT * inks[:, :1]
+    return (losses * weights * torch.from_numpy(pool[:, 3:] / np.float32(255))).mean()
 
 
 @torch.inference_mode()
@@ -152,8 +153,9 @@ def overlap(network: torch.nn.Module, pool: np.ndarray) -> float:
     network.eval()
     overlaps = []
     for part in np.array_split(pool, -(-len(pool) // BATCH)):
-        found = network(torch.from_numpy(stretched(part[:, 0] / np.float32(255)))).sigmoid()[:, 0]
-        true = torch.from_numpy(part[:, 1]).float() / 255
+        counted = torch.from_numpy(part[:, 3] / np.float32(255))
+        found = network(torch.from_numpy(stretched(part[:, 0] / np.float32(255)))).sigmoid()[:, 0] * counted
+        true = torch.from_numpy(part[:, 1] / np.float32(255)) * counted
         shared, either = (pick(found, true).sum(dim=(1, 2)) for pick in (torch.minimum, torch.maximum))
         overlaps.append((shared / either)[true.sum(dim=(1, 2)) > SEEN])
     return torch.cat(overlaps).mean().item()

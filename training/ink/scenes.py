@@ -6,6 +6,7 @@ light, and the camera, scanner or screen.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -22,7 +23,8 @@ class Scene:
         grey: (H, W) float32 in [0, 1]; 1 is white.
         ink: (H, W) float32 in [0, 1]: ink of characters.
         marks: (H, W) float32 in [0, 1]: other marks of the pen.
-        box: left, top, right, bottom of the character that the picture is about, in px.
+        box: left, top, right, bottom of the characters that the picture is about, in px.
+        cells: the box of each of them.
         pen: grey of the pen, as a share of the paper's.
         generator: of everything random.
     """
@@ -33,6 +35,7 @@ class Scene:
     box: tuple[float, float, float, float]
     pen: float
     generator: np.random.Generator = field(repr=False)
+    cells: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     @property
     def side(self) -> float:
@@ -55,19 +58,27 @@ class Scene:
 
 
 EMPTY_SHARE = 0.06  # of the scenes without a character
+FAINTEST = 0.04  # difference of grey between ink and paper
+STRUCK_SHARE = 0.02  # of the scenes; with more, the network takes the bars of characters for it
 Step = Callable[[Scene], None]
 SHIFT = 4  # bits of a pixel's fraction in coordinates of cv2
 
 
-def start(frames: Sequence[np.ndarray], generator: np.random.Generator, share: tuple[float, float]) -> Scene:
+def start(
+    frames: Sequence[np.ndarray],
+    generator: np.random.Generator,
+    share: tuple[float, float],
+    sides_px: tuple[int, int] = (110, 260),
+) -> Scene:
     """Lay out a scene: empty paper of a random size, and a character on it, not yet inked.
 
     Args:
         frames: (28, 28) uint8 each; the first is the character.
         generator: of everything random.
         share: limits of the character's longest side, as a share of the picture's shorter side.
+        sides_px: limits of the picture's sides.
     """
-    height, width = (int(generator.integers(110, 260)) for _ in range(2))
+    height, width = (int(generator.integers(*sides_px)) for _ in range(2))
     if generator.random() < 0.5:  # noqa: PLR2004
         width = height
     side = min(height, width) * float(np.exp(generator.uniform(*np.log(share))))
@@ -89,6 +100,7 @@ def start(frames: Sequence[np.ndarray], generator: np.random.Generator, share: t
         generator,
     )
     scene.ink[top : top + glyph.shape[0], left : left + glyph.shape[1]] = glyph
+    scene.cells.append(scene.box)
     return scene
 
 
@@ -179,14 +191,31 @@ def pen_of_print(scene: Scene) -> tuple[float, float]:
 def boxed(scene: Scene) -> None:
     """Print a box around the character, alone or in a row or a grid; sometimes the character crosses it."""
     left, top, right, bottom = scene.box
-    margin = scene.side * scene.generator.uniform(-0.12 if scene.chance(0.3) else 0.04, 0.5, 4)
+    size = min(scene.side, *(max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in scene.cells)) if scene.cells else scene.side
+    margin = size * scene.generator.uniform(-0.12 if scene.chance(0.3) else 0.04, 0.5, 4)
     x0, y0, x1, y1 = left - margin[0], top - margin[1], right + margin[2], bottom + margin[3]
+    lines: list[list[float]] = []
+    if len(scene.cells) > 1 and scene.chance(0.7):  # each character in a box of its own
+        ends = [(before[2] + after[0]) / 2 for before, after in pairwise(scene.cells) if after[0] > before[0]]
+        edges = [x0, *ends, x1]
+        lines += [[x, y0, x, y1] for x in edges] + [[x0, y0, x1, y0], [x0, y1, x1, y1]]
+    else:
+        lines += grid(scene, x0, y0, x1 - x0, y1 - y0)
+    if scene.chance(0.15):  # a comb has no lid
+        lines = [line for line in lines if line[1] != line[3] or line[1] > (y0 + y1) / 2]
+    tilt = scene.between(-0.03, 0.03)
+    lines = [[x - tilt * y, y + tilt * x, u - tilt * v, v + tilt * u] for x, y, u, v in lines]
+    contrast = scene.between(0.3, 1.0)
+    print_lines(scene, lines, contrast, max(0.6, size * scene.between(0.008, 0.07)))
+
+
+def grid(scene: Scene, x0: float, y0: float, wide: float, high: float) -> list[list[float]]:
+    """Lay out a box, alone or in a row or a grid of its like: lines of x0, y0, x1, y1 in px."""
     columns, rows = ((0, 0), (0, 0))
     if scene.chance(0.5):
         columns = tuple(int(n) for n in scene.generator.integers(0, 5, 2))
     if scene.chance(0.3):
         rows = tuple(int(n) for n in scene.generator.integers(0, 4, 2))
-    wide, high = x1 - x0, y1 - y0
     gap = wide * scene.between(1.05, 1.3) if scene.chance(0.25) else wide
     lines: list[list[float]] = []
     for column in range(-columns[0], columns[1] + 1):
@@ -198,12 +227,7 @@ def boxed(scene: Scene) -> None:
                 [a, b + high, a + wide, b + high],
                 [a, b, a, b + high],
             ]
-    if scene.chance(0.15):  # a comb has no lid
-        lines = [line for line in lines if line[1] != line[3] or line[1] > y0 + high / 2]
-    tilt = scene.between(-0.03, 0.03)
-    lines = [[x - tilt * y, y + tilt * x, u - tilt * v, v + tilt * u] for x, y, u, v in lines]
-    contrast = scene.between(0.3, 1.0)
-    print_lines(scene, lines, contrast, max(0.6, scene.side * scene.between(0.008, 0.07)))
+    return lines
 
 
 def printed(scene: Scene) -> None:
@@ -283,7 +307,7 @@ def circled(scene: Scene) -> None:
 def bracketed(scene: Scene) -> None:
     """Write a bracket, a dot, a dash or a comma beside the character."""
     left, top, right, bottom = scene.box
-    gap, high = scene.side * scene.between(0.1, 0.4), bottom - top
+    gap, high = scene.side * scene.between(0.15, 0.4), bottom - top
     kind = scene.generator.integers(4)
     x = right + gap if scene.chance(0.7) else left - gap
     if kind == 0:
@@ -354,22 +378,25 @@ def neighbours(frames: Sequence[np.ndarray]) -> Step:
     return write
 
 
-def row(frames: Sequence[np.ndarray]) -> Step:
-    """Make a step that writes whole characters beside the first; all are characters of the picture."""
+def rows(frames: Sequence[np.ndarray]) -> Step:
+    """Make a step that writes whole characters beside and below the first; all are characters of the picture."""
 
     def write(scene: Scene) -> None:
-        _, _, right, bottom = scene.box
-        x, boxes = right, [scene.box]
+        left, _, x, bottom = scene.box
+        high, wide = scene.shape
+        step = scene.side * scene.between(1.25, 1.9)
         for frame in frames:
             glyph = draw_glyph(frame, scene.side * scene.between(0.8, 1.1), scene.generator)
             x += scene.side * scene.between(0.08, 0.4)
+            if x + glyph.shape[1] >= wide - 1:
+                x, bottom = left, bottom + step
             y = bottom - glyph.shape[0] + scene.side * scene.between(-0.08, 0.08)
-            if x + glyph.shape[1] >= scene.shape[1] - 1 or y < 1 or bottom >= scene.shape[0] - 1:
+            if x + glyph.shape[1] >= wide - 1 or y < 1 or bottom >= high - 1:
                 break
             paste(scene.ink, glyph, round(y), round(x))
+            scene.cells.append((x, y, x + glyph.shape[1], y + glyph.shape[0]))
             x += glyph.shape[1]
-            boxes.append((x - glyph.shape[1], y, x, y + glyph.shape[0]))
-        lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+        lefts, tops, rights, bottoms = zip(*scene.cells, strict=True)
         scene.box = (min(lefts), min(tops), max(rights), max(bottoms))
 
     return write
@@ -387,6 +414,10 @@ def paste(target: np.ndarray, glyph: np.ndarray, top: int, left: int) -> None:
 def put_ink(scene: Scene) -> None:
     """Put all ink on the paper."""
     ink = np.maximum(scene.ink, scene.marks)
+    if scene.chance(0.6):  # a pen is pressed harder here than there
+        cells = max(2, round(2.5 * max(scene.shape) / max(scene.side, 8.0)))
+        pressure = scene.generator.uniform(scene.between(0.25, 1), 1, (cells, cells)).astype(np.float32)
+        ink = ink * np.clip(cv2.resize(pressure, scene.shape[::-1], interpolation=cv2.INTER_CUBIC), 0, 1)
     if scene.chance(0.3):  # pencil and dry pens
         grain = scene.generator.uniform(scene.between(0.4, 0.9), 1, scene.shape).astype(np.float32)
         ink = ink * cv2.GaussianBlur(grain, (0, 0), 0.7)
@@ -563,8 +594,9 @@ def specks(scene: Scene) -> None:
 
 
 def noisy(scene: Scene) -> None:
-    """Add the noise of a sensor."""
-    scene.grey += scene.generator.normal(0, scene.between(0, 0.05), scene.shape).astype(np.float32)
+    """Add the noise of a sensor, sometimes in the dark."""
+    deviation = scene.between(0, 0.05) if scene.chance(0.9) else scene.between(0.05, 0.15)
+    scene.grey += scene.generator.normal(0, deviation, scene.shape).astype(np.float32)
 
 
 def inverted(scene: Scene) -> None:
@@ -592,7 +624,6 @@ MARKS: Mapping[str, Step] = {
     "underlined": underlined,
     "circled": circled,
     "bracketed": bracketed,
-    "struck": struck,
     "scribbled": scribbled,
 }
 SURROUNDINGS: Mapping[str, Step] = {"on_desk": on_desk, "scanner_edge": scanner_edge, "status_bar": status_bar}
@@ -600,19 +631,39 @@ LIGHTS: Mapping[str, Step] = {"gradient": gradient, "shadow": shadow, "reflectio
 
 
 def make_scene(frames: Sequence[np.ndarray], generator: np.random.Generator) -> Scene:
-    """Make a random scene with the first of these (28, 28) uint8 frames as its character."""
+    """Make a random scene with the first of these (28, 28) uint8 frames as its character.
+
+    Where light, blur or dithering left nothing to see of it, another scene is made: nothing can be learned from that.
+    """
+    scene = any_scene(frames, generator)
+    return scene if is_visible(scene) else make_scene(frames, generator)
+
+
+def is_visible(scene: Scene) -> bool:
+    """Tell whether ink and the paper beside it differ in grey, or there is no ink."""
+    ink = scene.ink > 0.5  # noqa: PLR2004
+    beside = (cv2.dilate(scene.ink, np.ones((9, 9), np.uint8)) > 0) & (scene.ink + scene.marks <= 0)
+    if not ink.any() or not beside.any():
+        return True
+    return bool(abs(scene.grey[ink].mean() - scene.grey[beside].mean()) >= FAINTEST)
+
+
+def any_scene(frames: Sequence[np.ndarray], generator: np.random.Generator) -> Scene:
+    """Make a random scene."""
 
     def one_of(share: float, steps: Mapping[str, Step]) -> list[Step]:
         return [list(steps.values())[generator.integers(len(steps))]] if generator.random() < share else []
 
     scene = start(frames, generator, (0.09, 0.95))
     steps: list[Step] = [texture] if generator.random() < 0.7 else []  # noqa: PLR2004
-    if generator.random() < 0.25:  # noqa: PLR2004
-        steps.append(row(frames[1:5]))
-    steps += one_of(0.6, PAPERS) + one_of(0.12, PAPERS)
-    steps += one_of(0.25, MARKS)
+    if generator.random() < 0.32:  # noqa: PLR2004
+        steps.append(rows(frames[1 : 2 + generator.integers(len(frames) - 3)]))
+    steps += one_of(0.55, PAPERS) + one_of(0.12, PAPERS)
+    steps += one_of(0.22, MARKS)
+    if generator.random() < STRUCK_SHARE:
+        steps.append(struck)
     if generator.random() < 0.2:  # noqa: PLR2004
-        steps.append(neighbours(frames[5:7]))
+        steps.append(neighbours(frames[-2:]))
     if generator.random() < EMPTY_SHARE:
         scene.ink[:] = 0
     steps.append(put_ink)

@@ -2,18 +2,48 @@
 
 import numpy as np
 
+from handwriting.preprocess.ink_network import TILE_MARGIN_PX, VIEW_PX
+from handwriting.preprocess.windows import Window, border_of, cut, whole
 from training.ink.scenes import Scene
-from training.ink.windows import Window, cut, view_of, whole
+
+TILE_SHARE = 0.6  # of the closer looks at several characters
 
 
 def views(scene: Scene) -> list[np.ndarray]:
-    """Return a view of the whole scene and a closer one: (3, 64, 64) float32 each of grey, ink and marks."""
-    left, top, right, bottom = scene.box
+    """Return a view of the whole scene and a closer one: (4, 64, 64) float32 each of grey, ink, marks, and what counts.
+
+    The closer one shows all writing, or a part of a page. In that, what is near the edge does not count, since there
+    even a person could not tell a character from a stray stroke.
+    """
+    is_tile = len(scene.cells) > 1 and scene.chance(TILE_SHARE)
+    outside = float(np.median(border_of(scene.grey)))
+    layers = ((scene.grey, outside), (scene.ink, 0.0), (scene.marks, 0.0))
+    looks = []
+    for window in (whole(scene.shape), tile(scene) if is_tile else around(scene)):
+        counted = np.ones((VIEW_PX, VIEW_PX), np.float32)
+        if is_tile and looks:
+            counted[:] = 0
+            counted[TILE_MARGIN_PX:-TILE_MARGIN_PX, TILE_MARGIN_PX:-TILE_MARGIN_PX] = 1
+        looks.append(np.stack([*(cut(layer, window, beyond, VIEW_PX) for layer, beyond in layers), counted]))
+    return looks
+
+
+def around(scene: Scene) -> Window:
+    """Return a window around all writing, with some room."""
     side = round(max(8.0, scene.side * scene.between(1.15, 2.2)))
-    middle = np.array([(left + right) / 2, (top + bottom) / 2]) + scene.side * scene.generator.uniform(-0.15, 0.15, 2)
+    return centred(scene, scene.box, side, 0.15 * scene.side)
+
+
+def tile(scene: Scene) -> Window:
+    """Return a window around one of several characters, about as a page is cut into tiles."""
+    left, top, right, bottom = box = scene.cells[scene.generator.integers(len(scene.cells))]
+    side = round(max(8.0, max(right - left, bottom - top) * scene.between(1.5, 3.2)))
+    return centred(scene, box, side, 0.3 * side)
+
+
+def centred(scene: Scene, box: tuple[float, float, float, float], side: int, jitter: float) -> Window:
+    """Return a window about around the middle of a box."""
+    left, top, right, bottom = box
+    middle = np.array([(left + right) / 2, (top + bottom) / 2]) + jitter * scene.generator.uniform(-1, 1, 2)
     x, y = np.round(middle - side / 2)
-    grey = np.round(np.clip(scene.grey, 0, 1) * 255).astype(np.uint8)
-    return [
-        np.stack([view_of(grey, window), cut(scene.ink, window, 0), cut(scene.marks, window, 0)])
-        for window in (whole(scene.shape), Window(int(x), int(y), side))
-    ]
+    return Window(int(x), int(y), side)

@@ -31,7 +31,7 @@ def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
 
     Args:
         part: of a request.
-        max_side_px: a larger picture is reduced to this longest side.
+        max_side_px: a larger picture is halved until its longest side is not larger.
 
     Raises:
         RequestError: the picture is invalid; the message is for the client.
@@ -41,7 +41,7 @@ def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
     if isinstance(part, NestedLists):
         return read_array(part.values, max_side_px)
     if isinstance(part, np.ndarray):
-        return Picture(part.astype(np.float32) / 255, channels=1)
+        return Picture(part, channels=1)
     return read_picture(part, max_side_px)
 
 

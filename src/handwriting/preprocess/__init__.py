@@ -1,7 +1,9 @@
 """From picture to network input; training, handlers and dashboard share this implementation.
 
-bytes -> `read_picture` -> grey values -> `to_ink`, `remove_ruled_line`, `remove_strays` -> ink -> `to_frame` -> frame.
+bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `to_frame` -> frame.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +17,10 @@ from handwriting.preprocess.decode import (
     read_array,
     read_picture,
 )
-from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, ink_box, to_frame, unit_frames
-from handwriting.preprocess.paper import border_of
-from handwriting.preprocess.polarity import MIN_CONTRAST, to_ink
-from handwriting.preprocess.ruled_lines import remove_ruled_line
-from handwriting.preprocess.strays import remove_strays
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, to_frame, unit_frames
+from handwriting.preprocess.ink import Ink, find_ink
+from handwriting.preprocess.notes import notes_on
+from handwriting.preprocess.windows import border_of
 
 __all__ = [
     "FORMATS",
@@ -28,8 +29,12 @@ __all__ = [
     "MAX_BYTES",
     "MAX_MEGAPIXELS",
     "MAX_SIDE_PX",
+    "Ink",
     "Picture",
     "character_box",
+    "find_character",
+    "find_ink",
+    "is_frame",
     "normal_form",
     "picture_frame",
     "read_array",
@@ -38,7 +43,8 @@ __all__ = [
 ]
 
 FORMS = {"mnist": MNIST, "emnist": EMNIST}  # by the name in a checkpoint's config
-DARK = 0.2  # at least half of the border of an MNIST frame is no lighter than this grey
+DARK = 51  # at least half of the border of an MNIST frame is no lighter than this grey
+FAINTEST = 30  # a frame without a lighter pixel is blank
 BORDER = border_of(np.arange(FRAME_PX**2).reshape(FRAME_PX, FRAME_PX))  # indices of a frame's border pixels
 
 
@@ -59,29 +65,39 @@ def picture_frame(picture: bytes, form: str) -> np.ndarray:
     return normal_form(read_picture(picture), form)
 
 
-def normal_form(picture: Picture, form: str) -> np.ndarray:
-    """Bring a decoded picture into a normal form. A picture that is an MNIST frame already stays as it is.
+class Character(NamedTuple):
+    """A picture of one character, as a network takes it.
+
+    Attributes:
+        frame: (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
+        notes: for people, about what else the picture shows.
+    """
+
+    frame: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def find_character(picture: Picture, form: str) -> Character:
+    """Find a decoded picture's character. A picture that is an MNIST frame already stays as it is.
 
     Args:
         picture: of one character.
         form: "mnist" or "emnist".
 
-    Returns:
-        (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
-
     Raises:
-        InvalidImage: blank, a speck, or filled with ink.
+        InvalidImage: blank, or a speck.
     """
     if not is_frame(picture):
-        return to_frame(only_character(picture), FORMS[form])
-    if picture.grey.max() < MIN_CONTRAST:
+        ink = find_ink(picture.grey)
+        return Character(to_frame(ink.ink, FORMS[form]), notes_on(ink))
+    if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
-    return picture.grey
+    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32)))
 
 
-def only_character(picture: Picture) -> np.ndarray:
-    """Return the ink of a picture's character, (H, W) float32 in [0, 1], without ruled lines and strays."""
-    return remove_strays(remove_ruled_line(to_ink(picture.grey)))
+def normal_form(picture: Picture, form: str) -> np.ndarray:
+    """Bring a decoded picture into a normal form: the frame that `find_character` returns, with its errors."""
+    return find_character(picture, form).frame
 
 
 def character_box(picture: bytes) -> Box | None:
@@ -93,7 +109,7 @@ def character_box(picture: bytes) -> Box | None:
     read = read_picture(picture)
     if is_frame(read):
         return None
-    left, top, right, bottom = (round(edge * read.reduction) for edge in ink_box(only_character(read)))
+    left, top, right, bottom = (round(edge * read.reduction) for edge in find_ink(read.grey).box)
     return left, top, right, bottom
 
 

@@ -7,22 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
 from handwriting.preprocess.decode_limits import check_decode_limits
 from handwriting.preprocess.fast_png import read_frame_png
+from handwriting.preprocess.windows import halved
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
 MAX_MEGAPIXELS = 25
 LONGEST_PX = 65_535  # longest side; each row costs time, and JPEG and WebP have no longer sides
-MAX_SIDE_PX = 1024  # larger pictures are reduced to this; a character needs no more
+MAX_SIDE_PX = 1536  # larger pictures are halved; a character needs no more
 MAX_16_BIT = 65535  # largest value of a 16-bit picture
 MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
 MAX_RUNS_BYTES = 2**20  # of a run-length encoded BMP, which Pillow decodes in slow Python
-PIXELS_AT_ONCE = 1_000_000  # of a transparent picture that is composited
+OPAQUE = 255
 
 NO_RECTANGLE = '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
 
@@ -43,7 +45,7 @@ class Picture(NamedTuple):
     """A decoded picture.
 
     Attributes:
-        grey: (H, W) float32 in [0, 1]; 0 is black, 1 is white.
+        grey: (H, W) uint8; 0 is black, 255 is white.
         channels: of the picture as sent; an MNIST frame has one.
         reduction: factor by which the sides were reduced.
     """
@@ -58,7 +60,7 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
 
     Args:
         picture: an encoded picture, one of FORMATS.
-        max_side_px: a larger picture is reduced to this longest side.
+        max_side_px: a larger picture is halved until its longest side is not larger.
 
     Raises:
         InvalidImage: the bytes are empty, not such a picture, or damaged.
@@ -66,13 +68,20 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """
     frame = read_frame_png(picture)
     if frame is not None:
-        return Picture(frame.astype(np.float32) / 255, channels=1)
+        return Picture(frame, channels=1)
     with opened(picture) as image:
         channels = len(image.getbands())
         sent = max(image.size)
-        image.draft("L", (max_side_px, max_side_px))  # lets a large JPEG decode at a fraction of its size
+        draft(image, "L", max_side_px)
         ImageOps.exif_transpose(image, in_place=True)
         return reduced(grey_values(image), channels, sent, max_side_px)
+
+
+def draft(image: Image.Image, mode: str, max_side_px: int) -> None:
+    """Let a JPEG decode at the smallest fraction of its size at which it is over half of the largest that is kept."""
+    longest = max(image.size)
+    width, height = (max(1, side * max_side_px // 2 // longest) for side in image.size)
+    image.draft(mode, (width, height))
 
 
 @contextmanager
@@ -129,32 +138,36 @@ def check_runs(image: Image.Image, size_bytes: int) -> None:
 
 
 def grey_values(image: Image.Image) -> np.ndarray:
-    """Turn an opened picture of any mode into (H, W) float32 grey values in [0, 1]."""
-    if image.mode.startswith("I;16"):  # Pillow's own conversion clips 16-bit pixels instead of scaling them
-        return np.asarray(image, dtype=np.float32) / MAX_16_BIT
-    if image.mode in {"I", "F"}:
+    """Turn an opened picture of any mode into (H, W) uint8 grey values."""
+    if image.mode.startswith(("I", "F")):  # Pillow's own conversion clips larger values instead of scaling them
         return scaled_values(np.asarray(image, dtype=np.float32))
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (OPAQUE, OPAQUE):
+        return np.asarray(image.convert("L"))
     if image.has_transparency_data:
         return composite(np.asarray(image.convert("LA")))
-    grey: np.ndarray = np.divide(np.asarray(image.convert("L")), 255, dtype=np.float32)
-    return grey
+    return np.asarray(image.convert("L"))
 
 
 def scaled_values(values: np.ndarray) -> np.ndarray:
-    """Scale values to [0, 1] by the smallest range of 1, 255 and 65535 that holds them.
+    """Scale (H, W) float32 values by the smallest range of bits that holds them: 1, or 8 to 16.
+
+    Scanners and microscopes write 10 or 12 bits into files of 16.
+
+    Returns:
+        (H, W) uint8.
 
     Raises:
         InvalidImage: a value is negative, infinite, not a number, or over 65535.
     """
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > MAX_16_BIT:
         raise InvalidImage(f"the picture's values are not all numbers from 0 to {MAX_16_BIT}")
-    top = next(top for top in (1, 255, MAX_16_BIT) if values.max() <= top)
-    scaled: np.ndarray = values / np.float32(top)
-    return scaled
+    most = float(values.max())
+    top = next(top for top in (1, *(2**bits - 1 for bits in range(8, 17))) if most <= top)
+    return np.round(values * np.float32(255 / top)).astype(np.uint8)
 
 
 def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Picture:
-    """Shrink (H, W) float32 grey values so that no side is over max_side_px.
+    """Halve (H, W) uint8 grey values until no side is over max_side_px.
 
     Args:
         grey: values to shrink.
@@ -162,10 +175,8 @@ def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Pic
         sent: longest side of the picture as sent, in px.
         max_side_px: longest side of the result.
     """
-    if max(grey.shape) > max_side_px:
-        image = Image.fromarray(grey)
-        image.thumbnail((max_side_px, max_side_px), Image.Resampling.BOX)
-        grey = np.asarray(image)
+    while max(grey.shape) > max_side_px:
+        grey = halved(grey)
     return Picture(grey, channels, sent / max(grey.shape))
 
 
@@ -176,21 +187,16 @@ def composite(grey_alpha: np.ndarray) -> np.ndarray:
         grey_alpha: (H, W, 2) uint8.
 
     Returns:
-        (H, W) float32 in [0, 1].
+        (H, W) uint8.
     """
-    height, width, _ = grey_alpha.shape
-    step = max(1, PIXELS_AT_ONCE // width)  # 25 megapixels at once would take a gigabyte and three times as long
-    bands = [slice(top, top + step) for top in range(0, height, step)]
-    inked = np.empty((height, width), np.float32)
-    for band in bands:
-        grey, alpha = (np.divide(grey_alpha[band, :, i], 255, dtype=np.float32) for i in (0, 1))
-        np.multiply(grey, alpha, out=inked[band])
-    cover = float(grey_alpha[..., 1].mean()) / 255
-    if 0 < cover < 0.5 < float(inked.mean()) / cover:  # noqa: PLR2004 - mostly transparent, and light where it is not
-        return inked
-    for band in bands:
-        inked[band] += 1 - np.divide(grey_alpha[band, :, 1], 255, dtype=np.float32)
-    return inked
+    grey, alpha = cv2.split(grey_alpha)
+    if cv2.minMaxLoc(alpha)[0] == OPAQUE:
+        return np.asarray(grey)
+    inked = cv2.multiply(grey, alpha, scale=1 / OPAQUE)
+    cover = cv2.mean(alpha)[0] / OPAQUE
+    if 0 < cover < 0.5 < cv2.mean(inked)[0] / OPAQUE / cover:  # noqa: PLR2004 - mostly transparent, light where not
+        return np.asarray(inked)
+    return np.asarray(cv2.add(inked, cv2.bitwise_not(alpha)))
 
 
 def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
@@ -198,7 +204,7 @@ def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
 
     Args:
         values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white.
-        max_side_px: a larger picture is reduced to this longest side.
+        max_side_px: a larger picture is halved until its longest side is not larger.
 
     Raises:
         InvalidRequest: another shape, or something else than numbers from 0 to 255.

@@ -17,10 +17,12 @@ class PreparedPicture:
     Attributes:
         frames: (n, 28, 28) float32 in [0, 1]; 1 is ink.
         layout: where the frames lie in the picture, for recognisers that read pages.
+        notes: for people, about what else the picture shows.
     """
 
     frames: np.ndarray
     layout: Any = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

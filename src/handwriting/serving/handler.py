@@ -17,7 +17,8 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InternalError, InvalidRequest, Overloaded, RequestError
 from handwriting.networks import Network
 from handwriting.parsing import Part, parse_request, read_part
-from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, normal_form
+from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, find_character
+from handwriting.preprocess.ink_network import VIEW_PX, look_at
 from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequest
 from handwriting.serving.explanation import explain
 from handwriting.serving.memory import MemoryTrimmer
@@ -44,7 +45,7 @@ class RecogniserHandler:
         model: name of the recogniser.
         weights_of: name of the recogniser that the weights were trained for, if it is another one.
         explains: whether it answers at /explanations.
-        max_side_px: larger pictures are reduced to this longest side.
+        max_side_px: larger pictures are halved until their longest side is not larger.
         picture_s: time limit of a request for each of its pictures; a drawing takes half of it.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
@@ -93,7 +94,8 @@ class RecogniserHandler:
         self.request_log = RequestLog(self.model, self.version)
         silence_batch_logs(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
-        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass is slow
+        self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass of each network is slow
+        look_at(np.zeros((VIEW_PX, VIEW_PX), np.float32))
         self.memory = MemoryTrimmer()
 
     def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[bytes]:
@@ -183,7 +185,8 @@ class RecogniserHandler:
         Raises:
             RequestError: the picture shows no character.
         """
-        return PreparedPicture(normal_form(picture, self.network.config.normal_form)[None])
+        character = find_character(picture, self.network.config.normal_form)
+        return PreparedPicture(character.frame[None], notes=character.notes)
 
     @torch.inference_mode()
     def inference(self, frames: np.ndarray) -> np.ndarray:
@@ -226,7 +229,7 @@ class RecogniserHandler:
             return to_json(self.explanation(picture, answer))
         return to_json(answer)
 
-    def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:  # noqa: ARG002
+    def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:
         """Describe the prediction for one picture as the API documents it.
 
         Args:
@@ -234,7 +237,8 @@ class RecogniserHandler:
             picture: that the rows belong to.
             top_k: how many labels to list.
         """
-        return self.ranking(probabilities[0], top_k) | {"model": self.model, "version": self.version}
+        notes = {"notes": picture.notes} if picture.notes else {}
+        return self.ranking(probabilities[0], top_k) | {"model": self.model, "version": self.version} | notes
 
     def ranking(self, probabilities: np.ndarray, top_k: int) -> dict[str, Any]:
         """List the most probable labels, given (labels,) float32 probabilities."""

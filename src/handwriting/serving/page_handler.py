@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from handwriting.pages import Character, Layout, find_layout, read_layout
+from handwriting.pages.page_ink import find_page_ink
 from handwriting.preprocess import FORMS, Picture
-from handwriting.preprocess.polarity import to_ink
 from handwriting.serving.batch import PreparedPicture
 from handwriting.serving.handler import RecogniserHandler
 
@@ -15,7 +15,7 @@ class PageHandler(RecogniserHandler):
     """Finds lines and characters in a picture, and reads them as text."""
 
     explains = False
-    max_side_px = 2048  # characters on a page are small
+    max_side_px = 2560  # characters on a page are small
     picture_s = 0.5  # a photographed page takes about half of it
 
     def prepare(self, picture: Picture) -> PreparedPicture:
@@ -25,7 +25,7 @@ class PageHandler(RecogniserHandler):
             InvalidImage: the page shows none.
         """
         form = FORMS[self.network.config.normal_form]
-        return PreparedPicture(*find_layout(to_ink(picture.grey), form, picture.reduction))
+        return PreparedPicture(*find_layout(find_page_ink(picture.grey), form, picture.reduction))
 
     def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:
         """Describe a page's lines and characters; boxes are in px of the picture that was sent."""

@@ -21,6 +21,7 @@ COLUMNS = (
     "top3_probability",
     "error_type",
     "error_message",
+    "notes",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that starts like this for a formula
 TIMES = ("round_trip_ms", "stages_ms")
@@ -92,7 +93,11 @@ def table_row(name: str, result: Result) -> dict[str, str | float]:
     named: dict[str, str | float] = {"name": f"./{name}" if name.startswith(FORMULA) else name}
     if not isinstance(result, Prediction):
         return named | {"error_type": plain(result.type), "error_message": plain(result.message)}
-    row = named | {"label": plain(result.label), "confidence": result.confidence}
+    row = named | {
+        "label": plain(result.label),
+        "confidence": result.confidence,
+        "notes": plain("; ".join(result.notes)),
+    }
     for rank, candidate in enumerate(result.top[1:3], start=2):
         row |= {f"top{rank}": plain(candidate.label), f"top{rank}_probability": candidate.probability}
     return row
@@ -107,4 +112,7 @@ def json_object(name: str, result: Result | PageReading) -> dict[str, object]:
     """Return the object of a list: an error, or an answer without TIMES, which differ from run to run."""
     if isinstance(result, RecogniserError):
         return {"name": name, "error": {"type": result.type, "message": result.message}}
-    return {"name": name, **{key: value for key, value in asdict(result).items() if key not in TIMES}}
+    fields = {key: value for key, value in asdict(result).items() if key not in TIMES}
+    if not fields.get("notes", True):
+        del fields["notes"]  # as in the server's answers
+    return {"name": name, **fields}

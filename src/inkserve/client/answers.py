@@ -34,6 +34,7 @@ class Prediction:
         round_trip_ms: from sending the picture to having the answer, the server's queue included.
         stages_ms: times of the batch in the worker, if `timing` asks for them: `preprocessing`, `inference`, and
             `handler`, which is their sum and more.
+        notes: sentences about what else the picture shows, such as other characters.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Prediction:
     version: str
     round_trip_ms: float
     stages_ms: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping
         version=str(body["version"]),
         round_trip_ms=round_trip_ms,
         stages_ms=stages_ms,
+        notes=tuple(map(str, body.get("notes", ()))),
     )
 
 

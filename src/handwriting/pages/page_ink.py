@@ -1,0 +1,91 @@
+"""Finds the ink of a page on any paper: in a small copy first, then at the size at which the ink network reads."""
+
+import cv2
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from handwriting.errors import InvalidImage
+from handwriting.pages.pieces import weighted_median
+from handwriting.preprocess.depth import measure_depth
+from handwriting.preprocess.ink import INKED, SAME_GREY, SEEN
+from handwriting.preprocess.ink_network import TILE_MARGIN_PX, VIEW_PX, look_at_all
+
+COARSE_PX = 256  # longest side of a page in the first look
+WRITING_PX = 30  # height of capitals at which the network is asked
+LOOKS = 3  # at most
+SAME_SIZE = 1.2  # a size that differs by less needs no further look
+CLOSER = 2.5  # factor of the next look, where a look finds nothing
+MAX_SIDE_PX = 2048  # of a look
+STEP_PX = VIEW_PX - 2 * TILE_MARGIN_PX  # from tile to tile
+AT_ONCE = 64  # tiles in a pass; more take more memory and are not faster
+LARGEST = 2.0  # factor by which a page is enlarged at most
+
+
+def find_page_ink(grey: np.ndarray) -> np.ndarray:
+    """Find the ink of all characters on a page.
+
+    Args:
+        grey: (H, W) uint8; 0 is black, 255 is white.
+
+    Returns:
+        (H, W) float32 in [0, 1]; 1 is ink.
+
+    Raises:
+        InvalidImage: there is none.
+    """
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    if lightest - darkest <= SAME_GREY:
+        raise InvalidImage("the picture is blank: it is the same grey everywhere")
+    longest = max(grey.shape)
+    factor = min(1.0, COARSE_PX / longest)
+    for look in range(1, LOOKS + 1):
+        ink = look_at_page(scaled(grey, factor))
+        size = writing_size(ink)
+        wanted = factor * (WRITING_PX / size if size else CLOSER)
+        wanted = min(wanted, LARGEST, MAX_SIDE_PX / longest)
+        if look == LOOKS or max(wanted / factor, factor / wanted) <= SAME_SIZE:
+            break
+        factor = wanted
+    if ink.max() < SEEN:
+        raise InvalidImage("the picture is blank: there is no writing on it")
+    height, width = grey.shape
+    ink = cv2.resize(ink / ink.max(), (width, height), interpolation=cv2.INTER_LINEAR)
+    return measure_depth(grey / np.float32(255), ink, max(size, 1.0) / factor).ink
+
+
+def scaled(grey: np.ndarray, factor: float) -> np.ndarray:
+    """Scale (H, W) uint8 grey values, by area where they become smaller."""
+    height, width = (max(8, round(side * factor)) for side in grey.shape)
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=how))
+
+
+def look_at_page(grey: np.ndarray) -> np.ndarray:
+    """Run the ink network on (H, W) uint8 grey: (H, W) float32 ink in [0, 1].
+
+    It reads the page in tiles that overlap, and of each the middle counts. Empty tiles are not read.
+    """
+    height, width = grey.shape
+    rows, columns = (-(-side // STEP_PX) for side in grey.shape)
+    margins = (TILE_MARGIN_PX, TILE_MARGIN_PX + rows * STEP_PX - height)
+    sides = (TILE_MARGIN_PX, TILE_MARGIN_PX + columns * STEP_PX - width)
+    padded = cv2.copyMakeBorder(grey, *margins, *sides, cv2.BORDER_REPLICATE)
+    tiles = sliding_window_view(padded, (VIEW_PX, VIEW_PX))[::STEP_PX, ::STEP_PX].reshape(-1, VIEW_PX, VIEW_PX)
+    used = np.flatnonzero(tiles.max(axis=(1, 2)).astype(int) - tiles.min(axis=(1, 2)) > SAME_GREY)
+    middles = np.zeros((len(tiles), STEP_PX, STEP_PX), np.float32)
+    middle = slice(TILE_MARGIN_PX, -TILE_MARGIN_PX)
+    for some in np.array_split(used, -(-len(used) // AT_ONCE)) if len(used) else ():
+        middles[some] = look_at_all(tiles[some] / np.float32(255))[:, 0, middle, middle]
+    ink = middles.reshape(rows, columns, STEP_PX, STEP_PX).swapaxes(1, 2).reshape(rows * STEP_PX, columns * STEP_PX)
+    return np.asarray(ink[:height, :width])
+
+
+def writing_size(ink: np.ndarray) -> float:
+    """Estimate the height of the writing in px of (H, W) ink, 0 without any."""
+    if ink.max() < SEEN:
+        return 0.0
+    count, _, boxes, _ = cv2.connectedComponentsWithStats((ink > INKED * ink.max()).astype(np.uint8), connectivity=8)
+    if count == 1:
+        return 0.0
+    boxes = boxes[1:]
+    return weighted_median(boxes[:, cv2.CC_STAT_HEIGHT].astype(float), boxes[:, cv2.CC_STAT_AREA])

@@ -1,0 +1,121 @@
+"""How dark each pixel is against the paper around it, where the ink network sees ink: the shape that is recognised.
+
+The network says which strokes are a character's. Their shape is taken from the grey values, as its own is softer.
+"""
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from handwriting.preprocess.windows import halved
+
+NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
+REACHED = 0.5  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
+SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
+DOUBTFUL = 0.3  # pieces with less of the network's ink on average are none
+INKED = 0.3  # fainter pixels are the soft edge of a stroke
+DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
+OUTLIERS = 3.7  # median differences from the paper's grey; larger ones are print, edges and marks
+SAME_GREY = 0.01  # difference that even paper may have
+GRAIN_FACTOR = 2.0  # standard deviations of the paper's grain that are subtracted from the ink
+MOST_GRAIN = 0.4  # of the depth of ink; more is not subtracted
+FULL = 0.6  # quantile of the depths of ink: where it is 1
+HALF = 0.5
+BESIDE, AROUND, RING = (np.ones((side, side), np.uint8) for side in (3, 5, 17))
+BLUR_PX = 3.0  # largest standard deviation of a blur; for more, the map is halved first
+LEAST = np.float32(1e-3)  # share of paper that is taken from everywhere
+
+
+class Depth(NamedTuple):
+    """How dark ink is.
+
+    Attributes:
+        ink: (H, W) float32 in [0, 1]: 1 where it is as dark as the pen writes, or as light as chalk.
+        left_out: what is as dark but no character's ink, as a share of that.
+    """
+
+    ink: np.ndarray
+    left_out: float
+
+
+def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float) -> Depth:
+    """Measure how dark the ink of characters is.
+
+    Args:
+        view: (H, W) float32 grey in [0, 1].
+        ink: (H, W) float32 in [0, 1], as the network sees it, with some of it over SURE.
+        size_px: of a character.
+    """
+    inked = cv2.threshold(ink, NEAR, 1, cv2.THRESH_BINARY)[1]
+    paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), size_px / 6)
+    difference = paper - view
+    is_dark = float((ink * difference).sum()) >= 0
+    light = np.maximum(paper if is_dark else 1 - paper, DARKEST)
+    depth = (difference if is_dark else -difference) / light
+    full = max(quantile(depth[ink > SURE], FULL), DARKEST)
+    floor = min(GRAIN_FACTOR * grain, MOST_GRAIN * full)
+    reached = np.minimum(cv2.dilate(ink, BESIDE) / np.float32(REACHED), 1)
+    dark = np.minimum(np.maximum((depth - floor) / (full - floor), 0), 1)
+    kept = without_doubtful(np.asarray(dark * reached, np.float32), ink)
+    others = cv2.threshold(dark - kept, HALF, 0, cv2.THRESH_TOZERO)[1]
+    return Depth(kept, float(others.sum()) / max(float(kept.sum()), 1.0))
+
+
+def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
+    """Remove the pieces of (H, W) ink of which the network is not sure on average, such as corners of printed boxes."""
+    count, pieces = cv2.connectedComponents((kept > INKED).astype(np.uint8), connectivity=8)
+    areas = np.bincount(pieces.ravel(), minlength=count)
+    means = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count) / np.maximum(areas, 1)
+    doubtful = means < DOUBTFUL
+    doubtful[0] = False
+    if not doubtful.any() or doubtful[1:].all():
+        return kept
+    near = cv2.dilate(doubtful[pieces].astype(np.uint8), BESIDE) > 0
+    return np.where(near & ((pieces == 0) | doubtful[pieces]), 0, kept).astype(np.float32)
+
+
+def quantile(values: np.ndarray, share: float) -> float:
+    """Return the value below which a share of some values lies; np.quantile takes ten times as long."""
+    position = int(share * (values.size - 1))
+    return float(np.partition(values, position)[position])
+
+
+def find_paper(view: np.ndarray, is_paper: np.ndarray, reach_px: float) -> tuple[np.ndarray, float]:
+    """Estimate the grey of the paper at each pixel, also under the ink, and its grain as a standard deviation.
+
+    It is the mean over paper near by. A second look leaves out what differs much from the first: print and edges.
+
+    Args:
+        view: (H, W) float32 grey in [0, 1].
+        is_paper: (H, W) float32, 1 where there is mostly paper, 0 elsewhere.
+        reach_px: standard deviation of the distance of paper near by.
+    """
+    if not is_paper.any():
+        is_paper = np.ones_like(is_paper)
+    paper = local_mean(view, is_paper, reach_px)
+    distance = np.abs(view - paper)
+    usual = distance <= OUTLIERS * quantile(distance[is_paper > 0], HALF) + SAME_GREY
+    plain = is_paper * usual
+    paper = local_mean(view, plain, reach_px)
+    return paper, float(cv2.meanStdDev(view - paper, mask=plain.astype(np.uint8))[1][0, 0])
+
+
+def local_mean(values: np.ndarray, weights: np.ndarray, reach_px: float) -> np.ndarray:
+    """Average (H, W) values with a Gaussian window over pixels with weight; far from any, over all of them."""
+    height, width = values.shape
+    levels = max(0, math.ceil(math.log2(reach_px / BLUR_PX)))
+    step = 2**levels
+    weighed, share = (
+        cv2.copyMakeBorder(each, 0, -height % step, 0, -width % step, cv2.BORDER_REPLICATE)
+        for each in (values * weights, weights)
+    )
+    everywhere = float(weighed.sum() / share.sum())
+    for _ in range(levels):
+        weighed, share = halved(weighed), halved(share)
+    weighed, share = (cv2.GaussianBlur(each, (0, 0), reach_px / step) for each in (weighed, share))
+    mean = (weighed + LEAST * everywhere) / (share + LEAST)
+    if levels:
+        mean = cv2.resize(mean, (mean.shape[1] * step, mean.shape[0] * step), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(mean[:height, :width], np.float32)

@@ -1,0 +1,193 @@
+"""Finds the ink of a picture's character on any paper: in the whole picture first, then closer."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from handwriting.errors import InvalidImage
+from handwriting.preprocess.depth import measure_depth, quantile
+from handwriting.preprocess.frame import SPECK_PX, Box, ink_box
+from handwriting.preprocess.ink_network import VIEW_PX, look_at
+from handwriting.preprocess.windows import Window, border_of, cut, halved, whole
+
+LOOKS = 4  # at most
+WIDE_PX, WIDE_VIEW_PX = 400, 128  # larger pictures are first seen in a larger view: writing on them may be small
+LARGE_PX = 0.45 * VIEW_PX  # a character of this size in a view needs no closer look
+ROOM = 1.9  # side of a closer window, in sizes of the character
+WIDER = 1.5  # factor of a wider one
+SEEN = 0.15  # without a pixel of so much ink, there is none
+INKED = 0.35  # a pixel with this share of the most ink is ink
+SAME_GREY = 10  # a picture with no larger difference of grey is blank
+SPECK_SHARE = 0.08  # of the picture's shorter side: smaller ink is a speck; a dot of the dashboard's pen has 0.06
+EVEN = 3  # largest difference of the border's grey from its first pixel on paper of one grey
+CLEAN_PX = 160  # longest side at which a clean picture is looked at, and of its ink
+CLEAN_MARGIN_PX = 4
+CLEAN_INK = 0.15  # of the largest difference from the paper; what differs more is ink
+CLEAN_FULL = 0.9  # quantile of the differences of ink: where it is 1
+MOST_INK = 0.4  # share of the picture; what fills more is a sheet on black
+PART_SHARE = 0.04  # of the largest piece's ink; smaller pieces are noise; the dot of an i has more
+
+
+class Ink(NamedTuple):
+    """The ink of a picture's character.
+
+    Attributes:
+        ink: (h, w) float32 in [0, 1]; 1 is ink.
+        left: of its first column, in px of the picture.
+        top: of its first row, in px of the picture.
+        per_px: px of the picture for one of the ink.
+        left_out: what is as dark around it but no character's ink, as a share of that.
+    """
+
+    ink: np.ndarray
+    left: float
+    top: float
+    per_px: float
+    left_out: float = 0.0
+
+    @property
+    def box(self) -> Box:
+        """Left, top, right and bottom of the ink in px of the picture."""
+        left, top, right, bottom = (edge * self.per_px for edge in ink_box(self.ink))
+        return round(self.left + left), round(self.top + top), round(self.left + right), round(self.top + bottom)
+
+
+def find_ink(grey: np.ndarray) -> Ink:
+    """Find the ink of the character in a picture; several characters are found as one.
+
+    Args:
+        grey: (H, W) uint8; 0 is black, 255 is white.
+
+    Raises:
+        InvalidImage: there is none, or only a speck.
+    """
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    if lightest - darkest <= SAME_GREY:
+        raise InvalidImage("the picture is blank: it is the same grey everywhere")
+    found = find_clean_ink(grey) or find_ink_on_paper(grey)
+    check_size(found.box, grey.shape)
+    return found
+
+
+def find_clean_ink(grey: np.ndarray) -> Ink | None:
+    """Find the ink in a picture that needs no network: one piece on paper of one grey, as a drawing on a screen is.
+
+    Returns:
+        None for any other picture.
+    """
+    border = border_of(grey)
+    paper = int(border[0])
+    if int(border.max()) > paper + EVEN or int(border.min()) < paper - EVEN:
+        return None
+    sizes = [grey]
+    while max(sizes[-1].shape) > CLEAN_PX:
+        sizes.append(halved(sizes[-1]))
+    difference = cv2.absdiff(sizes[-1], np.full_like(sizes[-1], paper))
+    most = int(difference.max())
+    inked = cv2.threshold(difference, CLEAN_INK * most, 1, cv2.THRESH_BINARY)[1]
+    count, _, boxes, _ = cv2.connectedComponentsWithStats(inked)
+    if count != 2 or most <= SAME_GREY or cv2.mean(inked)[0] > MOST_INK:  # noqa: PLR2004 - the paper and one piece
+        return None
+    left, top, width, height, _ = boxes[1].tolist()
+    level = len(sizes) - 1
+    while level and 2 * max(width, height) <= CLEAN_PX:  # large enough in a finer size
+        left, top, width, height, level = 2 * left, 2 * top, 2 * width, 2 * height, level - 1
+    left, top = max(0, left - CLEAN_MARGIN_PX), max(0, top - CLEAN_MARGIN_PX)
+    part = sizes[level][top : top + height + 2 * CLEAN_MARGIN_PX, left : left + width + 2 * CLEAN_MARGIN_PX]
+    difference = cv2.absdiff(part, np.full_like(part, paper))
+    full = quantile(difference[difference > CLEAN_INK * most], CLEAN_FULL)
+    per_px = 2**level
+    return Ink(np.minimum(difference / np.float32(full), 1), left * per_px, top * per_px, per_px)
+
+
+def find_ink_on_paper(grey: np.ndarray) -> Ink:
+    """Find the ink of the character in any picture with the ink network: in the whole picture first, then closer.
+
+    Raises:
+        InvalidImage: there is none.
+    """
+    outside = quantile(border_of(grey), 0.5)
+    window, found, is_last = whole(grey.shape), None, False
+    for look in range(LOOKS):
+        view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
+        view = cut(grey, window, outside, view_px) / np.float32(255)
+        seen = look_at(view)
+        ink = without_noise(seen.ink)
+        if ink is None:
+            break  # what an earlier, coarser look has found stays
+        found = (view, ink, window)
+        left, top, width, height = cv2.boundingRect((ink > INKED).astype(np.uint8))
+        is_large = view_px == VIEW_PX and max(width, height) >= LARGE_PX
+        is_cut = look > 0 and border_of(seen.ink + seen.marks).max() > INKED
+        if is_last or (is_large and not is_cut):
+            break
+        if is_cut:  # the earlier look had missed a stroke
+            window, is_last = wider(window), True
+        else:
+            window = closer(window, (left + width / 2, top + height / 2), max(width, height), view_px)
+    if found is None:
+        raise InvalidImage("the picture is blank: there is no writing on it")
+    view, ink, window = found
+    depth = measure_depth(view, ink, VIEW_PX)
+    return Ink(depth.ink, window.left, window.top, window.side / len(view), depth.left_out)
+
+
+def without_noise(seen: np.ndarray) -> np.ndarray | None:
+    """Return the ink of pieces that are large enough beside the largest, with their soft edges, or None without ink.
+
+    Args:
+        seen: (H, W) float32 ink as the network sees it.
+
+    Returns:
+        (H, W) float32 in [0, 1], stretched so that the most ink is 1.
+    """
+    most = seen.max()
+    if most < SEEN:
+        return None
+    ink = seen / most
+    count, pieces = cv2.connectedComponents((ink > INKED).astype(np.uint8), connectivity=8)
+    masses = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count)
+    masses[0] = 0
+    kept = masses > PART_SHARE * masses.max()
+    if kept[1:].all():
+        return np.asarray(ink)
+    near = cv2.dilate(kept[pieces].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return np.where(near & (kept[pieces] | (pieces == 0)), ink, 0).astype(np.float32)
+
+
+def closer(window: Window, middle: tuple[float, float], size: int, view_px: int) -> Window:
+    """Return a window around what a view of another shows, with room for what was not seen yet.
+
+    Args:
+        window: of the view.
+        middle: x and y of what it shows, in px of the view.
+        size: of it, in px of the view.
+        view_px: side of the view.
+    """
+    per_px = window.side / view_px
+    side = max(SPECK_PX, round(ROOM * size * per_px))
+    left, top = (
+        round(start + at * per_px - side / 2) for start, at in zip((window.left, window.top), middle, strict=True)
+    )
+    return Window(left, top, side)
+
+
+def wider(window: Window) -> Window:
+    """Return a wider window with the same middle."""
+    side = round(WIDER * window.side)
+    return Window(window.left - (side - window.side) // 2, window.top - (side - window.side) // 2, side)
+
+
+def check_size(box: Box, shape: tuple[int, ...]) -> None:
+    """Check that a box in px of a picture of this height and width is larger than a speck.
+
+    Raises:
+        InvalidImage: it is a speck.
+    """
+    left, top, right, bottom = box
+    if max(right - left, bottom - top) < max(SPECK_PX, SPECK_SHARE * min(shape)):
+        raise InvalidImage(
+            f"the only ink is a speck of {right - left} x {bottom - top} px in a picture of "
+            f"{shape[1]} x {shape[0]} px; write larger or crop closer"
+        )

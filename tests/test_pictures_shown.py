@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
@@ -11,6 +12,7 @@ from dashboard.shared.prepared_picture import prepare, thumbnail
 from handwriting.errors import InvalidImage
 from handwriting.preprocess import picture_frame, read_picture
 from inkserve.client import Candidate, Character, PageReading, Prediction
+from tests.conftest import drawings
 from tests.pictures import encode
 
 
@@ -120,3 +122,23 @@ def test_a_thumbnail_is_small():
 def test_an_answer_shows_its_notes():
     answer = Prediction("7", 0.9, (Candidate("7", 0.9),), "digits", "1.0", 3.0, notes=("2 characters <side> by side",))
     assert '<p class="ink-note">2 characters &lt;side&gt; by side.</p>' in answer_html.prediction(answer, "")
+
+
+def boxed_drawing() -> bytes:
+    """A digit in a printed box, at twice the size that a page shows."""
+    page = np.full((1280, 1280), 255, np.uint8)
+    digit = cv2.resize(cv2.imread(str(drawings()[0]), cv2.IMREAD_GRAYSCALE), (480, 480), interpolation=cv2.INTER_AREA)
+    page[400:880, 400:880] = digit
+    cv2.rectangle(page, (320, 320), (960, 960), 40, 12)
+    return encode(page)
+
+
+@pytest.mark.parametrize("part", ["ink_on", "page_ink_on"])
+def test_the_ink_that_was_read_is_coloured_and_the_rest_fades(part):
+    found = prepare(boxed_drawing())
+    ink = getattr(found, part)(found.shown)
+    pixels = np.asarray(picture_html.highlighted(found.shown, ink)).astype(int)
+    digit, box = pixels[220:420, 220:420], pixels[158:163, 200:440]
+    assert (np.abs(digit - picture_html.READ_RGB).sum(axis=2) < 60).mean() > 0.02
+    assert box.min() > 120  # it was 40
+    assert (np.abs(box - picture_html.READ_RGB).sum(axis=2) < 60).mean() < 0.01

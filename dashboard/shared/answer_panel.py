@@ -154,9 +154,9 @@ def _of_character(
 def _on_page(answer: PageReading, picture: PreparedPicture | None) -> Iterator[str]:
     if picture is not None:
         boxes = picture_html.character_boxes(answer.characters)
-        yield picture_html.boxed(
-            picture.shown, picture.size_px, boxes, "Your picture, with a box around each character"
-        )
+        shown = picture_html.highlighted(picture.shown, picture.page_ink_on(picture.shown))
+        drawn = picture_html.boxed(shown, picture.size_px, boxes, "Your picture, with a box around each character")
+        yield f"{drawn}<p class='ink-caption'>Coloured is what was read; the rest was left out</p>"
 
 
 def _crop(picture: PreparedPicture) -> str:
@@ -165,6 +165,7 @@ def _crop(picture: PreparedPicture) -> str:
     left, top, right, bottom = picture.box
     image = picture.shown.copy()
     image.thumbnail((CROP_PX, CROP_PX))
+    image = picture_html.highlighted(image, picture.ink_on(image))
     boxes = {(left, top, right - left, bottom - top): "The model input is made from this part"}
     drawn = picture_html.boxed(image, picture.size_px, boxes, "Your picture, with a box around the part that was read")
-    return f"<figure>{drawn}<figcaption>Your picture; the box marks the part that was read</figcaption></figure>"
+    return f"<figure>{drawn}<figcaption>Your picture; coloured is what was read</figcaption></figure>"

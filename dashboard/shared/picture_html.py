@@ -12,6 +12,8 @@ from dashboard.shared.prepared_picture import thumbnail
 from inkserve import Character
 
 HEAT_RGB = (255, 112, 0)
+READ_RGB = (27, 54, 165)  # of ink that was read
+FADED = 0.45  # of the contrast of all else
 Box = tuple[float, float, float, float]  # left, top, width, height in px
 
 
@@ -51,6 +53,19 @@ def boxed(image: Image.Image, size_px: tuple[int, int], boxes: Mapping[Box, str]
         for (left, top, wide, high), text in boxes.items()
     )
     return f'<div class="ink-boxed"><img src="{data_url(image)}" alt="{html.escape(alt)}">{marks}</div>'
+
+
+def highlighted(image: Image.Image, ink: np.ndarray) -> Image.Image:
+    """Colour the ink that was read, and fade the rest, so that a person sees what was left out.
+
+    Args:
+        image: of the picture.
+        ink: (height, width) float32 in [0, 1] of the same size.
+    """
+    pixels = np.asarray(image.convert("RGB"), np.float32)
+    faded = 255 - (255 - pixels) * FADED
+    share = np.clip(ink, 0, 1)[..., None]
+    return Image.fromarray(np.round(faded * (1 - share) + np.float32(READ_RGB) * share).astype(np.uint8))
 
 
 def character_boxes(characters: Sequence[Character]) -> dict[Box, str]:

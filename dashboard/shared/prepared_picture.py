@@ -4,10 +4,12 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from handwriting.errors import RequestError
+from handwriting.pages.page_ink import find_page_ink
 from handwriting.preprocess import FORMS, MAX_SIDE_PX, Ink, Picture, find_ink, is_frame, normal_form
 from handwriting.preprocess.decode import draft, grey_values, opened, reduced
 from handwriting.preprocess.frame import Box, to_frame
@@ -50,9 +52,32 @@ class PreparedPicture:
         left, top, right, bottom = (round(edge * self.grey.reduction) for edge in self._ink.box)
         return left, top, right, bottom
 
+    def ink_on(self, image: Image.Image) -> np.ndarray:
+        """Return the ink that was read, at the size of an image of this picture: (height, width) float32 in [0, 1].
+
+        Raises:
+            InvalidImage: blank, or a speck.
+        """
+        scale = image.width / self.grey.grey.shape[1]
+        found, step = self._ink, self._ink.per_px * scale
+        move = np.array([[step, 0, found.left * scale], [0, step, found.top * scale]], np.float32)
+        return np.asarray(cv2.warpAffine(found.ink, move, image.size))
+
+    def page_ink_on(self, image: Image.Image) -> np.ndarray:
+        """Return the ink of all characters, as `ink_on` does, for a picture that is read as a page.
+
+        Raises:
+            InvalidImage: blank.
+        """
+        return np.asarray(cv2.resize(self._page_ink, image.size, interpolation=cv2.INTER_AREA))
+
     @cached_property
     def _ink(self) -> Ink:
         return find_ink(self.grey.grey)
+
+    @cached_property
+    def _page_ink(self) -> np.ndarray:
+        return find_page_ink(self.grey.grey)
 
 
 def prepare(picture: bytes) -> PreparedPicture:

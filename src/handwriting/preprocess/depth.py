@@ -45,7 +45,7 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float) -> Depth:
 
     Args:
         view: (H, W) float32 grey in [0, 1].
-        ink: (H, W) float32 in [0, 1], as the network sees it, with some of it over SURE.
+        ink: (H, W) float32 in [0, 1], as the network sees it.
         size_px: of a character.
     """
     inked = cv2.threshold(ink, NEAR, 1, cv2.THRESH_BINARY)[1]
@@ -54,7 +54,7 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float) -> Depth:
     is_dark = float((ink * difference).sum()) >= 0
     light = np.maximum(paper if is_dark else 1 - paper, DARKEST)
     depth = (difference if is_dark else -difference) / light
-    full = max(quantile(depth[ink > SURE], FULL), DARKEST)
+    full = max(quantile(depth[ink >= min(SURE, ink.max())], FULL), DARKEST)
     floor = min(GRAIN_FACTOR * grain, MOST_GRAIN * full)
     reached = np.minimum(cv2.dilate(ink, BESIDE) / np.float32(REACHED), 1)
     dark = np.minimum(np.maximum((depth - floor) / (full - floor), 0), 1)

@@ -173,8 +173,12 @@ def test_the_live_pages_history_counts_what_was_sent(prometheus, traffic):
     assert now.mean_queue_ms > 0
     assert sum(sample.is_up for sample in found.samples) > len(found.samples) / 2  # a busy machine misses a scrape
     assert {5.0} == {after.time_s - before.time_s for before, after in pairwise(found.samples)}
-    drawn = points(found.samples, 300.0, Selection(MODEL))
-    assert sum(point.batches or 0 for point in drawn) >= GOOD
+
+    def drawn() -> int:
+        made = points(history.window(300.0).samples, 300.0, Selection(MODEL))
+        return sum(point.batches or 0 for point in made)
+
+    eventually(lambda: drawn() >= GOOD, "the batches in the charts, whose points need some seconds of samples")
     p50, p95, p99 = (now.handler.quantile(q).value for q in (0.5, 0.95, 0.99))
     assert 0 < p50 <= p95 <= p99
 

@@ -52,7 +52,10 @@ def main() -> None:
     st.fragment(_figures, run_every=refresh_s)(sampler, history, window_s, selection)
     generator = _generator()
     last = generator.last()
-    st.fragment(_load, run_every=FIRST_TICK_S if last and last[1].is_running else None)(generator, sampler)
+    if last and last[1].is_running:
+        st.fragment(_load, run_every=FIRST_TICK_S)(generator, sampler)
+    else:
+        _load(generator, sampler)
 
 
 @st.cache_resource(show_spinner=False)

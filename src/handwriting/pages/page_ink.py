@@ -18,6 +18,7 @@ CLOSER = 2.5  # factor of the next look, where a look finds nothing
 MAX_SIDE_PX = 2048  # of a look
 STEP_PX = VIEW_PX - 2 * TILE_MARGIN_PX  # from tile to tile
 AT_ONCE = 64  # tiles in a pass; more take more memory and are not faster
+FULL = 0.8  # quantile of the depths of ink where it is 1; with less, bold strokes of two characters touch
 LARGEST = 2.0  # factor by which a page is enlarged at most
 
 
@@ -50,7 +51,7 @@ def find_page_ink(grey: np.ndarray) -> np.ndarray:
         raise InvalidImage("the picture is blank: there is no writing on it")
     height, width = grey.shape
     ink = cv2.resize(ink / ink.max(), (width, height), interpolation=cv2.INTER_LINEAR)
-    return measure_depth(grey / np.float32(255), ink, max(size, 1.0) / factor).ink
+    return measure_depth(grey / np.float32(255), ink, max(size, 1.0) / factor, FULL).ink
 
 
 def scaled(grey: np.ndarray, factor: float) -> np.ndarray:

@@ -15,11 +15,13 @@ NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring a
 REACHED = 0.5  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
 SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
 DOUBTFUL = 0.3  # pieces with less of the network's ink on average are none
+MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole
+BEYOND = 1.3  # unless they are so many times as wide or as high as their ink
 INKED = 0.3  # fainter pixels are the soft edge of a stroke
 DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
 OUTLIERS = 3.7  # median differences from the paper's grey; larger ones are print, edges and marks
 SAME_GREY = 0.01  # difference that even paper may have
-GRAIN_FACTOR = 2.0  # standard deviations of the paper's grain that are subtracted from the ink
+GRAIN_FACTOR = 4.0  # standard deviations of the paper's grain that are subtracted from the ink
 MOST_GRAIN = 0.4  # of the depth of ink; more is not subtracted
 FULL = 0.6  # quantile of the depths of ink: where it is 1
 HALF = 0.5
@@ -40,13 +42,14 @@ class Depth(NamedTuple):
     left_out: float
 
 
-def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float) -> Depth:
+def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float, full_at: float = FULL) -> Depth:
     """Measure how dark the ink of characters is.
 
     Args:
         view: (H, W) float32 grey in [0, 1].
         ink: (H, W) float32 in [0, 1], as the network sees it.
         size_px: of a character.
+        full_at: quantile of the depths of ink at which it is 1; with less, strokes are bolder.
     """
     inked = cv2.threshold(ink, NEAR, 1, cv2.THRESH_BINARY)[1]
     paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), size_px / 6)
@@ -54,11 +57,11 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float) -> Depth:
     is_dark = float((ink * difference).sum()) >= 0
     light = np.maximum(paper if is_dark else 1 - paper, DARKEST)
     depth = (difference if is_dark else -difference) / light
-    full = max(quantile(depth[ink >= min(SURE, ink.max())], FULL), DARKEST)
+    full = max(quantile(depth[ink >= min(SURE, ink.max())], full_at), DARKEST)
     floor = min(GRAIN_FACTOR * grain, MOST_GRAIN * full)
     reached = np.minimum(cv2.dilate(ink, BESIDE) / np.float32(REACHED), 1)
     dark = np.minimum(np.maximum((depth - floor) / (full - floor), 0), 1)
-    kept = without_doubtful(np.asarray(dark * reached, np.float32), ink)
+    kept = with_missed(without_doubtful(np.asarray(dark * reached, np.float32), ink), dark)
     others = cv2.threshold(dark - kept, HALF, 0, cv2.THRESH_TOZERO)[1]
     return Depth(kept, float(others.sum()) / max(float(kept.sum()), 1.0))
 
@@ -74,6 +77,32 @@ def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
         return kept
     near = cv2.dilate(doubtful[pieces].astype(np.uint8), BESIDE) > 0
     return np.where(near & ((pieces == 0) | doubtful[pieces]), 0, kept).astype(np.float32)
+
+
+def with_missed(kept: np.ndarray, dark: np.ndarray) -> np.ndarray:
+    """Add to (H, W) ink what the network missed of pieces that are ink for the most part, such as the end of a stroke.
+
+    A piece that reaches far beyond its ink hangs together with print, such as a ruled line, and stays as it is.
+
+    Args:
+        kept: the ink so far.
+        dark: all that is dark, with print and other marks; both (H, W) float32 in [0, 1].
+    """
+    count, pieces, boxes, _ = cv2.connectedComponentsWithStats((dark > INKED).astype(np.uint8), connectivity=8)
+    masses, inks = (np.bincount(pieces.ravel(), weights=each.ravel(), minlength=count) for each in (dark, kept))
+    whole = (inks >= MOSTLY * masses) & (inks < masses)
+    whole[0] = False
+    if not whole.any():
+        return kept
+    rows, columns = np.nonzero((kept > INKED) & whole[pieces])
+    numbers = pieces[rows, columns].astype(np.intp)
+    for places, size in ((rows, cv2.CC_STAT_HEIGHT), (columns, cv2.CC_STAT_WIDTH)):
+        first, last = np.full(count, max(dark.shape), np.intp), np.zeros(count, np.intp)
+        np.minimum.at(first, numbers, places)
+        np.maximum.at(last, numbers, places)
+        whole &= boxes[:, size] <= BEYOND * (last - first + 1)
+    near = cv2.dilate(whole[pieces].astype(np.uint8), BESIDE) > 0
+    return np.where(near & ((pieces == 0) | whole[pieces]), dark, kept).astype(np.float32)
 
 
 def quantile(values: np.ndarray, share: float) -> float:

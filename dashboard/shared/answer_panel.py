@@ -156,7 +156,7 @@ def _on_page(answer: PageReading, picture: PreparedPicture | None) -> Iterator[s
         boxes = picture_html.character_boxes(answer.characters)
         shown = picture_html.highlighted(picture.shown, picture.page_ink_on(picture.shown))
         drawn = picture_html.boxed(shown, picture.size_px, boxes, "Your picture, with a box around each character")
-        yield f"{drawn}<p class='ink-caption'>Coloured is what was read; the rest was left out</p>"
+        yield f'{drawn}<p class="ink-source">What was read is coloured; the rest was left out</p>'
 
 
 def _crop(picture: PreparedPicture) -> str:
@@ -168,4 +168,4 @@ def _crop(picture: PreparedPicture) -> str:
     image = picture_html.highlighted(image, picture.ink_on(image))
     boxes = {(left, top, right - left, bottom - top): "The model input is made from this part"}
     drawn = picture_html.boxed(image, picture.size_px, boxes, "Your picture, with a box around the part that was read")
-    return f"<figure>{drawn}<figcaption>Your picture; coloured is what was read</figcaption></figure>"
+    return f"<figure>{drawn}<figcaption>Your picture; what was read is coloured</figcaption></figure>"

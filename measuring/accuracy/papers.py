@@ -23,7 +23,7 @@ from training.provenance import commit
 
 PICTURES = 200  # of each kind, unless --limit says otherwise
 SURE = 0.9
-SHOWN, SHOWN_PX = 12, 96  # examples of each kind, from the project's own drawings
+SHOWN, SHOWN_PX = 8, 80  # examples of each kind, from the project's own drawings
 COLUMNS = {
     "kind": "{kind}",
     "right": "**{right:.1%}**",

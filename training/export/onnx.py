@@ -4,15 +4,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from handwriting.preprocess import FRAME_PX, unit_frames
+from handwriting.preprocess.ink_network import open_session
 from training.data import data_dir, is_there, load_characters, title_of
 from training.export.source import AbsentError, Predictor, Source
+from training.onnx_file import set_metadata, write_onnx_file
 
 INPUT, OUTPUT = "frames", "probabilities"
 CALIBRATED = 512
@@ -23,18 +23,9 @@ CALIBRATION_BATCH = 64
 
 def write_onnx(source: Source, path: Path) -> None:
     """Write a network with its weights in one file, for any batch size."""
-    torch.onnx.export(
-        source.probabilities(),
-        (torch.rand(2, 1, FRAME_PX, FRAME_PX),),
-        path,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
-    _add_metadata(source, path)
+    example = torch.rand(2, 1, FRAME_PX, FRAME_PX)
+    any_size = {0: torch.export.Dim("batch")}
+    write_onnx_file(source.probabilities(), example, path, (INPUT, OUTPUT), any_size, metadata=source.metadata)
 
 
 def write_int8(source: Source, path: Path) -> None:
@@ -66,7 +57,7 @@ def write_int8(source: Source, path: Path) -> None:
             op_types_to_quantize=QUANTISED,
             calibrate_method=CalibrationMethod.MinMax,
         )
-    _add_metadata(source, path)
+    set_metadata(path, source.metadata)
 
 
 def calibration_frames(data_set: str) -> np.ndarray:
@@ -103,9 +94,7 @@ class Calibration(CalibrationDataReader):
 
 def open_onnx(path: Path) -> Predictor:
     """Open a file in ONNX Runtime, on the CPU and one thread."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = open_session(path)
 
     def predict(frames: np.ndarray) -> np.ndarray:
         return session.run([OUTPUT], {INPUT: frames})[0]
@@ -114,18 +103,3 @@ def open_onnx(path: Path) -> Predictor:
 
 
 open_int8 = open_onnx
-
-
-def _add_metadata(source: Source, path: Path) -> None:
-    """Put the metadata into the `metadata_props` of a file, and remove the stack traces of the exporter.
-
-    Those nearly double the size of a small network's file, and name folders of the machine that made it.
-    """
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, source.metadata)
-    graph = model.graph
-    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)

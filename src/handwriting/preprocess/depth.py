@@ -9,6 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from handwriting.preprocess.frame import INK_THRESHOLD
 from handwriting.preprocess.windows import halved
 
 NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
@@ -17,7 +18,6 @@ SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
 DOUBTFUL = 0.3  # pieces with less of the network's ink on average are none
 MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole
 BEYOND = 1.3  # unless they are so many times as wide or as high as their ink
-INKED = 0.3  # fainter pixels are the soft edge of a stroke
 DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
 OUTLIERS = 3.7  # median differences from the paper's grey; larger ones are print, edges and marks
 SAME_GREY = 0.01  # difference that even paper may have
@@ -42,17 +42,17 @@ class Depth(NamedTuple):
     left_out: float
 
 
-def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float, full_at: float = FULL) -> Depth:
+def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float, full_at: float = FULL) -> Depth:
     """Measure how dark the ink of characters is.
 
     Args:
         view: (H, W) float32 grey in [0, 1].
         ink: (H, W) float32 in [0, 1], as the network sees it.
-        size_px: of a character.
+        reach_px: from where the paper's grey is taken, as a standard deviation.
         full_at: quantile of the depths of ink at which it is 1; with less, strokes are bolder.
     """
     inked = cv2.threshold(ink, NEAR, 1, cv2.THRESH_BINARY)[1]
-    paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), size_px / 6)
+    paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), reach_px)
     difference = paper - view
     is_dark = float((ink * difference).sum()) >= 0
     light = np.maximum(paper if is_dark else 1 - paper, DARKEST)
@@ -68,15 +68,14 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float, full_at: fl
 
 def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
     """Remove the pieces of (H, W) ink of which the network is not sure on average, such as corners of printed boxes."""
-    count, pieces = cv2.connectedComponents((kept > INKED).astype(np.uint8), connectivity=8)
+    count, pieces = cv2.connectedComponents((kept > INK_THRESHOLD).astype(np.uint8), connectivity=8)
     areas = np.bincount(pieces.ravel(), minlength=count)
     means = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count) / np.maximum(areas, 1)
     doubtful = means < DOUBTFUL
     doubtful[0] = False
     if not doubtful.any() or doubtful[1:].all():
         return kept
-    near = cv2.dilate(doubtful[pieces].astype(np.uint8), BESIDE) > 0
-    return np.where(near & ((pieces == 0) | doubtful[pieces]), 0, kept).astype(np.float32)
+    return np.where(with_edges(pieces, doubtful), 0, kept).astype(np.float32)
 
 
 def with_missed(kept: np.ndarray, dark: np.ndarray) -> np.ndarray:
@@ -88,21 +87,31 @@ def with_missed(kept: np.ndarray, dark: np.ndarray) -> np.ndarray:
         kept: the ink so far.
         dark: all that is dark, with print and other marks; both (H, W) float32 in [0, 1].
     """
-    count, pieces, boxes, _ = cv2.connectedComponentsWithStats((dark > INKED).astype(np.uint8), connectivity=8)
+    count, pieces, boxes, _ = cv2.connectedComponentsWithStats((dark > INK_THRESHOLD).astype(np.uint8), connectivity=8)
     masses, inks = (np.bincount(pieces.ravel(), weights=each.ravel(), minlength=count) for each in (dark, kept))
     whole = (inks >= MOSTLY * masses) & (inks < masses)
     whole[0] = False
     if not whole.any():
         return kept
-    rows, columns = np.nonzero((kept > INKED) & whole[pieces])
+    rows, columns = np.nonzero((kept > INK_THRESHOLD) & whole[pieces])
     numbers = pieces[rows, columns].astype(np.intp)
     for places, size in ((rows, cv2.CC_STAT_HEIGHT), (columns, cv2.CC_STAT_WIDTH)):
         first, last = np.full(count, max(dark.shape), np.intp), np.zeros(count, np.intp)
         np.minimum.at(first, numbers, places)
         np.maximum.at(last, numbers, places)
         whole &= boxes[:, size] <= BEYOND * (last - first + 1)
-    near = cv2.dilate(whole[pieces].astype(np.uint8), BESIDE) > 0
-    return np.where(near & ((pieces == 0) | whole[pieces]), dark, kept).astype(np.float32)
+    return np.where(with_edges(pieces, whole), dark, kept).astype(np.float32)
+
+
+def with_edges(pieces: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the pixels of some pieces and of their soft edges, which no piece has: (H, W) bool.
+
+    Args:
+        pieces: (H, W) int32 numbers of connected pieces, 0 is none.
+        chosen: (n,) bool, by number.
+    """
+    marked = chosen[pieces]
+    return np.asarray((cv2.dilate(marked.astype(np.uint8), BESIDE) > 0) & (marked | (pieces == 0)))
 
 
 def quantile(values: np.ndarray, share: float) -> float:
@@ -119,7 +128,7 @@ def find_paper(view: np.ndarray, is_paper: np.ndarray, reach_px: float) -> tuple
     Args:
         view: (H, W) float32 grey in [0, 1].
         is_paper: (H, W) float32, 1 where there is mostly paper, 0 elsewhere.
-        reach_px: standard deviation of the distance of paper near by.
+        reach_px: as `measure_depth`.
     """
     if not is_paper.any():
         is_paper = np.ones_like(is_paper)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from handwriting.errors import InvalidImage
-from handwriting.preprocess.depth import measure_depth, quantile
+from handwriting.preprocess.depth import measure_depth, quantile, with_edges
 from handwriting.preprocess.frame import SPECK_PX, Box, ink_box
 from handwriting.preprocess.ink_network import VIEW_PX, look_at
 from handwriting.preprocess.windows import Window, border_of, cut, halved, whole
@@ -16,6 +16,8 @@ WIDE_PX, WIDE_VIEW_PX = 400, 128  # larger pictures are first seen in a larger v
 LARGE_PX = 0.45 * VIEW_PX  # a character of this size in a view needs no closer look
 ROOM = 1.9  # side of a closer window, in sizes of the character
 WIDER = 1.5  # factor of a wider one
+REACH = 1 / 6  # of a view's side: from where the paper's grey is taken
+NO_WRITING = "the picture is blank: there is no writing on it"
 SEEN = 0.15  # without a pixel of so much ink, there is none
 INKED = 0.35  # a pixel with this share of the most ink is ink
 SAME_GREY = 10  # a picture with no larger difference of grey is blank
@@ -62,12 +64,21 @@ def find_ink(grey: np.ndarray) -> Ink:
     Raises:
         InvalidImage: there is none, or only a speck.
     """
-    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
-    if lightest - darkest <= SAME_GREY:
-        raise InvalidImage("the picture is blank: it is the same grey everywhere")
+    check_contrast(grey)
     found = find_clean_ink(grey) or find_ink_on_paper(grey)
     check_size(found.box, grey.shape)
     return found
+
+
+def check_contrast(grey: np.ndarray) -> None:
+    """Check that (H, W) uint8 grey values differ.
+
+    Raises:
+        InvalidImage: they do not.
+    """
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    if lightest - darkest <= SAME_GREY:
+        raise InvalidImage("the picture is blank: it is the same grey everywhere")
 
 
 def find_clean_ink(grey: np.ndarray) -> Ink | None:
@@ -127,9 +138,9 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
         else:
             window = closer(window, (left + width / 2, top + height / 2), max(width, height), view_px)
     if found is None:
-        raise InvalidImage("the picture is blank: there is no writing on it")
+        raise InvalidImage(NO_WRITING)
     view, ink, window = found
-    depth = measure_depth(view, ink, VIEW_PX)
+    depth = measure_depth(view, ink, REACH * len(view))
     return Ink(depth.ink, window.left, window.top, window.side / len(view), depth.left_out)
 
 
@@ -152,8 +163,7 @@ def without_noise(seen: np.ndarray) -> np.ndarray | None:
     kept = masses > PART_SHARE * masses.max()
     if kept[1:].all():
         return np.asarray(ink)
-    near = cv2.dilate(kept[pieces].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return np.where(near & (kept[pieces] | (pieces == 0)), ink, 0).astype(np.float32)
+    return np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
 
 
 def closer(window: Window, middle: tuple[float, float], size: int, view_px: int) -> Window:

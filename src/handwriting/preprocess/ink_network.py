@@ -72,7 +72,12 @@ def stretched(views: np.ndarray) -> np.ndarray:
 
 @cache
 def session() -> onnxruntime.InferenceSession:
-    """Load the network once for a process. It runs on one thread, as workers are processes that share the cores."""
+    """Load the ink network once for a process."""
+    return open_session(NETWORK)
+
+
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """Open an ONNX file on the CPU and one thread, as workers are processes that share the cores."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(NETWORK.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -46,7 +46,7 @@ class RecogniserHandler:
         weights_of: name of the recogniser that the weights were trained for, if it is another one.
         explains: whether it answers at /explanations.
         max_side_px: larger pictures are halved until their longest side is not larger.
-        picture_s: time limit of a request for each of its pictures; a drawing takes half of it.
+        picture_s: time limit of a request for each of its pictures; most take a tenth of it.
         version: MAJOR.MINOR of the archive.
         network: in evaluation mode, on the CPU.
         score: the network in the runtime that the config names; for inference only.

@@ -16,7 +16,7 @@ class PageHandler(RecogniserHandler):
 
     explains = False
     max_side_px = 2560  # characters on a page are small
-    picture_s = 0.5  # a photographed page takes about half of it
+    picture_s = 0.5  # most pages take a tenth of it
 
     def prepare(self, picture: Picture) -> PreparedPicture:
         """Find all possible characters on a page.

@@ -30,7 +30,7 @@ from training.data import (
     write_idx,
 )
 from training.fit import config_of, fit, measure
-from training.loss import distillation_loss
+from training.loss import distillation_loss, score
 from training.options import parse
 from training.tracking import Tracker, store_uri
 from training.trainer import CALM_STRENGTH, Trainer
@@ -84,6 +84,16 @@ def test_frames_are_varied_less_in_the_last_epochs_where_the_recipe_says_so(tmp_
         strengths.append(trainer.strength())
         trainer.end_epoch({"loss": 1.0})
     assert strengths == [1.0] * 7 + [CALM_STRENGTH] * 3
+
+
+@pytest.mark.parametrize(("capability", "is_exact"), [("avx512_bf16", False), ("amx_bf16", False), ("avx2", True)])
+def test_layers_run_in_bfloat16_only_where_the_processor_has_it(monkeypatch, capability, is_exact):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {capability: True})
+    torch.manual_seed(0)
+    layer, inputs = torch.nn.Linear(64, 10), torch.rand(4, 64)
+    logits = score(layer, inputs)
+    assert logits.dtype == torch.float32
+    assert torch.equal(logits, layer(inputs)) is is_exact
 
 
 def test_softening_blurs_as_many_frames_as_asked(mnist_train):

@@ -16,7 +16,7 @@ from training.calibrate import calibrate
 from training.card import Card, DataFile, Metric, card_path, sha256
 from training.data import Characters, load_characters, title_of, to_tensors
 from training.fit import describe, score, score_frames
-from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE
+from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE, has_bfloat16
 from training.plots import draw_history
 from training.provenance import command
 from training.tracking import Tracker
@@ -112,11 +112,12 @@ def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
 def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
     """Describe in one line each what was done beside plain training."""
     recipe = options.recipe
+    layers = "; layers in bfloat16" if has_bfloat16(options.device) else ""
     lines = [
         "augmentation: affine and elastic (training/augment.py); "
         f"bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
         "exponential moving average of the weights",
-        f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate; layers in bfloat16",
+        f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate{layers}",
     ]
     if recipe.font_drawings:
         lines.append(f"{recipe.font_drawings} drawings of each letter and digit of each font in training/fonts added")

@@ -24,22 +24,28 @@ def loss_of(
     Returns:
         () float32.
     """
-    logits = run_in_bfloat16(network, frames)
+    logits = score(network, frames)
     loss = functional.cross_entropy(logits, labels)
     if not teachers:
         return loss
     with torch.no_grad():
-        taught = [run_in_bfloat16(teacher, frames) for teacher in teachers]
+        taught = [score(teacher, frames) for teacher in teachers]
     return torch.lerp(loss, distillation_loss(logits, taught), TEACHER_SHARE)
 
 
-def run_in_bfloat16(network: nn.Module, frames: torch.Tensor) -> torch.Tensor:
-    """Score frames, with the arithmetic of the layers in bfloat16 and (N, labels) float32 logits for the loss.
+def score(network: nn.Module, frames: torch.Tensor) -> torch.Tensor:
+    """Score frames, with the arithmetic of the layers in bfloat16 where the device has it: (N, labels) float32 logits.
 
     Probabilities rounded to bfloat16 do not add up to 1; as a teacher's they drive the student's logits to infinity.
     """
-    with torch.autocast(frames.device.type, torch.bfloat16):
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=has_bfloat16(frames.device.type)):
         return network(frames).float()
+
+
+def has_bfloat16(device: str) -> bool:
+    """Tell whether a device calculates in bfloat16. A processor that emulates it takes ten times as long for a step."""
+    can = torch.cpu.get_capabilities()
+    return device != "cpu" or bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
 def distillation_loss(logits: torch.Tensor, taught: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -67,8 +67,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m training.ink", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--scenes", type=int, default=60_000, help="scenes to learn from; two views of each")
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the views")
+    parser.add_argument("--scenes", type=int, default=120_000, help="scenes to learn from; two views of each")
+    parser.add_argument("--epochs", type=int, default=8, help="passes over the views")
     parser.add_argument("--lr", type=float, default=4e-3, help="peak learning rate of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0, help="of the scenes, the weights and the order")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")

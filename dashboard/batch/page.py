@@ -13,6 +13,7 @@ from dashboard.shared import answer_html, server_watch
 from dashboard.shared.answer_panel import show_answer, show_picture
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK, Endpoint
+from dashboard.shared.kept import kept
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from handwriting.labels import LABELS
 
@@ -29,7 +30,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="top"):
         endpoints = [each for each in available_endpoints() if not each.reads_pages] or [FALLBACK]
         endpoint = choose_recogniser(endpoints, "batch-recogniser", width=220)
-        kind = st.segmented_control("Upload", [FILES, FOLDER], default=FILES, key="batch-kind")
+        kind = st.segmented_control("Upload", [FILES, FOLDER], required=True, **kept("batch-kind", FILES))
     _choose_files(folder=kind == FOLDER)
     batch = current()
     if batch is None:

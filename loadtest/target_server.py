@@ -11,6 +11,7 @@ import requests
 from inkserve.client import Recogniser, RecogniserError
 from inkserve.management import Management, ManagementError, ModelVersion
 from inkserve.metrics import PageError, increase, mean, read_page, total
+from inkserve.readiness import read_readiness
 from loadtest.locust_run import LoadTestError
 from measuring.common.example_digits import drawings
 from training.provenance import processor
@@ -19,11 +20,13 @@ TIMEOUT_S = 10
 
 
 def read_version(host: str, model: str) -> str:
-    """Have a picture read, and return the version that reads it.
+    """Have a picture read by a ready server, and return the version that reads it.
 
     Raises:
-        LoadTestError: there is no answer, or a wrong one.
+        LoadTestError: the server is not ready, or there is no answer, or a wrong one.
     """
+    if fault := read_readiness(host).fault(model):
+        raise LoadTestError(f"{model} at {host} is not ready: {fault}; start it with `make up`")
     picture = drawings()[0]
     try:
         with Recogniser(model, host, timeout_s=(2.0, 10.0)) as recogniser:

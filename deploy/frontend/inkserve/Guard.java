@@ -1,29 +1,22 @@
 package inkserve;
 
-import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
-import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
@@ -48,7 +41,7 @@ import org.pytorch.serve.util.ConfigManager;
  *   <li>Requests that are read and not yet answered are counted, for {@link Drain}.
  * </ul>
  */
-public final class Guard extends ChannelDuplexHandler {
+final class Guard extends ChannelDuplexHandler {
     private static final long REQUEST_TIMEOUT_S = Long.getLong("inkserve.request.timeout.s", 30);
     private static final long MOST_BYTES = Long.getLong("inkserve.requests.bytes", 128 << 20); // of all bodies together
     private static final AtomicLong HELD_BYTES = new AtomicLong();
@@ -64,19 +57,6 @@ public final class Guard extends ChannelDuplexHandler {
     private int parts; // of the current form, so far
     private boolean isRefused; // the current request was answered before its end
     private Future<?> timeout;
-
-    /** Called at the end of ServerInitializer.initChannel. */
-    public static void install(Channel channel) {
-        if (Drain.isDraining()) {
-            // The listening channel stays open: when it closes, TorchServe's main thread ends at once
-            channel.close();
-            return;
-        }
-        ChannelPipeline pipeline = channel.pipeline();
-        Guard guard = new Guard();
-        pipeline.addBefore(pipeline.context(HttpObjectAggregator.class).name(), "guard", guard);
-        pipeline.addBefore(pipeline.context(HttpServerCodec.class).name(), "first byte", guard.new FirstByte());
-    }
 
     @Override
     public void channelActive(ChannelHandlerContext context) {
@@ -190,7 +170,7 @@ public final class Guard extends ChannelDuplexHandler {
     private void refuse(ChannelHandlerContext context, HttpResponseStatus status, String type, String message) {
         isClosing = true;
         letGo();
-        FullHttpResponse refusal = error(status, type, message);
+        FullHttpResponse refusal = Answers.error(status, type, message);
         refusal.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
         context.writeAndFlush(refusal);
     }
@@ -214,7 +194,7 @@ public final class Guard extends ChannelDuplexHandler {
     }
 
     /** Runs before the codec, which sees a request only when its headers are complete. */
-    private final class FirstByte extends ChannelInboundHandlerAdapter {
+    final class FirstByte extends ChannelInboundHandlerAdapter {
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
             expectRequest(context);
@@ -260,22 +240,10 @@ public final class Guard extends ChannelDuplexHandler {
 
     private static FullHttpResponse replaced(
             FullHttpResponse response, HttpResponseStatus status, String type, String message) {
-        FullHttpResponse better = error(status, type, message);
+        FullHttpResponse better = Answers.error(status, type, message);
         HttpHeaders own = better.headers().copy();
         better.headers().set(response.headers()).setAll(own);
         response.release();
         return better;
-    }
-
-    private static FullHttpResponse error(HttpResponseStatus status, String type, String message) {
-        JsonObject error = new JsonObject();
-        error.addProperty("code", status.code());
-        error.addProperty("type", type);
-        error.addProperty("message", message);
-        ByteBuf body = Unpooled.copiedBuffer(error.toString(), StandardCharsets.UTF_8);
-        FullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, body);
-        response.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
-        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
-        return response;
     }
 }

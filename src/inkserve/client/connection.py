@@ -108,6 +108,17 @@ class Server:
                     return response, (time.perf_counter() - began) * 1000
             time.sleep(pause_s(number))
 
+    def get(self, path: str) -> requests.Response:
+        """Get a path of the address once.
+
+        Raises:
+            ServerDown: no response.
+        """
+        try:
+            return self.http.get(self.url + path, timeout=self.timeout_s, allow_redirects=False)
+        except requests.RequestException as err:
+            raise ServerDown(self._reason(err)) from err
+
     def fault(self, path: str, tries: int | None = None, timeout_s: Timeout | None = None) -> str:
         """Return why no recogniser answers at a path, or "" when a real prediction has just proved that one does.
 

@@ -66,7 +66,9 @@ def start_java(file: Path) -> subprocess.CompletedProcess:
     jar = Path(find_spec("ts").submodule_search_locations[0]) / "frontend" / "model-server.jar"
     command = [find_java_home() / "bin" / "java", f"-javaagent:{GUARD}", "-cp", jar, "org.pytorch.serve.ModelServer"]
     variables = environment(INKSERVE_TOKENS_FILE=str(file))
-    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return subprocess.run(
+        command, cwd=file.parent, env=variables, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
 
 
 @pytest.mark.parametrize("name", WRONG_FILES)

@@ -15,6 +15,7 @@ public final class Agent {
     public static void premain(String arguments, Instrumentation instrumentation) {
         instrumentation.addTransformer(new Hooks());
         Tokens.start();
+        Cors.check();
         Drain.onTermination();
     }
 }

@@ -243,7 +243,22 @@ final class Guard extends ChannelDuplexHandler {
                 }
                 current = null;
             }
-            context.fireChannelRead(message);
+            context.fireChannelRead(message instanceof HttpContent ? direct(context, (HttpContent) message) : message);
+        }
+
+        /**
+         * Moves an unpacked piece out of Java's heap. Of a buffer with an array, TorchServe takes the whole array, which
+         * holds other requests as well.
+         */
+        private HttpContent direct(ChannelHandlerContext context, HttpContent message) {
+            ByteBuf piece = message.content();
+            if (!piece.hasArray() || !piece.isReadable()) {
+                return message;
+            }
+            ByteBuf copy = context.alloc().directBuffer(piece.readableBytes()).writeBytes(piece);
+            HttpContent moved = message.replace(copy);
+            piece.release();
+            return moved;
         }
 
         /** Counts a chunk of a body; refuses the request and returns false if it is too much. */

@@ -5,6 +5,7 @@ import io.netty.channel.ChannelPipeline;
 import io.netty.handler.codec.http.HttpContentDecompressor;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.cors.CorsHandler;
 import org.pytorch.serve.util.ConnectorType;
 
 /** Adds this package's handlers to each HTTP connection of TorchServe. */
@@ -31,6 +32,9 @@ public final class Pipeline {
         pipeline.addBefore(pipeline.context(HttpServerCodec.class).name(), "first byte", guard.new FirstByte());
         if (type != ConnectorType.METRICS_CONNECTOR && type != ConnectorType.MANAGEMENT_CONNECTOR) {
             pipeline.addAfter(aggregator, "routes", new Routes());
+            if (Cors.CONFIG != null) {
+                pipeline.addBefore("guard", "cors", new CorsHandler(Cors.CONFIG));
+            }
         }
     }
 }

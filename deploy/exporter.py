@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from inkserve.management import Management, ManagementError, ModelVersion
+from inkserve.readiness import read_readiness
 
 TIMEOUT_S = 5
 ERRORS = ("Requests4XX", "Requests5XX")
@@ -126,10 +127,25 @@ def worker_families(versions: Sequence[ModelVersion]) -> list[Metric]:
     return [wanted, ready, queue, process, memory]
 
 
-def make_registry(url: str, management_url: str | None = None) -> CollectorRegistry:
-    """Combine TorchServe's page, its management API if there is a URL, and the workers' files."""
+class Ready(Collector):
+    """Whether the server says that it is ready."""
+
+    def __init__(self, url: str) -> None:
+        """Remember the address of the inference API."""
+        self._url = url
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask; without an answer it is not ready."""
+        ready = read_readiness(self._url, MANAGEMENT_TIMEOUT_S).is_ready
+        yield GaugeMetricFamily("inkserve_ready", "Whether every loaded version has a ready worker", value=ready)
+
+
+def make_registry(url: str, management_url: str | None = None, inference_url: str | None = None) -> CollectorRegistry:
+    """Combine TorchServe's page, its management and inference APIs where there is a URL, and the workers' files."""
     registry = CollectorRegistry()
     registry.register(TorchServePage(url))
+    if inference_url:
+        registry.register(Ready(inference_url))
     if management_url:
         registry.register(WorkerGauges(management_url))
     MultiProcessCollector(registry)
@@ -145,6 +161,7 @@ def main() -> int:
     parser.add_argument(
         "--management", metavar="URL", help="TorchServe's management API; without it, the page has no workers"
     )
+    parser.add_argument("--inference", metavar="URL", help="inference API; without it, the page has no inkserve_ready")
     parser.add_argument("--address", default="127.0.0.1", help="to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8082, help="to listen on (default: %(default)s)")
     options = parser.parse_args()
@@ -154,7 +171,7 @@ def main() -> int:
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before threads start, which would inherit the mask
     server, thread = start_http_server(
-        options.port, options.address, make_registry(options.torchserve, options.management)
+        options.port, options.address, make_registry(options.torchserve, options.management, options.inference)
     )
     signal.sigwait(ends)
     server.shutdown()

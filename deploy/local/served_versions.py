@@ -30,15 +30,6 @@ def loaded(settings: Settings) -> list[str]:
         return []
 
 
-def have_workers(settings: Settings) -> bool:
-    """Tell whether all workers of each version are ready; a version answers with its first worker already."""
-    try:
-        with management(settings) as api:
-            return all(each.ready_workers >= each.wanted_workers for each in api.versions())
-    except ManagementError:
-        return False
-
-
 def management(settings: Settings) -> Management:
     """Return a client of the management API of a stack."""
     return Management(settings.url("MANAGEMENT_PORT"), settings.auth("management"))

@@ -27,7 +27,8 @@ DEFAULT_PORTS = {
     "PROMETHEUS_PORT": 9090,
 }
 HOSTS = {"INFERENCE_PORT": "INFERENCE_HOST", "MANAGEMENT_PORT": "MANAGEMENT_HOST"}  # other services listen on HOST
-EXPOSURE = {*HOSTS.values(), "TOKENS"}  # the variables that decide who can use TorchServe
+TOKENS_FILE = "INKSERVE_TOKENS_FILE"  # variable; the agent of the front end reads the file
+EXPOSURE = {*HOSTS.values(), "TOKENS", TOKENS_FILE}  # the variables that decide who can use TorchServe
 
 
 class StackError(CommandError):
@@ -46,6 +47,7 @@ class Settings:
         inference_host: IPv4 address on which TorchServe takes predictions over HTTP.
         management_host: IPv4 address of its management API.
         tokens: whether each request to them needs a token.
+        tokens_file: file of named tokens, which servers may share; None if there are only TorchServe's own.
     """
 
     ports: Mapping[str, int]
@@ -55,6 +57,7 @@ class Settings:
     inference_host: str = HOST
     management_host: str = HOST
     tokens: bool = False
+    tokens_file: Path | None = None
 
     @property
     def temp_dir(self) -> Path:
@@ -86,6 +89,7 @@ class Settings:
             "INFERENCE_HOST": self.inference_host,
             "MANAGEMENT_HOST": self.management_host,
             "TOKENS": tokens,
+            TOKENS_FILE: str(self.tokens_file or ""),
         }
 
     def host(self, port_name: str) -> str:
@@ -130,7 +134,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     }
     paths = (Path(environment.get(name) or usual).resolve() for name, usual in folders.items())
     hosts = {name: read_host(name, environment.get(name) or HOST) for name in HOSTS.values()}
-    return Settings(ports, *paths, *hosts.values(), read_tokens(environment.get("TOKENS") or "", hosts))
+    tokens_file = Path(named).resolve() if (named := environment.get(TOKENS_FILE)) else None
+    tokens = read_tokens(environment.get("TOKENS") or "", hosts, tokens_file)
+    return Settings(ports, *paths, *hosts.values(), tokens, tokens_file)
 
 
 def read_port(name: str, text: str) -> int:
@@ -161,11 +167,12 @@ def is_open(host: str) -> bool:
     return not ipaddress.ip_address(host).is_loopback
 
 
-def read_tokens(text: str, hosts: Mapping[str, str]) -> bool:
-    """Read whether tokens are on; by default they are if other machines can reach a host.
+def read_tokens(text: str, hosts: Mapping[str, str], file: Path | None = None) -> bool:
+    """Read whether tokens are on; by default they are if other machines can reach a host, or a file names some.
 
     Raises:
-        StackError: the text is neither on nor off, or off although other machines can reach a host.
+        StackError: the text is neither on nor off, or off although other machines can reach a host, or a file names
+            some.
     """
     if text not in {"", "on", "off"}:
         raise StackError(f"TOKENS is {text!r}; wanted on or off")
@@ -174,4 +181,6 @@ def read_tokens(text: str, hosts: Mapping[str, str]) -> bool:
         raise StackError(
             f"TOKENS=off with {' '.join(open_to_others)}: whoever reaches it could use it; wanted TOKENS=on"
         )
-    return text == "on" or bool(open_to_others)
+    if text == "off" and file:
+        raise StackError(f"TOKENS=off with {TOKENS_FILE}={file}: nobody would need its tokens; wanted TOKENS=on")
+    return text == "on" or bool(open_to_others or file)

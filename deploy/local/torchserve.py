@@ -13,8 +13,9 @@ import requests
 from deploy.local import process
 from deploy.local.java import find_java_home
 from deploy.local.process import Service
-from deploy.local.served_versions import archives, has_started, have_workers, note_started, set_defaults, versions
-from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings, StackError
+from deploy.local.served_versions import archives, has_started, note_started, set_defaults, versions
+from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, TOKENS_FILE, Settings, StackError
+from inkserve.readiness import read_readiness
 
 ADDRESSES = {
     "TS_INFERENCE_ADDRESS": "INFERENCE_PORT",
@@ -108,6 +109,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return kept | {
         **{name: f"http://{settings.host(port)}:{settings.ports[port]}" for name, port in ADDRESSES.items()},
         "TS_DISABLE_TOKEN_AUTHORIZATION": "false" if settings.tokens else "true",
+        TOKENS_FILE: str(settings.tokens_file or ""),
         "TS_GRPC_INFERENCE_PORT": str(settings.ports["GRPC_INFERENCE_PORT"]),
         "TS_GRPC_MANAGEMENT_PORT": str(settings.ports["GRPC_MANAGEMENT_PORT"]),
         "TS_GRPC_INFERENCE_ADDRESS": HOST,
@@ -125,14 +127,8 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def is_ready(settings: Settings) -> bool:
-    """Tell whether every recogniser reads a real picture and has all its workers.
-
-    /ping answers Healthy with or without workers.
-
-    Raises:
-        StackError: there is no archive to load.
-    """
-    return all(ask(settings, version) for version in versions(settings)) and have_workers(settings)
+    """Tell whether the server says that it is ready, with all workers of each version and all archives loaded."""
+    return read_readiness(settings.url("INFERENCE_PORT")).has_all_workers()
 
 
 def settle(settings: Settings) -> None:

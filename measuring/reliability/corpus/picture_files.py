@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from handwriting.preprocess import FORMATS
+from handwriting.preprocess.formats import READ_HERE
 from measuring.common.example_digits import drawings
 from measuring.reliability.corpus.case import Bodies, Case, cases
 from measuring.reliability.expected import READ_OR_REFUSED, read_as, refused
@@ -46,7 +46,7 @@ def readable() -> Iterator[Case]:
     palette = plain.quantize(8)
     pages = {"save_all": True, "append_images": [blank]}
     variants = {
-        **{f"plain {form}": encode(plain, form) for form in FORMATS},
+        **{f"plain {form}": encode(plain, form) for form in READ_HERE},
         **{f"{mode} PNG": encode(plain.convert(mode)) for mode in ("1", "P", "LA", "RGB", "RGBA")},
         "16-bit PNG": encode(deep),
         "16-bit TIFF": encode(deep, "TIFF"),
@@ -84,7 +84,7 @@ def damaged() -> Iterator[Case]:
     """Yield the seven cut short, and with flipped bits, in each format."""
     random = np.random.default_rng(7)
     short, flipped = {"nothing": b""}, {}
-    for form in FORMATS:
+    for form in READ_HERE:
         whole = encode(drawing(), form)
         short |= {f"{form} cut to 1/{share}": whole[: len(whole) // share] for share in (10, 3, 2)}
         short[f"{form} of 12 bytes"] = whole[:12]

@@ -2,13 +2,15 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from handwriting.errors import InvalidRequest, RequestError
-from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array, read_picture
+from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array
+from handwriting.preprocess.page_files import PageFile, open_pages, single
 
 JSON_SINGLE = '{"data": [[...]]}, numbers from 0 to 255'
 MAX_KEY = 40  # characters of a key that an error quotes
@@ -26,8 +28,9 @@ class NestedLists:
 Part = bytes | np.ndarray | NestedLists | RequestError
 
 
-def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
-    """Decode a picture.
+@contextmanager
+def open_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Iterator[PageFile]:
+    """Open a picture, or a file of pages, which are decoded as they are asked for.
 
     Args:
         part: of a request.
@@ -38,11 +41,11 @@ def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """
     if isinstance(part, RequestError):
         raise part
-    if isinstance(part, NestedLists):
-        return read_array(part.values, max_side_px)
-    if isinstance(part, np.ndarray):
-        return Picture(part, channels=1)
-    return read_picture(part, max_side_px)
+    if isinstance(part, bytes):
+        with open_pages(part, max_side_px) as file:
+            yield file
+        return
+    yield single(Picture(part, channels=1) if isinstance(part, np.ndarray) else read_array(part.values, max_side_px))
 
 
 def read_instance(instance: object) -> Part:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 import orjson
 
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
-from handwriting.parsing.containers import NPY_MAGIC, ZIP_MAGIC, check_count, read_npy, read_zip
+from handwriting.parsing.containers import (
+    IDX_MAGIC,
+    NPY_MAGIC,
+    ZIP_MAGIC,
+    check_count,
+    read_idx,
+    read_npy,
+    read_zip,
+)
 from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, NestedLists, Part, describe, read_instance
 
 DEFAULT_TOP_K = 3
@@ -20,9 +28,10 @@ BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # content types
 MAX_LISTS = 1_000_000  # lists and objects in a JSON body; an RGB pixel is a list
 MAX_TEXTS = 50_000  # strings in a JSON body, including keys
 KINDS = {"application/zip": ZIP_MAGIC, "application/x-zip-compressed": ZIP_MAGIC, "application/x-npy": NPY_MAGIC}
+MAGICS = (ZIP_MAGIC, NPY_MAGIC, IDX_MAGIC)
 WANTED = (
     f"a picture as the body, one or more as parts of a form, JSON {JSON_SINGLE}, or {JSON_LIST}, a ZIP file of "
-    "pictures, or npy"
+    "pictures, or frames as npy or IDX"
 )
 
 
@@ -36,6 +45,7 @@ class ParsedRequest:
         is_list: whether the client sent a list of pictures, even of one, and so gets a list of answers.
         top_k: how many of the most probable labels each answer lists.
         timing: whether the client wants the times of its batch.
+        left_out: files of a ZIP file that are no pictures.
     """
 
     parts: Sequence[Part]
@@ -43,6 +53,7 @@ class ParsedRequest:
     is_list: bool
     top_k: int
     timing: bool = False
+    left_out: int = 0
 
 
 def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], labels: int) -> ParsedRequest:
@@ -105,10 +116,12 @@ def read_body(body: object, kind: str, top_k: int) -> ParsedRequest:
     if kind == "application/json" or not isinstance(body, bytes | bytearray):
         return read_document(parse_json(body), top_k)
     content = bytes(body)
-    magic = KINDS.get(kind) if kind not in BYTES else next((m for m in KINDS.values() if content.startswith(m)), None)
+    magic = KINDS.get(kind) if kind not in BYTES else next((m for m in MAGICS if content.startswith(m)), None)
     if magic == ZIP_MAGIC:
-        names, parts = read_zip(content)
-        return ParsedRequest(parts, names, True, top_k)
+        unpacked = read_zip(content)
+        return ParsedRequest(unpacked.parts, unpacked.names, True, top_k, left_out=unpacked.left_out)
+    if magic == IDX_MAGIC:
+        return ParsedRequest(read_idx(content), None, True, top_k)
     if magic == NPY_MAGIC:
         return ParsedRequest(read_npy(content), None, True, top_k)
     part = read_one(content, kind)

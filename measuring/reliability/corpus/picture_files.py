@@ -11,7 +11,7 @@ from PIL import Image
 from handwriting.preprocess.formats import READ_HERE
 from measuring.common.example_digits import drawings
 from measuring.reliability.corpus.case import Bodies, Case, cases
-from measuring.reliability.expected import READ_OR_REFUSED, read_as, refused
+from measuring.reliability.expected import READ, READ_OR_REFUSED, read_as, refused
 
 LABEL = "7"
 SEVEN = next(each.content for each in drawings() if each.label == LABEL)
@@ -64,7 +64,6 @@ def readable() -> Iterator[Case]:
         "animated GIF": encode(plain, "GIF", **pages),
         "animated WebP": encode(plain.convert("RGB"), "WEBP", **pages),
         "animated PNG": encode(plain, "PNG", **pages),
-        "TIFF of two pages": encode(plain, "TIFF", **pages),
         "alpha alone, black": encode(np.dstack([np.zeros_like(grey), 255 - grey])),
         "alpha alone, white": encode(np.dstack([np.full_like(grey, 255), 255 - grey])),
         "light on dark": encode(255 - grey),
@@ -77,7 +76,9 @@ def readable() -> Iterator[Case]:
         variants |= {
             f"EXIF-rotated {form} ({value})": encode(page, form, exif=exif) for form in ("JPEG", "PNG", "WEBP")
         }
-    return cases("", None, (read_as(LABEL), variants))
+    # A recogniser of pages answers for each page
+    several = {"TIFF of two pages": encode(plain, "TIFF", **pages), "PDF of two pages": encode(plain, "PDF", **pages)}
+    return cases("", None, (read_as(LABEL), variants), (READ, several))
 
 
 def damaged() -> Iterator[Case]:

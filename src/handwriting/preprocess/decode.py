@@ -27,6 +27,10 @@ LONGEST_PX = 65_535  # longest side; each row costs time, and JPEG and WebP have
 MAX_SIDE_PX = 1536  # larger pictures are halved; a character needs no more
 MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
 MOST_MISSING = 0.1  # share of the rows of a JPEG that ends early
+ONLY_0_AND_1 = (
+    'the picture is blank: "data" holds 0 and 1 alone, both nearly black; wanted 0 to 255, or shares such as 0.5'
+)
+UNIT_VALUES = "the numbers were read as 0 for black to 1 for white, as none is larger"
 ENDS_EARLY = "the file ends early; all that is there was read"
 MAX_RUNS_BYTES = 2**20  # of a run-length encoded BMP, which Pillow decodes in slow Python
 
@@ -205,10 +209,12 @@ def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """Read a picture from nested lists of numbers.
 
     Args:
-        values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white.
+        values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white. Where
+            none is over 1, and one is no integer, 1 is white.
         max_side_px: a larger picture is halved until its longest side is not larger.
 
     Raises:
+        InvalidImage: only 0 and 1.
         InvalidRequest: another shape, or something else than numbers from 0 to 255.
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
@@ -227,6 +233,10 @@ def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
     check_size(array.shape[1], array.shape[0])
     if not ((array >= 0) & (array <= 255)).all():  # noqa: PLR2004 - also catches NaN
         raise InvalidRequest('"data" holds values outside 0 to 255')
-    pixels = array.round().astype(np.uint8)
+    is_unit = array.max() <= 1 and bool((array != array.round()).any())
+    if not is_unit and (array.min(), array.max()) == (0, 1):
+        raise InvalidImage(ONLY_0_AND_1)
+    pixels = (array * 255 if is_unit else array).round().astype(np.uint8)
     image = Image.fromarray(pixels[..., 0] if array.shape[2] == 1 else pixels, MODES[array.shape[2]])
-    return reduced(grey_values(image), array.shape[2], max(image.size), max_side_px)
+    notes = (UNIT_VALUES,) if is_unit else ()
+    return reduced(grey_values(image), array.shape[2], max(image.size), max_side_px)._replace(notes=notes)

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from handwriting.jpeg import END, SCAN, first_scan
 
@@ -51,6 +51,10 @@ def main(form: str, most_pages: int) -> None:
             resource.setrlimit(resource.RLIMIT_CPU, (int(used_s) + 1 + PROCESSOR_S, hard_s))
     except MemoryError:
         fail(out, INVALID, f"decoding it takes over {MEMORY_BYTES >> 20:,} MiB of memory")
+    except Image.DecompressionBombError as err:
+        fail(out, TOO_LARGE, f"{err}; at most {MAX_MEGAPIXELS} megapixels")
+    except UnidentifiedImageError:
+        fail(out, INVALID, "it is damaged or truncated: its header cannot be read")
     except Exception as err:  # decoders raise many kinds; each is about this file only
         fail(out, INVALID, f"it is damaged or truncated: {str(err)[:200]}")
 

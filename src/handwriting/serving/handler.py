@@ -261,11 +261,11 @@ class RecogniserHandler:
             for each in request.pictures
         ]
         if request.parsed.is_list:
-            return to_json(list_answer(answers, request.names, request.parsed.left_out))
+            return to_json(list_answer(answers, request.names, request.parsed.left_out, request.parsed.notes))
         [picture], [answer] = request.pictures, answers
         if request.is_explained and isinstance(picture, PreparedPicture) and isinstance(answer, dict):
-            return to_json(self.explanation(picture, answer))
-        return to_json(answer)
+            answer = self.explanation(picture, answer)
+        return to_json(with_notes(answer, request.parsed.notes))
 
     def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:
         """Describe the prediction for one picture as the API documents it.
@@ -292,6 +292,13 @@ class RecogniserHandler:
             "frame": np.round(picture.frames[0] * 255).astype(np.uint8),
             "heatmap": explain(self.network, picture.frames[0], target),
         }
+
+
+def with_notes(answer: Mapping[str, Any] | RequestError, notes: Sequence[str]) -> object:
+    """Add notes on the request to the answer for its only picture."""
+    if not notes or isinstance(answer, RequestError):
+        return answer
+    return {**answer, "notes": [*answer.get("notes", ()), *notes]}
 
 
 def with_page_note(picture: PreparedPicture, file: PageFile, number: int) -> PreparedPicture:

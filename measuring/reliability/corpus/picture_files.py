@@ -113,7 +113,7 @@ def empty() -> Iterator[Case]:
         "HTML": b"<html><script>alert(1)</script></html>",
         "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file\n",
-        "PDF": b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n",
+        "the start of a PDF": b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n",
         "a PPM picture": b"P6 2 2 255 " + bytes(12),
         "an ICO picture": b"\x00\x00\x01\x00\x01\x00\x10\x10" + bytes(40),
         "a PSD picture": b"8BPS\x00\x01" + bytes(40),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handwriting.preprocess import MAX_BYTES
-from inkserve.batch.sources import BAD_ZIP, SUFFIXES, Entry, Source, choose, list_members
+from inkserve.batch.kinds import HIDDEN, SUFFIXES
+from inkserve.batch.sources import BAD_ZIP, Entry, Source, choose, list_members
 
 MAX_PICTURES = 10_000  # of a batch
 MAX_MIB = 200  # of its pictures together, unpacked; .streamlit/config.toml has the same limit for a file
@@ -59,7 +60,7 @@ def collect(files: Sequence[tuple[str, bytes]]) -> Upload:
                 too_many += 1  # one message for all
             continue
         entries += found.entries
-        others += found.others
+        others += sum(each.reason != HIDDEN for each in found.excluded)
         size += bytes_more
     if too_many:
         limit = f"at most {MAX_PICTURES:,} pictures and {MAX_MIB} MB in all"
@@ -79,9 +80,9 @@ def _pictures(name: str, content: bytes, prefixed: bool) -> Source:
         raise RefusedFileError(f"{name} is not a ZIP file: {err}") from err
     source = choose(list_members(archive))
     if not source.entries:
-        raise RefusedFileError(f"{name} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
+        raise RefusedFileError(f"{name} holds no picture: none of its files begins like one")
     if prefixed:
-        return Source([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.others)
+        return Source([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.excluded)
     return source
 
 

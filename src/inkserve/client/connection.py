@@ -16,6 +16,7 @@ from inkserve.client.answers import read_any
 from inkserve.client.exceptions import Rejected, ServerDown
 from inkserve.client.pictures import encode
 from inkserve.client.tokens import KeyFileError, inference_token
+from inkserve.forks import renew_after_fork
 
 PASSING = (requests.codes.too_many_requests, requests.codes.service_unavailable)
 MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
@@ -27,7 +28,7 @@ Timeout = tuple[float, float]  # s to connect, s to wait for the answer
 
 
 class Server:
-    """Posts to one server, from any number of threads.
+    """Posts to one server, from any number of threads, and in processes forked from the one that made it.
 
     Attributes:
         url: its address, without a slash at the end.
@@ -53,11 +54,22 @@ class Server:
         self.url = server_url(url)
         self.timeout_s = timeout_s
         self.tries = tries
-        self.http = requests.Session()  # threads may share its pool; nothing else in it changes
-        self.http.auth = auth or inference_token()
-        self.http.trust_env = not is_loopback(self.url)  # no proxy leads to this machine
+        self._auth = auth or inference_token()
+        self._connections = connections
+        self.http = self._session()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the parent process."""
+        self.http = self._session()
+
+    def _session(self) -> requests.Session:
+        session = requests.Session()  # threads may share its pool; nothing else in it changes
+        session.auth = self._auth
+        session.trust_env = not is_loopback(self.url)  # no proxy leads to this machine
         for scheme in ("http://", "https://"):
-            self.http.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+            session.mount(scheme, HTTPAdapter(pool_maxsize=self._connections))
+        return session
 
     def post(
         self,

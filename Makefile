@@ -80,18 +80,18 @@ bench: $(VENV)/installed-bench archive ## compare with other servers: docs/resul
 
 test: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests but the campaign, with a real TorchServe and a real Chromium
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
-	$(BIN)/python -m pytest $(PROCESSES) -m "not campaign and not slow"
+	$(BIN)/python -m pytest $(PROCESSES) -m "not campaign and not slow and not deployment"
 
 test-all: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests with the campaign: bad input, faults, load and training
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus faketime
-	$(BIN)/python -m pytest $(PROCESSES) -m "not slow"
+	$(BIN)/python -m pytest $(PROCESSES) -m "not slow and not deployment"
 
 test-campaign-quick: $(VENV)/installed-dev archive ## the quick part of the campaign, which CI runs after the tests
 	$(BIN)/python -m deploy.packages --optional faketime
 	$(BIN)/python -m pytest -m quick
 
 test-fast: $(VENV)/installed-dev archive ## tests that need neither a server nor a browser
-	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow"
+	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow and not deployment"
 
 budgets: $(VENV)/installed-dev archive ## the slow tests: response times of the dashboard, printed; 10,000 pictures in a batch
 	@$(BIN)/python -m deploy.packages chromium

@@ -92,11 +92,11 @@ def counted_between(before: Mapping | None, after: Mapping | None, model: str) -
     grown = increase(before, after)
     batches = total(grown, "handwriting_batch_requests_count", model=model)
     answered = total(grown, "handwriting_batch_requests_sum", model=model)
-    queue_us = total(grown, "ts_queue_latency_microseconds_total", model_name=model)
+    queue_s = mean(grown, "inkserve_queue_seconds", model=model)
     handler_s = mean(grown, "handwriting_handler_seconds", model=model)
     return ServerFigures(
         int(batches),
         answered / batches if batches else float("nan"),
-        queue_us / answered / 1000 if answered else float("nan"),
+        1000 * (queue_s or float("nan")),
         1000 * (handler_s or float("nan")),
     )

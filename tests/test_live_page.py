@@ -60,7 +60,7 @@ def test_the_page_shows_figures_with_their_counts(live):
     app = live(0, 400)
     text = text_of(app)
     assert "<b>400.0</b> <span>800 in 2 s</span>" in text
-    assert "<b>1.75 ms</b> <span>of 400 batches</span>" in text
+    assert "<b>5.65 ms</b> <span>of 800 requests</span>" in text
     assert "<b>1 of 1</b>" in text
     assert "The server is up" in text
     assert app.selectbox(key="live-choice").options == ["All recognisers", "digits"]
@@ -70,7 +70,7 @@ def test_the_page_says_what_to_do_without_requests(live):
     text = text_of(live(0, 0))
     assert "No requests in this window. Draw a digit, or start the test load below." in text
     assert "No batches in this window." in text
-    assert "No handler times" in text
+    assert "No latency: it needs" in text
 
 
 def test_the_page_waits_for_its_first_samples(live):

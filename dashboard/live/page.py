@@ -134,14 +134,14 @@ def _charts(data: pd.DataFrame, slice_s: float) -> None:
     st.html('<h2 class="live-heading">Over time</h2>')
     _chart(data, time_charts.throughput(), "live-throughput", "Requests per second")
     if data["ms"].notna().any():
-        _chart(data, time_charts.quantiles(), "live-quantiles", "p50, p95 and p99 of the handler time")
+        _chart(data, time_charts.quantiles(), "live-quantiles", "p50, p95 and p99 of the latency")
     else:
         covered = live_html.duration(slice_s)
-        st.html(live_html.note(f"No handler times: they need {MIN_OBSERVATIONS} batches within {covered}."))
+        st.html(live_html.note(f"No latency: it needs {MIN_OBSERVATIONS} requests within {covered}."))
     st.html(
         live_html.note(
-            f"Each point covers the {live_html.duration(slice_s)} before it. Handler times need {MIN_OBSERVATIONS} "
-            "batches. Dashed vertical lines mark events."
+            f"Each point covers the {live_html.duration(slice_s)} before it. Latency, from the last byte of a request "
+            f"to its answer, needs {MIN_OBSERVATIONS} requests. Dashed vertical lines mark events."
         )
     )
 

@@ -87,7 +87,8 @@ def exposure(settings: Settings) -> str:
     """Say which addresses other machines can reach, and whether tokens are on."""
     opened = [f"{settings.host(port)}:{settings.ports[port]}" for port in HOSTS if is_open(settings.host(port))]
     reach = f"Others can reach {' and '.join(opened)}" if opened else "Only this machine can reach these addresses"
-    return f"{reach}; tokens are {f'on, in {settings.key_file}' if settings.tokens else 'off'}."
+    named = f" and {settings.tokens_file}" if settings.tokens_file else ""
+    return f"{reach}; tokens are {f'on, in {settings.key_file}{named}' if settings.tokens else 'off'}."
 
 
 def main() -> int:

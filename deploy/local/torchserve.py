@@ -15,7 +15,7 @@ from deploy.local import process
 from deploy.local.java import find_java_home
 from deploy.local.process import Service
 from deploy.local.served_versions import archives, has_started, note_started, set_defaults, versions
-from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings, StackError
+from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, TOKENS_FILE, Settings, StackError
 from inkserve.readiness import read_readiness
 
 ADDRESSES = {
@@ -113,6 +113,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return kept | {
         **{name: f"http://{settings.host(port)}:{settings.ports[port]}" for name, port in ADDRESSES.items()},
         "TS_DISABLE_TOKEN_AUTHORIZATION": "false" if settings.tokens else "true",
+        TOKENS_FILE: str(settings.tokens_file or ""),
         "TS_GRPC_INFERENCE_PORT": str(settings.ports["GRPC_INFERENCE_PORT"]),
         "TS_GRPC_MANAGEMENT_PORT": str(settings.ports["GRPC_MANAGEMENT_PORT"]),
         "TS_GRPC_INFERENCE_ADDRESS": HOST,

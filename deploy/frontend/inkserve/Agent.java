@@ -14,6 +14,8 @@ public final class Agent {
     /** Called by Java before TorchServe's main. */
     public static void premain(String arguments, Instrumentation instrumentation) {
         instrumentation.addTransformer(new Hooks());
+        Tokens.start();
+        Cors.check();
         Drain.onTermination();
     }
 }

@@ -3,20 +3,23 @@ package inkserve;
 import groovyjarjarasm.asm.ClassReader;
 import groovyjarjarasm.asm.ClassVisitor;
 import groovyjarjarasm.asm.ClassWriter;
+import groovyjarjarasm.asm.Label;
 import groovyjarjarasm.asm.MethodVisitor;
 import groovyjarjarasm.asm.Opcodes;
 import java.lang.instrument.ClassFileTransformer;
 import java.security.ProtectionDomain;
 import java.util.Map;
-import java.util.function.BiFunction;
+import java.util.function.UnaryOperator;
 
 /** The calls into this package that are added to TorchServe's classes, by class and method. */
 final class Hooks implements ClassFileTransformer {
     private static final String SERVE = "org/pytorch/serve/";
 
-    /** Each value wraps the writer of a method: it adds a call. */
-    private static final Map<String, Map<String, BiFunction<MethodVisitor, String, MethodVisitor>>> HOOKS =
-            Map.of(SERVE + "ServerInitializer", Map.of("initChannel", (method, type) -> new AtEnd(method) {
+    private static final String TOKEN_TYPE = "L" + SERVE + "util/TokenAuthorization$TokenType;";
+
+    /** By class and method, what wraps the writer of the method. */
+    private static final Map<String, Map<String, UnaryOperator<MethodVisitor>>> HOOKS = Map.of(
+            SERVE + "ServerInitializer", Map.of("initChannel", method -> new AtEnd(method) {
                 @Override
                 void call() {
                     visitVarInsn(Opcodes.ALOAD, 1); // the channel
@@ -25,11 +28,32 @@ final class Hooks implements ClassFileTransformer {
                     visitFieldInsn(Opcodes.GETFIELD, SERVE + "ServerInitializer", "connectorType", kind);
                     callStatic("Pipeline", "extend", "(Lio/netty/channel/Channel;" + kind + ")V");
                 }
+            }),
+            SERVE + "job/Job", Map.of("setScheduled", method -> new AtEnd(method) {
+                @Override
+                void call() {
+                    visitVarInsn(Opcodes.ALOAD, 0);
+                    callStatic("Latency", "scheduled", "(L" + SERVE + "job/Job;)V");
+                }
+            }),
+            SERVE + "util/TokenAuthorization", Map.of("checkTokenAuthorization", method -> new AtStart(method) {
+                @Override
+                void call() {
+                    visitVarInsn(Opcodes.ALOAD, 0); // the token; the method is static
+                    visitVarInsn(Opcodes.ALOAD, 1);
+                    callStatic("Tokens", "isValid", "(Ljava/lang/String;" + TOKEN_TYPE + ")Z");
+                    Label otherwise = new Label();
+                    visitJumpInsn(Opcodes.IFEQ, otherwise);
+                    visitInsn(Opcodes.ICONST_1);
+                    visitInsn(Opcodes.IRETURN);
+                    visitLabel(otherwise);
+                    visitFrame(Opcodes.F_SAME, 0, null, 0, null);
+                }
             }));
 
     @Override
     public byte[] transform(ClassLoader loader, String name, Class<?> redefined, ProtectionDomain domain, byte[] bytes) {
-        Map<String, BiFunction<MethodVisitor, String, MethodVisitor>> methods = name == null ? null : HOOKS.get(name);
+        Map<String, UnaryOperator<MethodVisitor>> methods = name == null ? null : HOOKS.get(name);
         if (methods == null) {
             return null; // unchanged
         }
@@ -39,7 +63,7 @@ final class Hooks implements ClassFileTransformer {
             @Override
             public MethodVisitor visitMethod(int access, String method, String type, String signature, String[] throwing) {
                 MethodVisitor visitor = super.visitMethod(access, method, type, signature, throwing);
-                return methods.containsKey(method) ? methods.get(method).apply(visitor, type) : visitor;
+                return methods.containsKey(method) ? methods.get(method).apply(visitor) : visitor;
             }
         }, 0);
         return writer.toByteArray();
@@ -56,6 +80,19 @@ final class Hooks implements ClassFileTransformer {
 
         void callStatic(String owner, String name, String type) {
             visitMethodInsn(Opcodes.INVOKESTATIC, "inkserve/" + owner, name, type, false);
+        }
+    }
+
+    /** Adds the call before all else. */
+    private abstract static class AtStart extends Caller {
+        AtStart(MethodVisitor next) {
+            super(next);
+        }
+
+        @Override
+        public void visitCode() {
+            super.visitCode();
+            call();
         }
     }
 

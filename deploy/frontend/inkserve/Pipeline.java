@@ -2,8 +2,10 @@ package inkserve;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelPipeline;
+import io.netty.handler.codec.http.HttpContentDecompressor;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.cors.CorsHandler;
 import org.pytorch.serve.util.ConnectorType;
 
 /** Adds this package's handlers to each HTTP connection of TorchServe. */
@@ -23,11 +25,16 @@ public final class Pipeline {
         }
         ChannelPipeline pipeline = channel.pipeline();
         String aggregator = pipeline.context(HttpObjectAggregator.class).name();
-        Guard guard = new Guard();
+        Guard guard = new Guard(type);
         pipeline.addBefore(aggregator, "guard", guard);
+        pipeline.addBefore(aggregator, "unpacker", new HttpContentDecompressor());
+        pipeline.addBefore(aggregator, "body", guard.new Body());
         pipeline.addBefore(pipeline.context(HttpServerCodec.class).name(), "first byte", guard.new FirstByte());
         if (type != ConnectorType.METRICS_CONNECTOR && type != ConnectorType.MANAGEMENT_CONNECTOR) {
             pipeline.addAfter(aggregator, "routes", new Routes());
+            if (Cors.CONFIG != null) {
+                pipeline.addBefore("guard", "cors", new CorsHandler(Cors.CONFIG));
+            }
         }
     }
 }

@@ -15,11 +15,18 @@ import io.netty.util.ReferenceCountUtil;
 
 /** Answers the addresses of the inference port that TorchServe does not have; passes on the others. */
 final class Routes extends ChannelInboundHandlerAdapter {
+    private static final String QUERY_HEADER = "url_query"; // handwriting.parsing reads it
+
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-        FullHttpRequest request = (FullHttpRequest) message; // the aggregator passes on nothing else
+        if (!(message instanceof FullHttpRequest)) {
+            context.fireChannelRead(message); // the rest of a request that was refused
+            return;
+        }
+        FullHttpRequest request = (FullHttpRequest) message;
         FullHttpResponse answer = answer(request);
         if (answer == null) {
+            translate(request);
             context.fireChannelRead(message);
             return;
         }
@@ -29,6 +36,16 @@ final class Routes extends ChannelInboundHandlerAdapter {
                 .set(HttpHeaderNames.CACHE_CONTROL, HttpHeaderValues.NO_STORE);
         ReferenceCountUtil.release(message);
         context.writeAndFlush(answer).addListener(isKept ? ignored -> {} : ChannelFutureListener.CLOSE);
+    }
+
+    /** TorchServe drops the query of a prediction: it becomes a header, as TorchServe does with the rest of a path. */
+    private static void translate(FullHttpRequest request) {
+        request.headers().remove(QUERY_HEADER); // a client's own would be taken for it
+        int start = request.uri().indexOf('?');
+        boolean isDropped = !request.uri().startsWith("/invocations"); // there TorchServe passes it on
+        if (start >= 0 && isDropped && Target.of(request.uri()) != null) {
+            request.headers().set(QUERY_HEADER, request.uri().substring(start + 1));
+        }
     }
 
     /** Null for an address of TorchServe. */

@@ -9,10 +9,12 @@ import orjson
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.parsing.containers import NPY_MAGIC, ZIP_MAGIC, check_count, read_npy, read_zip
 from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, NestedLists, Part, describe, read_instance
+from handwriting.parsing.query import read_query
 
 DEFAULT_TOP_K = 3
 TOP_K_DIGITS = 9  # longer numbers are rejected without parsing them
-TOP_K_HEADER = "x-top-k"  # TorchServe 0.12 drops the query string of /predictions, so no ?top_k= there
+TOP_K_HEADER = "x-top-k"
+PARAMETERS = {"top_k"}  # of the address
 TIMING_HEADER = "x-timing"
 ADDRESS = {"model_name", "model_version"}  # /invocations passes these query parameters on as inputs
 FORM = "application/x-www-form-urlencoded"
@@ -59,7 +61,8 @@ def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], l
     """
     bodies = {name: value for name, value in inputs.items() if name not in ADDRESS}
     request_headers = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    top_k = read_top_k(bodies.pop("top_k", request_headers.get(TOP_K_HEADER)), labels)
+    query = read_query(request_headers, PARAMETERS)
+    top_k = read_top_k(bodies.pop("top_k", query.get("top_k", request_headers.get(TOP_K_HEADER))), labels)
     if request_headers.get("content-type", "").lower().startswith(FORM):
         raise UnsupportedMedia(
             f"the body was sent as {FORM}, curl's default for --data; send {WANTED}, as curl -T does"

@@ -17,6 +17,7 @@ from inkserve.client.exceptions import Rejected, ServerDown
 from inkserve.client.pictures import encode
 from inkserve.client.tokens import KeyFileError, inference_token
 
+PASSING = (requests.codes.too_many_requests, requests.codes.service_unavailable)
 MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0  # before the second try; three times as long before each further one
 CONNECTIONS = 32  # kept open: as many as a full batch of the server has requests, see batchSize in config/*.yaml
@@ -68,9 +69,9 @@ class Server:
     ) -> tuple[requests.Response, float]:
         """Send a request, again after a pause while the reason for a failure may pass.
 
-        That is a full queue (503, which TorchServe also says when a model has no worker), a worker that died under it
-        (500 or 507), and a connection that broke. Reading a picture twice does no harm. A server that refuses
-        connections or does not answer in time is not asked again.
+        That is a full queue (503, which TorchServe also says when a model has no worker), a token with as many requests
+        in flight as it may have (429), a worker that died under it (500 or 507), and a connection that broke. Reading a
+        picture twice does no harm. A server that refuses connections or does not answer in time is not asked again.
 
         Args:
             path: of the address.
@@ -103,7 +104,7 @@ class Server:
                     raise ServerDown(self._reason(err)) from err
             else:
                 deaths += is_death(response)
-                is_passing = response.status_code == requests.codes.service_unavailable or is_death(response)
+                is_passing = response.status_code in PASSING or is_death(response)
                 if number >= tries or not is_passing or deaths > MAX_DEATHS:
                     return response, (time.perf_counter() - began) * 1000
             time.sleep(pause_s(number))

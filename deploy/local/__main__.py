@@ -61,6 +61,13 @@ def monitor(stack: Stack) -> int:
 
 def report(settings: Settings) -> None:
     """Print a prediction of each recogniser, made now, and the addresses."""
+    report_predictions(settings)
+    for name, url in addresses(settings).items():
+        print(f"  {name:12} {url}")
+
+
+def report_predictions(settings: Settings) -> None:
+    """Print a prediction of each recogniser, made now."""
     for version in torchserve.versions(settings):
         answered = torchserve.ask(settings, version)
         if answered is None:
@@ -74,8 +81,6 @@ def report(settings: Settings) -> None:
         print(
             f"{answer['model']} {answer['version']} reads {picture} as {read!r}{confidence} in {round_trip_ms:.1f} ms"
         )
-    for name, url in addresses(settings).items():
-        print(f"  {name:12} {url}")
 
 
 def exposure(settings: Settings) -> str:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import responses
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import requests
 
@@ -12,6 +13,29 @@ from inkserve.client.exceptions import RecogniserError, Rejected, ServerDown, Se
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Response(Protocol):
+    """A response of `requests` or of httpx."""
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+
+    @property
+    def text(self) -> str:
+        """The body as a text."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers; case does not matter."""
+
+    def json(self) -> Any:  # noqa: ANN401 - any JSON
+        """Parse the body."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +140,7 @@ OfPage: TypeAlias = Prediction | PageReading | RecogniserError
 Result: TypeAlias = Prediction | PageReading | Document | RecogniserError  # of one of many pictures
 
 
-def read_prediction(response: requests.Response, round_trip_ms: float) -> Prediction:
+def read_prediction(response: Response, round_trip_ms: float) -> Prediction:
     """Read the answer for one picture.
 
     Raises:
@@ -126,7 +150,7 @@ def read_prediction(response: requests.Response, round_trip_ms: float) -> Predic
     return _read(response, lambda body: prediction(body, round_trip_ms, stages(response)), "a prediction")
 
 
-def read_any(response: requests.Response, round_trip_ms: float) -> Prediction | PageReading:
+def read_any(response: Response, round_trip_ms: float) -> Prediction | PageReading:
     """Read the answer for one picture or for a page, whichever it is.
 
     Raises:
@@ -154,7 +178,7 @@ def prediction(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping
     )
 
 
-def read_predictions(response: requests.Response, count: int, round_trip_ms: float) -> list[Result]:
+def read_predictions(response: Response, count: int, round_trip_ms: float) -> list[Result]:
     """Read the answer for many pictures: what was read, or an error, for each; a Document for one of several pages.
 
     Raises:
@@ -178,7 +202,7 @@ class Row(NamedTuple):
     result: OfPage
 
 
-def read_rows(response: requests.Response, round_trip_ms: float) -> list[Row]:
+def read_rows(response: Response, round_trip_ms: float) -> list[Row]:
     """Read the answers of a list.
 
     Raises:
@@ -197,7 +221,7 @@ def read_rows(response: requests.Response, round_trip_ms: float) -> list[Row]:
         raise ServerDown("its answer is not a list of predictions") from err
 
 
-def read_pages(response: requests.Response, round_trip_ms: float) -> tuple[OfPage, ...]:
+def read_pages(response: Response, round_trip_ms: float) -> tuple[OfPage, ...]:
     """Read the answer for a file of one page or of several.
 
     Raises:
@@ -213,7 +237,7 @@ def read_pages(response: requests.Response, round_trip_ms: float) -> tuple[OfPag
     return _read(response, read, "a list of pages")
 
 
-def is_list(response: requests.Response) -> bool:
+def is_list(response: Response) -> bool:
     """Tell whether an answer is for several pages."""
     return response.status_code == requests.codes.ok and response.content.startswith(b'{"predictions"')
 
@@ -227,7 +251,7 @@ def _read_one(answer: Mapping[str, Any], round_trip_ms: float, stages_ms: Mappin
     return Rejected(str(error["type"]), str(error["message"]))
 
 
-def read_explanation(response: requests.Response) -> Explanation:
+def read_explanation(response: Response) -> Explanation:
     """Read an explanation.
 
     Raises:
@@ -249,7 +273,7 @@ def read_explanation(response: requests.Response) -> Explanation:
     return _read(response, read, "an explanation")
 
 
-def read_page(response: requests.Response, round_trip_ms: float) -> PageReading:
+def read_page(response: Response, round_trip_ms: float) -> PageReading:
     """Read the answer for a page.
 
     Raises:
@@ -281,7 +305,7 @@ def page(body: Mapping[str, Any], round_trip_ms: float, stages_ms: Mapping[str, 
     )
 
 
-def stages(response: requests.Response) -> dict[str, float]:
+def stages(response: Response) -> dict[str, float]:
     """Return the times that the worker reports, in ms; none unless the request asks for them."""
     found = re.findall(r"(\w+);dur=([0-9.]+)", response.headers.get("Server-Timing", ""))
     return {name: float(duration) for name, duration in found}
@@ -290,7 +314,7 @@ def stages(response: requests.Response) -> dict[str, float]:
 Read = TypeVar("Read")
 
 
-def _read(response: requests.Response, read: Callable[[Mapping[str, Any]], Read], what: str) -> Read:
+def _read(response: Response, read: Callable[[Mapping[str, Any]], Read], what: str) -> Read:
     if response.status_code != requests.codes.ok:
         raise failure(response)
     if is_list(response) and not what.startswith("a list"):
@@ -301,16 +325,16 @@ def _read(response: requests.Response, read: Callable[[Mapping[str, Any]], Read]
         raise ServerDown(f"its answer is not {what}") from err
 
 
-def failure(response: requests.Response) -> ServerError:
+def failure(response: Response) -> ServerError:
     """Return the error that a response without a prediction stands for."""
     reason = _reason(response)
-    message = str(reason.get("message") or response.reason)
+    message = str(reason.get("message") or responses.get(response.status_code, ""))
     if requests.codes.bad_request <= response.status_code < requests.codes.server_error:
         return Rejected(str(reason.get("type", response.status_code)), message)
     return ServerDown(f"it answers {response.status_code}: {message}")
 
 
-def _reason(response: requests.Response) -> dict[str, Any]:
+def _reason(response: Response) -> dict[str, Any]:
     try:
         body = response.json()
     except ValueError:

@@ -1,7 +1,8 @@
 """`cdk synth`: the function in one or several regions. docs/function.md has the settings, all of them CDK's context."""
 
 import aws_cdk as cdk
-from inkserve_stack import FunctionStack, read_options
+from inkserve_options import read_options
+from inkserve_stack import FunctionStack
 
 app = cdk.App()
 options = read_options(app.node)

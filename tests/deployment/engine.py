@@ -79,13 +79,13 @@ class Container:
 
 
 @contextmanager
-def started(*options: str, memory: str = "3g", **variables: str) -> Iterator[Container]:
+def started(memory: str = "3g", **variables: str) -> Iterator[Container]:
     """A hardened container of the server on free ports; it is removed afterwards."""
     ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
     own = {name: str(port) for name, port in ports.items()}
     own |= {"HEALTH_URL": f"http://127.0.0.1:{ports['INFERENCE_PORT']}/ready"} | variables
     settings = [each for name, value in own.items() for each in ("--env", f"{name}={value}")]
-    done = run("run", "--detach", "--network", "host", "--memory", memory, *HARDENED, *WRITABLE, *options, *settings,
+    done = run("run", "--detach", "--network", "host", "--memory", memory, *HARDENED, *WRITABLE, *settings,
                "localhost/inkserve-server")  # fmt: skip
     assert done.returncode == 0, done.stderr
     container = Container(done.stdout.split()[-1], ports)

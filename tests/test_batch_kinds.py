@@ -18,7 +18,7 @@ from inkserve.batch.sources import choose, open_source
 from inkserve.cli import main
 from inkserve.client.bulk import is_slow
 from inkserve.client.pictures import MAX_BYTES, to_bytes
-from tests.answering import answering, sevens
+from tests.answering import answering, pictures_of, sevens
 from tests.phone_pictures import blank, heic, of_pages, seven
 from tests.pictures import encode, zipped
 from tests.test_batch import PREDICTED
@@ -215,3 +215,9 @@ def test_pages_of_a_document_come_one_by_one(stack):
         [page] = digits.read_pages(of_pages("PDF", [blank(), seven()]))
         assert isinstance(page, Prediction)
         assert "page 2 of 2" in page.notes[0]
+
+
+def test_files_that_take_long_go_in_small_requests():
+    with answering(sevens) as server, Recogniser("digits", server.url) as digits:
+        assert len(list(digits.predict_many([heic(seven())] * 9))) == 9
+    assert sorted(len(pictures_of(body)) for body in server.bodies) == [1, 4, 4]

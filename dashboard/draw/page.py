@@ -16,11 +16,12 @@ from dashboard.shared.picture_html import thumbnail_url
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from dashboard.shared.traffic_split import splits
 from handwriting.preprocess import MAX_BYTES
+from inkserve.batch.kinds import SUFFIXES
 
 SIDE_PX = 320  # fits a phone 390 px wide with the page's margins
 PEN_PX = SIDE_PX // 16  # in proportion, about the stroke of MNIST's digits
 PAGE_PEN_PX = 8  # for several characters in the same space
-TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
+TYPES = list(SUFFIXES)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE_PX = 56
 HEAT = 0.6  # opacity

@@ -1,7 +1,7 @@
 """`python -m deploy.container.show`: the dashboard in the foreground, for other machines to reach through a proxy.
 
-DATABASE_PASSWORD_FILE names a file with the password of DATABASE_URL's user, so that it is in no setting. ALLOWED_HOSTS has
-the names under which a proxy shows the dashboard; other names are refused, which is what helps against DNS rebinding.
+DATABASE_PASSWORD_FILE names a file with the password of DATABASE_URL's user, so that it is in no setting. ALLOWED_HOSTS
+has the names under which a proxy shows the dashboard; others are refused, against DNS rebinding.
 """
 
 import os
@@ -30,7 +30,7 @@ def main() -> int:
 def command(environment: Mapping[str, str]) -> list[str]:
     """Return the command that shows the dashboard to other machines, under the names in ALLOWED_HOSTS."""
     port = environment.get("DASHBOARD_PORT") or "8501"
-    start = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.address", "0.0.0.0"]  # noqa: S104 # nosec B104
+    start = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.address", "0.0.0.0"]  # noqa: S104
     start += ["--server.port", port]
     hosts = environment.get("ALLOWED_HOSTS", "").replace(",", " ").split()
     return start + [each for host in (*LOCAL, *hosts) for each in ("--server.allowedHosts", host)]

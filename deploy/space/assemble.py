@@ -50,7 +50,9 @@ def main() -> int:
         CommandError: the folder is not empty.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m deploy.space.assemble", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m deploy.space.assemble",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, help="new, or an empty clone of the Space")
     folder = parser.parse_args().folder

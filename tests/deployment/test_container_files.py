@@ -44,7 +44,9 @@ def test_the_composition_is_valid_and_closed():
         assert "mem_limit" in service and "cpus" in service, name
         if name != "database":  # its entry point changes its user itself
             assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
-    assert "PASSWORD" not in " ".join(each for each in found["services"]["dashboard"]["environment"] if "FILE" not in each)
+    assert "PASSWORD" not in " ".join(
+        each for each in found["services"]["dashboard"]["environment"] if "FILE" not in each
+    )
 
 
 @needs_tools
@@ -166,7 +168,11 @@ def test_an_alert_is_delivered_and_one_of_a_server_that_is_down_silences_the_oth
         config["route"]["routes"][0]["group_wait"] = "1s"
         (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(config))
         [port] = free_ports(1)
-        command = ["prometheus-alertmanager", f"--config.file={tmp_path / 'alertmanager.yml'}", "--cluster.listen-address="]
+        command = [
+            "prometheus-alertmanager",
+            f"--config.file={tmp_path / 'alertmanager.yml'}",
+            "--cluster.listen-address=",
+        ]
         command += [f"--storage.path={tmp_path}", f"--web.listen-address=127.0.0.1:{port}"]
         with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
             try:

@@ -30,7 +30,7 @@ def main() -> int:
 def command(environment: Mapping[str, str]) -> list[str]:
     """Return the command that shows the dashboard to other machines, under the names in ALLOWED_HOSTS."""
     port = environment.get("DASHBOARD_PORT") or "8501"
-    start = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.address", "0.0.0.0"]  # noqa: S104
+    start = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.address", "0.0.0.0"]  # nosec B104 # noqa: S104
     start += ["--server.port", port]
     hosts = environment.get("ALLOWED_HOSTS", "").replace(",", " ").split()
     return start + [each for host in (*LOCAL, *hosts) for each in ("--server.allowedHosts", host)]

@@ -28,7 +28,7 @@ def ask(container: Container, model: str, picture: bytes, token: str) -> request
     return requests.post(f"{container.url}/predictions/{model}", data=picture, headers=headers, timeout=60)
 
 
-@pytest.mark.parametrize(("image", "most_mb"), [("server", 1300), ("dashboard", 700)])
+@pytest.mark.parametrize(("image", "most_mb"), [("server", 1300), ("dashboard", 730)])
 def test_images_are_small_and_run_as_nobody(image, most_mb):
     found = inspect(f"localhost/inkserve-{image}")
     assert found["Config"]["User"] == "1000:1000"

@@ -15,7 +15,7 @@ SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy me
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest torture soak \
-  backup restore budgets deploy-tools image containers screenshots test test-all test-campaign-quick test-fast lint audit lock clean
+  backup restore budgets deploy-tools image containers test-deploy screenshots test test-all test-campaign-quick test-fast lint audit lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -89,6 +89,10 @@ test-all: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests wi
 test-campaign-quick: $(VENV)/installed-dev archive ## the quick part of the campaign, which CI runs after the tests
 	$(BIN)/python -m deploy.packages --optional faketime
 	$(BIN)/python -m pytest -m quick
+
+test-deploy: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## tests that run containers (after make image) or several servers, as root: an hour on two busy cores
+	@$(BIN)/python -m deploy.packages --optional haproxy
+	$(BIN)/python -m pytest -m deployment tests/deployment
 
 test-fast: $(VENV)/installed-dev archive ## tests that need neither a server nor a browser
 	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow and not deployment"

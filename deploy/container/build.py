@@ -1,7 +1,7 @@
-"""`python -m deploy.container.build [TARGET...]`: builds the images with docker, podman or buildah, whichever is there.
+"""`python -m deploy.container.build [TARGET...]`: builds the images.
 
-Needs the standard library only. CONTAINER_ENGINE names one of the three; PYTHON_IMAGE names another base, best by digest.
-Options after `--` go to the engine, as in `-- --network host`.
+With docker, podman or buildah, whichever is there. Needs the standard library only. CONTAINER_ENGINE names one of the
+three; PYTHON_IMAGE names another base, best by digest. Options after `--` go to the engine, as in `-- --network host`.
 """
 
 import argparse
@@ -34,7 +34,9 @@ def find_engine(environment: Mapping[str, str]) -> str:
     for engine in [named] if named else ENGINES:
         if shutil.which(engine) and works(engine):
             return engine
-    raise BuildError(f"none of {named or ', '.join(ENGINES)} works here; wanted one: `docker info` says what docker lacks")
+    raise BuildError(
+        f"none of {named or ', '.join(ENGINES)} works here; wanted one: `docker info` says what docker lacks"
+    )
 
 
 def works(engine: str) -> bool:
@@ -61,7 +63,9 @@ def main() -> int:
     """Build the images that the command line names; all without a name."""
     own, _, options = (" ".join(sys.argv[1:])).partition("-- ")
     parser = argparse.ArgumentParser(
-        prog="python -m deploy.container.build", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m deploy.container.build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)} (default: all)")
     targets = parser.parse_args(own.split()).targets or TARGETS

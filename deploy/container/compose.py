@@ -31,7 +31,10 @@ def make_secrets(folder: Path) -> None:
 def main() -> int:
     """Start all; the exit code of the command that fails, or 0."""
     make_secrets(FOLDER / "secrets")
-    for arguments in (["up", "--detach", "--wait"], ["exec", "-T", "server", "python", "-m", "deploy.container.predict"]):
+    for arguments in (
+        ["up", "--detach", "--wait"],
+        ["exec", "-T", "server", "python", "-m", "deploy.container.predict"],
+    ):
         if code := subprocess.run([*COMPOSE, *arguments], check=False).returncode:
             print(f"containers: docker compose {' '.join(arguments)} ended with {code}", file=sys.stderr)
             return code

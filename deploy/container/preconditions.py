@@ -12,7 +12,7 @@ from deploy.local.served_versions import archives
 from deploy.local.settings import Settings, StackError
 
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-# What an idle server really uses, so that a start that is refused could not have served: measured with one and six recognisers
+# Less than an idle server really uses, so that a start that is refused could not have served
 FRONT_END_MIB = 200
 WORKER_MIB = 170
 MIB = 2**20
@@ -27,7 +27,7 @@ def check(settings: Settings) -> None:
     for name, folder in (("RUN_DIR", settings.run_dir), ("TMPDIR", Path(tempfile.gettempdir()))):
         check_writable(name, folder)
     _, errors = check_all(settings.model_store)
-    if errors:  # on a machine of one's own the others are served; a container that lacks a recogniser must not replace one
+    if errors:  # `make up` serves the others; but a container that lacks a recogniser must not replace a whole one
         raise StackError(f"{errors[0]}; nothing is served without it")
     check_memory(archives(settings), memory_limit_bytes())
 
@@ -68,8 +68,8 @@ def check_memory(archives: Iterable[Path], limit_bytes: int | None) -> None:
     needed = (FRONT_END_MIB + WORKER_MIB * workers) * MIB
     if limit_bytes is not None and limit_bytes < needed:
         raise StackError(
-            f"the memory limit is {limit_bytes // MIB:,} MiB; wanted at least {needed // MIB:,} MiB for {workers} workers: "
-            "raise it, or name fewer recognisers in MODELS"
+            f"the memory limit is {limit_bytes // MIB:,} MiB; wanted at least {needed // MIB:,} MiB for {workers} "
+            "workers: raise it, or name fewer recognisers in MODELS"
         )
 
 

@@ -1,7 +1,8 @@
 """`python -m deploy.container.serve`: TorchServe and its metrics page in the foreground, as a container wants it.
 
-Reads the variables of `make up`: ports, hosts, TOKENS, MODELS, MODEL_STORE, RUN_DIR, DRAIN_DELAY_S. SIGTERM and SIGINT go
-to TorchServe, which answers what it has taken and ends. Its exit code is ours. A metrics page that ends is started again.
+Reads the variables of `make up`: ports, hosts, TOKENS, MODELS, MODEL_STORE, RUN_DIR, DRAIN_DELAY_S. SIGTERM and SIGINT
+go to TorchServe, which answers what it has taken and ends. Its exit code is ours. A metrics page that ends is started
+again.
 """
 
 import ctypes

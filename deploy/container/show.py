@@ -1,6 +1,7 @@
 """`python -m deploy.container.show`: the dashboard in the foreground, for other machines to reach through a proxy.
 
-DATABASE_PASSWORD_FILE names a file with the password of DATABASE_URL's user, so that it is in no setting.
+DATABASE_PASSWORD_FILE names a file with the password of DATABASE_URL's user, so that it is in no setting. ALLOWED_HOSTS
+has the names under which a proxy shows the dashboard; others are refused, against DNS rebinding.
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from inkserve.command import CommandError, run
 
+LOCAL = ("127.0.0.1", "localhost")
 APP = Path(__file__).resolve().parents[2] / "dashboard" / "app.py"
 PASSWORD_FILE = "DATABASE_PASSWORD_FILE"  # nosec B105 # noqa: S105 - the name of a variable
 
@@ -20,8 +22,18 @@ def main() -> int:
     Raises:
         CommandError: the password cannot be read.
     """
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.address", "0.0.0.0"]  # noqa: S104 # nosec B104
-    os.execve(sys.executable, command, {**os.environ, **password(os.environ)})  # noqa: S606 # nosec B606
+    os.execve(  # noqa: S606 # nosec B606
+        sys.executable, command(os.environ), {**os.environ, **password(os.environ)}
+    )
+
+
+def command(environment: Mapping[str, str]) -> list[str]:
+    """Return the command that shows the dashboard to other machines, under the names in ALLOWED_HOSTS."""
+    port = environment.get("DASHBOARD_PORT") or "8501"
+    start = [sys.executable, "-m", "streamlit", "run", str(APP), "--server.address", "0.0.0.0"]  # nosec B104 # noqa: S104
+    start += ["--server.port", port]
+    hosts = environment.get("ALLOWED_HOSTS", "").replace(",", " ").split()
+    return start + [each for host in (*LOCAL, *hosts) for each in ("--server.allowedHosts", host)]
 
 
 def password(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The function: an event of a function URL or of API Gateway (format 2.0) goes to an archive's own handler, without a JVM.
+"""The function: an event of a function URL or of API Gateway (format 2.0) goes to an archive's own handler.
 
 ARCHIVE names the folder of the unpacked archive. It is loaded once, when the environment of the function starts.
 """
@@ -23,7 +23,7 @@ PREDICTIONS, EXPLANATIONS = "predictions", "explanations"
 Answer = tuple[int, bytes]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that does not reach the handler.
 
     Attributes:
@@ -68,17 +68,21 @@ def to_request(event: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
     """Return an event as a request of TorchServe's protocol.
 
     Raises:
-        Refused: it is for no recogniser here, or its body is too large.
+        RefusedError: it is for no recogniser here, or its body is too large.
     """
     http = event["requestContext"]["http"]
     words = str(event["rawPath"]).strip("/").split("/")
     if words[0] not in {PREDICTIONS, EXPLANATIONS} or len(words) not in {2, 3}:
-        raise Refused(404, "ResourceNotFoundException", f"there is no {event['rawPath']}; wanted /predictions/MODEL")
+        raise RefusedError(
+            404, "ResourceNotFoundException", f"there is no {event['rawPath']}; wanted /predictions/MODEL"
+        )
     if [archive.model, archive.version][: len(words) - 1] != words[1:]:
         wanted = f"{archive.model}/{archive.version}"
-        raise Refused(404, "ModelNotFoundException", f"this function has no {'/'.join(words[1:])}; wanted {wanted}")
+        raise RefusedError(
+            404, "ModelNotFoundException", f"this function has no {'/'.join(words[1:])}; wanted {wanted}"
+        )
     if http["method"] not in {"POST", "PUT"}:
-        raise Refused(405, "MethodNotAllowedException", f"the method is {http['method']}; wanted POST or PUT")
+        raise RefusedError(405, "MethodNotAllowedException", f"the method is {http['method']}; wanted POST or PUT")
     headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
     body = read_body(event)
     kind = headers.get("content-type", "")
@@ -97,16 +101,16 @@ def read_body(event: Mapping[str, Any]) -> bytes:
     """Return the body of an event.
 
     Raises:
-        Refused: it is too large.
+        RefusedError: it is too large.
     """
     text = event.get("body") or ""
     body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
     if len(body) > MAX_BODY_BYTES:
-        raise Refused(
+        raise RefusedError(
             413,
             "RequestEntityTooLarge",
-            f"the body has {len(body):,} bytes; a function takes at most {MAX_BODY_BYTES:,}: send a smaller picture, or "
-            "fewer at once; a server takes more",
+            f"the body has {len(body):,} bytes; a function takes at most {MAX_BODY_BYTES:,}: send a smaller picture, "
+            "or fewer at once; a server takes more",
         )
     return body
 
@@ -133,7 +137,7 @@ def handle(event: Mapping[str, Any], _: object) -> dict[str, Any]:
     """Answer an event."""
     try:
         return response(*ARCHIVE.answer(to_request(event, ARCHIVE)))
-    except Refused as err:
+    except RefusedError as err:
         error = {"code": err.status, "type": err.kind, "message": str(err)}
         return response(err.status, json.dumps(error).encode())
 

@@ -71,9 +71,13 @@ def read_options(node: Context) -> Options:
     if not options.regions:
         raise OptionError("regions is empty; wanted some, such as eu-central-1")
     if not 0 <= options.other_weight < 1 or bool(options.other_version) != bool(options.other_weight):
-        raise OptionError(f"other_weight is {options.other_weight}; wanted over 0 and under 1 with other_version, else 0")
+        raise OptionError(
+            f"other_weight is {options.other_weight}; wanted over 0 and under 1 with other_version, else 0"
+        )
     if options.provisioned and options.other_version:
-        raise OptionError("provisioned and other_version are both set; CloudFormation refuses warm environments with weights")
+        raise OptionError(
+            "provisioned and other_version are both set; CloudFormation refuses warm environments with weights"
+        )
     if options.domain and (options.front != "api" or not options.zone_id):
         raise OptionError(f"domain is {options.domain!r}, which needs front=api and a zone_id")
     return options

@@ -63,7 +63,9 @@ def archives(settings: Settings, tell: Callable[[str], None] = lambda _: None) -
         reasons = "".join(f"\n{error}" for error in errors)
         raise StackError(f"no archive to load in {settings.model_store}: run `make archive`{reasons}")
     if lacking:
-        raise StackError(f"MODELS names {', '.join(lacking)}; no archive of it may be loaded from {settings.model_store}")
+        raise StackError(
+            f"MODELS names {', '.join(lacking)}; no archive of it may be loaded from {settings.model_store}"
+        )
     return good
 
 

@@ -1,4 +1,4 @@
-"""HAProxy with the configuration that docs/balancer.md recommends, on free ports, with a certificate made for the test."""
+"""HAProxy with the configuration that docs/balancer.md recommends on free ports, with a certificate of its own."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,14 @@ class Balancer:
 def certificate(folder: Path) -> Path:
     """A certificate and its key in one file, as HAProxy reads them."""
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder / "key", "-out", folder / "cert"]
+    command += [
+        "-addext",
+        "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout",
+        folder / "key",
+        "-out",
+        folder / "cert",
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     both = folder / "both.pem"
     both.write_bytes((folder / "cert").read_bytes() + (folder / "key").read_bytes())
@@ -56,7 +63,9 @@ def certificate(folder: Path) -> Path:
 
 def variables(folder: Path, nodes: Sequence[str], ports: Sequence[int], rate: int) -> dict[str, str]:
     named = {f"NODE{i + 1}": node for i, node in enumerate([*nodes, NOBODY, NOBODY][:3])}
-    binds = {name: f"127.0.0.1:{port}" for name, port in zip(("HTTP_BIND", "HTTPS_BIND", "STATUS_BIND"), ports, strict=True)}
+    binds = {
+        name: f"127.0.0.1:{port}" for name, port in zip(("HTTP_BIND", "HTTPS_BIND", "STATUS_BIND"), ports, strict=True)
+    }
     return named | binds | {"CERTIFICATES": str(folder / "both.pem"), "RATE_PER_10S": str(rate)}
 
 
@@ -73,4 +82,3 @@ def balancing(folder: Path, nodes: Sequence[str], rate: int = 1_000_000) -> Iter
         finally:
             running.kill()
             running.wait()
-

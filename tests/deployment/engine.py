@@ -15,7 +15,7 @@ from deploy.local.settings import DEFAULT_PORTS, free_ports
 
 PATIENCE_S = 300
 HARDENED = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-WRITABLE = ["--tmpfs", "/tmp:rw,exec,mode=1777,size=512m", "--tmpfs", "/var/lib/inkserve:rw,mode=1777,size=256m"]
+WRITABLE = ["--tmpfs", "/tmp:rw,exec,mode=1777,size=512m", "--tmpfs", "/var/lib/inkserve:rw,mode=1777,size=256m"]  # noqa: S108 - in the container
 
 
 @cache
@@ -23,7 +23,9 @@ def engine() -> str:
     """The engine that has the image of the server, "" without one."""
     for name in ("podman", "docker"):
         if shutil.which(name):
-            done = subprocess.run([name, "image", "inspect", "localhost/inkserve-server"], capture_output=True, check=False)
+            done = subprocess.run(
+                [name, "image", "inspect", "localhost/inkserve-server"], capture_output=True, check=False
+            )
             if done.returncode == 0:
                 return name
     return ""

@@ -1,6 +1,7 @@
 """Prints each field of KServe documents that its types do not have; .venv-deploy's Python runs this.
 
-A cluster ignores a field in the wrong place silently. KServe's package has no schemas, but types that name their fields.
+A cluster ignores a field in the wrong place silently. KServe's package has no schemas, but types that name their
+fields.
 """
 
 import re

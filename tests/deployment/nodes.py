@@ -57,7 +57,12 @@ class Node:
 
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        own = {"INFERENCE_HOST": self.host, "RUN_DIR": str(self.folder), "MODEL_STORE": str(self.store), "MODELS": "digits"}
+        own = {
+            "INFERENCE_HOST": self.host,
+            "RUN_DIR": str(self.folder),
+            "MODEL_STORE": str(self.store),
+            "MODELS": "digits",
+        }
         own |= {"INKSERVE_TOKENS_FILE": str(self.tokens), "DRAIN_DELAY_S": "3", "LOG_TARGET": "console"}
         with (self.folder / "console.log").open("a") as log:
             self.process = subprocess.Popen(

@@ -16,7 +16,9 @@ from measuring.reliability.faults.background_load import BackgroundLoad
 from tests.conftest import environment
 from tests.deployment.balancer import CONFIG, balancing, certificate, variables
 
-pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed: apt-get install haproxy")
+pytestmark = pytest.mark.skipif(
+    shutil.which("haproxy") is None, reason="haproxy is not installed: apt-get install haproxy"
+)
 PATIENCE_S = 60
 
 
@@ -70,7 +72,9 @@ def wait_healthy(balancer, count: int) -> None:
 def test_the_configuration_is_valid_without_a_warning(tmp_path):
     certificate(tmp_path)
     settings = environment(**variables(tmp_path, ["127.0.0.1:1"], [1, 2, 3], 300))
-    done = subprocess.run(["haproxy", "-c", "-dW", "-f", CONFIG], env=settings, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["haproxy", "-c", "-dW", "-f", CONFIG], env=settings, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

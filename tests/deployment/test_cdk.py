@@ -24,7 +24,10 @@ THREE = ONE | {
 def synth(folder, context: Mapping[str, str]) -> dict[str, dict]:
     """The templates by region."""
     settings = {"CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(folder)}
-    settings |= {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
+    settings |= {
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    }
     done = run_tool("python", "app.py", cwd=FOLDER, variables=settings)
     assert done.returncode == 0, done.stderr[-2000:]
     found = sorted(folder.glob("*.template.json"))
@@ -76,7 +79,11 @@ def test_it_has_an_alias_and_alarms(case):
         weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", [])
         assert [each["FunctionWeight"] for each in weights] == ([0.1] if "other_version" in context else [])
         assert all('":3"' in json.dumps(each["FunctionVersion"]) for each in weights)
-        assert {each["MetricName"] for each in of(template, "AWS::CloudWatch::Alarm")} == {"Errors", "Throttles", "Duration"}
+        assert {each["MetricName"] for each in of(template, "AWS::CloudWatch::Alarm")} == {
+            "Errors",
+            "Throttles",
+            "Duration",
+        }
 
 
 def test_one_name_leads_to_the_nearest_region(case):
@@ -93,7 +100,10 @@ def test_one_name_leads_to_the_nearest_region(case):
         ({"regions": ""}, "regions is empty"),
         ({"other_weight": "0.5"}, "other_weight is 0.5"),
         ({"domain": "x.example.com"}, "which needs front=api and a zone_id"),
-        ({"provisioned": "2", "other_version": "3", "other_weight": "0.1"}, "provisioned and other_version are both set"),
+        (
+            {"provisioned": "2", "other_version": "3", "other_weight": "0.1"},
+            "provisioned and other_version are both set",
+        ),
     ],
     ids=["front", "regions", "weight", "domain", "provisioned"],
 )

@@ -6,6 +6,7 @@ from functools import cache
 import pytest
 import yaml
 
+from deploy.exporter import worker_families
 from deploy.local.settings import ROOT
 from tests.deployment.tools import needs_tools, run_tool
 
@@ -31,10 +32,7 @@ def documents(name: str) -> dict[str, dict]:
 def server(name: str) -> tuple[dict, dict]:
     """The pod and its container."""
     found = documents(name)
-    if "Deployment" in found:
-        pod = found["Deployment"]["spec"]["template"]["spec"]
-    else:
-        pod = found["ServingRuntime"]["spec"]
+    pod = found["Deployment"]["spec"]["template"]["spec"] if "Deployment" in found else found["ServingRuntime"]["spec"]
     return pod, pod["containers"][0]
 
 
@@ -61,7 +59,9 @@ def test_a_field_in_the_wrong_place_is_refused(tmp_path):
 def test_kserve_knows_each_field(change):
     found = documents("kserve")
     found["ServingRuntime"]["spec"]["containers"][0] |= change
-    done = run_tool("python", ROOT / "tests" / "deployment" / "kserve_fields.py", input=yaml.safe_dump_all(found.values()))
+    done = run_tool(
+        "python", ROOT / "tests" / "deployment" / "kserve_fields.py", input=yaml.safe_dump_all(found.values())
+    )
     wanted = [f"ServingRuntime.spec.containers[0].{name}" for name in change]
     assert done.stdout.split("\n")[1:] == (wanted or [""]), done.stderr
     assert done.stdout.startswith("2 documents")
@@ -72,7 +72,11 @@ def test_the_three_probes_mean_different_things(name):
     _, container = server(name)
     startup, ready, alive = (container[f"{each}Probe"] for each in ("startup", "readiness", "liveness"))
     assert startup["httpGet"]["path"] == ready["httpGet"]["path"] == "/ready"
-    assert startup["failureThreshold"] * startup["periodSeconds"] >= 120 > ready["failureThreshold"] * ready["periodSeconds"]
+    assert (
+        startup["failureThreshold"] * startup["periodSeconds"]
+        >= 120
+        > ready["failureThreshold"] * ready["periodSeconds"]
+    )
     assert alive["exec"]["command"] == ["is-well", "any-status"], "a dead worker is no reason to end the pod"
 
 
@@ -146,8 +150,6 @@ def scaled_by() -> Mapping[str, str]:
 
 @pytest.mark.parametrize("source", ["adapter", "keda"])
 def test_autoscalers_read_a_gauge_that_the_metrics_page_has(source):
-    from deploy.exporter import worker_families
-
     gauges = {family.name for family in worker_families([]) if family.type == "gauge"}
     assert any(f"{name}{{" in scaled_by()[source] for name in gauges)
 

@@ -88,7 +88,12 @@ def test_it_answers_as_the_server_does(function, stack):
 @pytest.mark.server
 @pytest.mark.parametrize(
     ("body", "headers"),
-    [(b"", {}), (b"no picture", {}), (b"{", {"content_type": "application/json"}), (b"x" * 10, {"content_type": "text/css"})],
+    [
+        (b"", {}),
+        (b"no picture", {}),
+        (b"{", {"content_type": "application/json"}),
+        (b"x" * 10, {"content_type": "text/css"}),
+    ],
     ids=["empty", "no picture", "half JSON", "another type"],
 )
 def test_its_errors_are_the_servers(function, stack, body, headers):
@@ -100,7 +105,9 @@ def test_its_errors_are_the_servers(function, stack, body, headers):
 
 
 def test_a_form_is_read_part_by_part(function, seven):
-    form = requests.Request("POST", "http://x", files=[("file", ("a.png", seven)), ("file", ("b.png", seven))]).prepare()
+    form = requests.Request(
+        "POST", "http://x", files=[("file", ("a.png", seven)), ("file", ("b.png", seven))]
+    ).prepare()
     status, answer = function.ask(form.body, content_type=form.headers["Content-Type"])
     assert status == 200
     assert [each["label"] for each in answer["predictions"]] == ["7", "7"]
@@ -138,5 +145,7 @@ def test_its_start_time_and_memory_are_shown(function, seven, capsys):
         times_ms.append((time.perf_counter() - began) * 1000)
     memory_mib = function.process.memory_info().rss / MIB
     with capsys.disabled():
-        print(f"\nfunction: cold {function.cold_s:.1f} s, warm {statistics.median(times_ms):.1f} ms, {memory_mib:.0f} MiB")
+        print(
+            f"\nfunction: cold {function.cold_s:.1f} s, warm {statistics.median(times_ms):.1f} ms, {memory_mib:.0f} MiB"
+        )
     assert memory_mib < 400

@@ -15,7 +15,9 @@ from tests.deployment.test_balancer import wait_healthy
 
 pytestmark = [
     pytest.mark.deployment,
-    pytest.mark.skipif(shutil.which("haproxy") is None or not can_make(), reason="needs haproxy, and root for namespaces"),
+    pytest.mark.skipif(
+        shutil.which("haproxy") is None or not can_make(), reason="needs haproxy, and root for namespaces"
+    ),
 ]
 DIGITS = ROOT / "model_store" / "digits-1.0.mar"
 PATIENCE_S = 300

@@ -22,4 +22,4 @@ def run_tool(
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **variables}
     command = [BIN / name, *map(str, arguments)]
     settings = {"cwd": ROOT, "env": environment, "timeout": 300, "check": False} | options
-    return subprocess.run(command, capture_output=True, text=True, **settings)
+    return subprocess.run(command, capture_output=True, text=True, **settings)  # noqa: PLW1510 - in the settings

@@ -16,6 +16,7 @@ PROGRAMS = {
     "chromium": "usr/bin/chromium",
     "postgresql": "usr/lib/postgresql/*/bin/initdb",
     "prometheus": "usr/bin/promtool",
+    "haproxy": "usr/sbin/haproxy",
     "faketime": "usr/lib/*/faketime/libfaketimeMT.so.1",
 }
 

@@ -11,6 +11,7 @@ import requests
 from inkserve.client import Recogniser, RecogniserError
 from inkserve.management import Management, ManagementError, ModelVersion
 from inkserve.metrics import PageError, increase, mean, read_page, total
+from inkserve.readiness import read_readiness
 from loadtest.locust_run import LoadTestError
 from measuring.common.example_digits import drawings
 from training.provenance import processor
@@ -19,11 +20,13 @@ TIMEOUT_S = 10
 
 
 def read_version(host: str, model: str) -> str:
-    """Have a picture read, and return the version that reads it.
+    """Have a picture read by a ready server, and return the version that reads it.
 
     Raises:
-        LoadTestError: there is no answer, or a wrong one.
+        LoadTestError: the server is not ready, or there is no answer, or a wrong one.
     """
+    if fault := read_readiness(host).fault(model):
+        raise LoadTestError(f"{model} at {host} is not ready: {fault}; start it with `make up`")
     picture = drawings()[0]
     try:
         with Recogniser(model, host, timeout_s=(2.0, 10.0)) as recogniser:
@@ -89,11 +92,11 @@ def counted_between(before: Mapping | None, after: Mapping | None, model: str) -
     grown = increase(before, after)
     batches = total(grown, "handwriting_batch_requests_count", model=model)
     answered = total(grown, "handwriting_batch_requests_sum", model=model)
-    queue_us = total(grown, "ts_queue_latency_microseconds_total", model_name=model)
+    queue_s = mean(grown, "inkserve_queue_seconds", model=model)
     handler_s = mean(grown, "handwriting_handler_seconds", model=model)
     return ServerFigures(
         int(batches),
         answered / batches if batches else float("nan"),
-        queue_us / answered / 1000 if answered else float("nan"),
+        1000 * (queue_s or float("nan")),
         1000 * (handler_s or float("nan")),
     )

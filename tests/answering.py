@@ -18,6 +18,10 @@ SEVEN = {
 }
 SILENCE = (0, None)  # no answer until the test ends, as from a server whose worker is dead
 BREAK = (-1, None)  # the connection ends without an answer, as of a server that is stopped
+READY = {
+    "ready": True,
+    "versions": [{"model": "digits", "version": "1.0", "ready_workers": 1, "wanted_workers": 1, "waiting": 0}],
+}
 Reply = tuple[int, object]  # status, JSON document; or bytes, to be sent as they are
 
 
@@ -47,7 +51,7 @@ def described(model: str = "digits", version: str = "1.0", workers: int = 1, wan
 class AnsweringServer(ThreadingHTTPServer):
     """Answers each POST with what `answer` returns for its body, and keeps what it was asked.
 
-    Any other method gets the JSON document or reply in `documents` for its path, or 404.
+    It says that it is ready. Any other method gets the JSON document or reply in `documents` for its path, or 404.
     """
 
     daemon_threads = True
@@ -60,7 +64,7 @@ class AnsweringServer(ThreadingHTTPServer):
         self.bodies: list[bytes] = []
         self.paths: list[str] = []
         self.headers: list[dict[str, str]] = []
-        self.documents: dict[str, object] = {}
+        self.documents: dict[str, object] = {"/ready": READY}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def models(self, **versions: list[dict]) -> None:
@@ -80,13 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.bodies.append(body)
         self.server.paths.append(self.path)
         self.server.headers.append(dict(self.headers))
-        status, document = self.server.answer(body)
-        if status <= 0:
-            if (status, document) == SILENCE:
-                self.server.ended.wait(10)
-            self.close_connection = True
-            return
-        self.send(status, document)
+        self.send(*self.server.answer(body))
 
     def do_GET(self) -> None:
         self.server.paths.append(f"{self.command} {self.path}")
@@ -97,6 +95,11 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_DELETE = do_GET  # noqa: N815 - names that http.server wants
 
     def send(self, status: int, document: object) -> None:
+        if status <= 0:
+            if (status, document) == SILENCE:
+                self.server.ended.wait(10)
+            self.close_connection = True
+            return
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))

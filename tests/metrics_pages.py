@@ -10,21 +10,28 @@ from tests.answering import AnsweringServer, answering, described
 
 
 def page(batches: int, up: bool = True, refused: int = 0, version: str = "1.0") -> str:
-    """A metrics page after batches of two requests, each of which took 1 to 2.5 ms, and waited 3 ms."""
+    """A metrics page after batches of two requests, each of which took 1 to 2.5 ms, and waited 3 ms.
+
+    A client had each answer after 5 to 6.3 ms.
+    """
     labels = f'model="digits",version="{version}"'
     lines = [f"torchserve_up {float(up)}"]
     lines.append(f'handwriting_requests_total{{{labels},outcome="ok"}} {2 * batches - refused}')
     if refused:
         lines.append(f'handwriting_requests_total{{{labels},outcome="InvalidImage"}} {refused}')
-    for bound, count in {"0.001": 0, "0.0025": batches, "+Inf": batches}.items():
-        lines.append(f'handwriting_handler_seconds_bucket{{{labels},le="{bound}"}} {count}')
+    lines += [
+        f"handwriting_handler_seconds_{name}{{{labels}}} {n * batches}" for name, n in (("count", 1), ("sum", 0.002))
+    ]
     for bound, count in {"1.0": 0, "2.0": batches, "4.0": batches, "+Inf": batches}.items():
         lines.append(f'handwriting_batch_requests_bucket{{{labels},le="{bound}"}} {count}')
     lines += [f"handwriting_batch_requests_{name}{{{labels}}} {n * batches}" for name, n in (("count", 1), ("sum", 2))]
     if up:
-        theirs = 'model_name="digits",model_version="default"'
-        lines.append(f"ts_inference_requests_total{{{theirs}}} {2 * batches}")
-        lines.append(f"ts_queue_latency_microseconds_total{{{theirs}}} {6000 * batches}")
+        for bound, count in {"0.005": 0, "0.0063": 2 * batches, "+Inf": 2 * batches}.items():
+            more = f'{labels},status="200",size="4KiB",le="{bound}"'
+            lines.append(f"inkserve_request_seconds_bucket{{{more}}} {count}")
+        lines += [
+            f"inkserve_queue_seconds_{name}{{{labels}}} {n * batches}" for name, n in (("count", 2), ("sum", 0.006))
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -62,7 +62,7 @@ def test_a_small_load_shows_in_the_figures_with_their_counts(live):
     answered = page.locator(".live-card").filter(has_text="Answered")
     expect(answered).to_contain_text(re.compile(r"1\d\d"))  # of 160; a busy machine sends fewer
     expect(card(page, "Requests/s")).to_contain_text(re.compile(r"([1-9]\d\d|\d{4,}) in "))
-    expect(card(page, "Handler p95")).to_contain_text(re.compile(r"of \d+ batches"))
+    expect(card(page, "Latency p95")).to_contain_text(re.compile(r"of \d+ requests"))
     expect(card(page, "Workers up")).to_contain_text("7 of 7")
     expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
     expect(page.locator(".stException")).to_have_count(0)

@@ -16,6 +16,7 @@ from dashboard.shared import answer_html, prepared_picture, server_watch
 from handwriting.preprocess import find_ink
 from handwriting.preprocess.decode import opened
 from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
+from inkserve.readiness import Readiness
 from tests.answering import QUEUE_FULL, SILENCE, answering
 
 ROOT = Path(__file__).parents[1]
@@ -24,14 +25,16 @@ PREDICTED = Prediction("7", 0.98, (Candidate("7", 0.98), Candidate("<1>", 0.015)
 
 def test_a_silent_server_is_given_up_before_the_next_look_but_one():
     with answering(SILENCE) as server:
+        server.documents["/ready"] = SILENCE
         assert server_watch.fault("digits", server.url) == "it does not answer in time"
     assert sum(server_watch.CHECK_TIMEOUT_S) <= 2.5
 
 
 def test_a_page_leaves_trying_again_to_its_next_look():
     with answering(QUEUE_FULL) as server:
+        server.documents["/ready"] = QUEUE_FULL
         assert "503" in server_watch.fault("digits", server.url)
-    assert len(server.bodies) == 1
+    assert server.paths == ["GET /ready"]
 
 
 def test_the_dashboard_needs_no_torch():
@@ -66,7 +69,7 @@ def server(monkeypatch) -> Server:
     """Put a stand-in behind every recogniser of the pages."""
     stand_in = Server()
     monkeypatch.setattr(Recogniser, "predict", lambda _self, picture: stand_in.predict(picture))
-    monkeypatch.setattr(Recogniser, "fault", lambda _self: stand_in.fault)
+    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: Readiness(stand_in.fault))
     st.cache_data.clear()
     return stand_in
 

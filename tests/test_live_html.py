@@ -13,15 +13,15 @@ from inkserve.metrics import read_page
 from tests.metrics_pages import samples, version, worker
 
 
-def test_few_batches_have_a_count_and_no_quantile():
-    html = live_html.cards(figures(samples([0, 99]), 60, Selection()), None)
+def test_few_requests_have_a_count_and_no_quantile():
+    html = live_html.cards(figures(samples([0, 49]), 60, Selection()), None)
     assert html.count("<b>too few</b>") == 3
-    assert "of 99 batches; needs 100" in html
+    assert "of 98 requests; needs 100" in html
 
 
-def test_enough_batches_have_quantiles_with_their_count():
-    html = live_html.cards(figures(samples([0, 100]), 60, Selection()), (version(worker()),))
-    assert "<dt>Handler p50</dt><dd><b>1.75 ms</b> <span>of 100 batches</span>" in html
+def test_enough_requests_have_quantiles_with_their_count():
+    html = live_html.cards(figures(samples([0, 50]), 60, Selection()), (version(worker()),))
+    assert "<dt>Latency p50</dt><dd><b>5.65 ms</b> <span>of 100 requests</span>" in html
     assert "<b>1 of 1</b>" in html
     assert "too few" not in html
 

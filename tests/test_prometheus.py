@@ -26,7 +26,7 @@ from tests.prometheus import Prometheus, eventually, hurried, needs_prometheus, 
 pytestmark = [needs_prometheus, pytest.mark.server]
 
 GRAFANA = json.loads((ROOT / "deploy/grafana/inkserve.json").read_text())
-HISTOGRAMS = ("handwriting_handler_seconds", "handwriting_inference_seconds", "handwriting_batch_requests")
+HISTOGRAMS = ("inkserve_request_seconds", "handwriting_inference_seconds", "handwriting_batch_requests")
 GOOD, BAD = 150, 5  # requests of the traffic
 MODEL = "digits"
 KILLED, EMPTIED = "digits-tiny", "lenet5"  # others of the tests' stack ask these the least
@@ -176,10 +176,10 @@ def test_the_live_pages_history_counts_what_was_sent(prometheus, traffic):
 
     def drawn() -> int:
         made = points(history.window(300.0).samples, 300.0, Selection(MODEL))
-        return sum(point.batches or 0 for point in made)
+        return sum(point.answered or 0 for point in made)
 
-    eventually(lambda: drawn() >= GOOD, "the batches in the charts, whose points need some seconds of samples")
-    p50, p95, p99 = (now.handler.quantile(q).value for q in (0.5, 0.95, 0.99))
+    eventually(lambda: drawn() >= GOOD, "the requests in the charts, whose points need some seconds of samples")
+    p50, p95, p99 = (now.latency.quantile(q).value for q in (0.5, 0.95, 0.99))
     assert 0 < p50 <= p95 <= p99
 
 

@@ -37,8 +37,8 @@ def test_the_history_has_the_figures_that_the_sampler_has():
     assert [sample.time_s for sample in found] == [1000, 1005, 1010]
     now = figures(found, 60, Selection("digits"))
     assert (now.elapsed_s, now.requests, now.errors) == (10, 400, {"InvalidImage": 3})
-    assert now.handler.quantile(0.5) == Quantile(pytest.approx(0.00175), 200)
-    assert (now.mean_batch, now.mean_queue_ms, now.queued) == (2, 3, 400)
+    assert now.latency.quantile(0.5) == Quantile(pytest.approx(0.00565), 400)
+    assert (now.mean_batch, now.mean_queue_ms, now.queued) == (2, pytest.approx(3), 400)
 
 
 def test_a_restart_in_the_history_counts_from_zero():

@@ -109,7 +109,6 @@ def app(monkeypatch):
         monkeypatch.setenv("INKSERVE_MANAGEMENT_URL", closed_port())
         monkeypatch.setattr(Management, "versions", lambda _: (VERSION, VERSION))
         monkeypatch.setattr(Management, "card", lambda *_: {"architecture": MARKUP, "metrics": []})
-        monkeypatch.setattr(Recogniser, "fault", lambda _: "")
         st.cache_data.clear()
         return AppTest.from_file(ROOT / "dashboard/app.py", default_timeout=120).run().switch_page(path)
 

@@ -12,10 +12,9 @@ import requests
 
 from deploy import packages
 from deploy.checksums import checksum_of, copy_archive
-from deploy.local import process, served_versions, torchserve
+from deploy.local import process, torchserve
 from deploy.local.java import find_java_home, java_version
 from deploy.local.settings import ROOT, StackError, read_settings
-from inkserve.management import Management, ManagementError, ModelVersion, Worker
 from tests.archives import SPOILED
 from tests.conftest import environment, port_variables, run_stack
 
@@ -41,26 +40,6 @@ def processes_with(text: str) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return [each for each in found if each.pid != psutil.Process().pid]
-
-
-@pytest.mark.parametrize(
-    ("ready", "is_complete"),
-    [([True, True], True), ([True], False), ([True, False], False), ([], False)],
-    ids=["all", "one of two", "one still loads", "none"],
-)
-def test_up_waits_for_all_workers(monkeypatch, ready, is_complete):
-    workers = tuple(Worker(str(i), pid=1, is_ready=each, memory_bytes=0) for i, each in enumerate(ready))
-    version = ModelVersion("digits", "1.0", is_default=True, workers=workers, wanted_workers=2)
-    monkeypatch.setattr(Management, "versions", lambda _: (version,))
-    assert served_versions.have_workers(read_settings({})) is is_complete
-
-
-def test_up_waits_for_a_management_api_that_does_not_answer_yet(monkeypatch):
-    def refuse(_):
-        raise ManagementError("no answer")
-
-    monkeypatch.setattr(Management, "versions", refuse)
-    assert not served_versions.have_workers(read_settings({}))
 
 
 def add_spoiled_archives(store: Path):

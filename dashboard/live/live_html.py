@@ -52,12 +52,12 @@ def points_table(points: Sequence[Point], zone: tzinfo) -> str:
             clock(each.time_s, zone),
             f"{each.requests_per_s:.1f}",
             *(FEW if value is None else _ms(value) for value in (each.p50, each.p95, each.p99)),
-            str(each.batches),
+            str(each.answered),
         )
         for each in reversed(points)
     ]
-    head = ("time", "requests/s", *QUANTILES, "batches")
-    return table("Points of the charts: requests/s, and handler time by batch", head, rows)
+    head = ("time", "requests/s", *QUANTILES, "of")
+    return table("Points of the charts: requests/s, and latency of requests", head, rows)
 
 
 def workers_table(versions: Versions) -> str:
@@ -124,8 +124,9 @@ def duration(seconds: float) -> str:
 
 def _figures(now: Figures, versions: Versions | None) -> list[tuple[str, str, str]]:
     rows = [("Requests/s", f"{now.requests_per_s:.1f}", f"{now.requests} in {duration(now.elapsed_s)}")]
-    rows += [(f"Handler {name}", *_quantile(now.handler.quantile(q), "batches")) for name, q in QUANTILES.items()]
+    rows += [(f"Latency {name}", *_quantile(now.latency.quantile(q), "requests")) for name, q in QUANTILES.items()]
     rows.append(("Mean queue time", _ms(now.mean_queue_ms), f"of {now.queued} requests"))
+    rows.append(("Mean handler time", _ms(now.mean_handler_ms), f"of {now.batches.count} batches"))
     mean_batch = NONE if now.mean_batch is None else f"{now.mean_batch:.1f}"
     rows.append(("Mean batch", mean_batch, f"of {now.batches.count} batches"))
     failed = sum(now.errors.values())

@@ -17,7 +17,6 @@ from dashboard.live.prometheus_history import VARIABLE, History, HistoryError
 from dashboard.live.sampler import Sample, Sampler
 from dashboard.live.window_figures import (
     MIN_OBSERVATIONS,
-    Figures,
     Selection,
     figures,
     points,
@@ -27,6 +26,7 @@ from dashboard.live.window_figures import (
 )
 from dashboard.shared import server_watch
 from dashboard.shared.clicked import clicked
+from dashboard.shared.kept import kept
 
 ROOT = Path(__file__).parents[2]
 CSS = Path(__file__).with_name("live.css")
@@ -37,8 +37,8 @@ REFRESHES = {"off": None, "1 s": 1.0, "2 s": 2.0, "5 s": 5.0}
 FIRST_TICK_S = 1.0  # until there are figures, also if the refresh is off
 NO_SAMPLES = "Waiting for the first two samples ..."
 TOO_SHORT = "Prometheus has fewer than two samples in this window. A shorter window may have more."
+NO_REQUESTS = "No requests in this window. Draw a digit, or start the test load below."
 LOCUST = ("127.0.0.1", 8089)
-CHECKS_PER_S = 1.5  # a little more than the rate of the dashboard's own health check
 
 
 def main() -> None:
@@ -81,9 +81,9 @@ def _controls(sampler: Sampler, windows: Mapping[str, float]) -> tuple[float, fl
     st.session_state["live-offered"] = list(offered)
     st.session_state["live-is-new"] = True
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        window = st.segmented_control("Window", list(windows), default="1 min", required=True, key="live-window")
-        refresh = st.segmented_control("Refresh", list(REFRESHES), default="1 s", required=True, key="live-refresh")
-        name = st.selectbox("Recogniser", list(offered), key="live-choice", width=240)
+        window = st.segmented_control("Window", list(windows), required=True, **kept("live-window", "1 min", windows))
+        refresh = st.segmented_control("Refresh", list(REFRESHES), required=True, **kept("live-refresh", "1 s"))
+        name = st.selectbox("Recogniser", list(offered), width=240, **kept("live-choice", next(iter(offered)), offered))
     return windows[window], REFRESHES[refresh], offered[name]
 
 
@@ -103,7 +103,7 @@ def _figures(sampler: Sampler, history: History | None, window_s: float, selecti
     start_s = end_s - window_s
     events = [event for event in events if event.time_s >= start_s]
     shown = None if versions is None else selected(versions, selection)
-    hint = _hint(now, selection)
+    hint = "" if now.requests else NO_REQUESTS
     # One element with or without a hint: what follows would move, and an expander that moves closes
     st.html(live_html.note(f"{_state(samples, zone)} {source}") + (live_html.note(hint) if hint else ""))
     st.html(live_html.cards(now, shown))
@@ -135,14 +135,14 @@ def _charts(data: pd.DataFrame, slice_s: float) -> None:
     st.html('<h2 class="live-heading">Over time</h2>')
     _chart(data, time_charts.throughput(), "live-throughput", "Requests per second")
     if data["ms"].notna().any():
-        _chart(data, time_charts.quantiles(), "live-quantiles", "p50, p95 and p99 of the handler time")
+        _chart(data, time_charts.quantiles(), "live-quantiles", "p50, p95 and p99 of the latency")
     else:
         covered = live_html.duration(slice_s)
-        st.html(live_html.note(f"No handler times: they need {MIN_OBSERVATIONS} batches within {covered}."))
+        st.html(live_html.note(f"No latency: it needs {MIN_OBSERVATIONS} requests within {covered}."))
     st.html(
         live_html.note(
-            f"Each point covers the {live_html.duration(slice_s)} before it. Handler times need {MIN_OBSERVATIONS} "
-            "batches. Dashed vertical lines mark events."
+            f"Each point covers the {live_html.duration(slice_s)} before it. Latency, from the last byte of a request "
+            f"to its answer, needs {MIN_OBSERVATIONS} requests. Dashed vertical lines mark events."
         )
     )
 
@@ -158,19 +158,6 @@ def _state(samples: Sequence[Sample], zone: tzinfo) -> str:
     return f"{state}. Sampled for {since}, last at {live_html.clock(samples[-1].time_s, zone)}."
 
 
-def _hint(now: Figures, selection: Selection) -> str:
-    """Return a hint if there are few requests."""
-    invitation = "Draw a digit, or start the test load below."
-    if not now.requests:
-        return f"No requests in this window. {invitation}"
-    if selection.model in {"", server_watch.MODEL} and now.requests_per_s < CHECKS_PER_S:
-        return (
-            f"Few requests in this window. The dashboard's own health check, one request to {server_watch.MODEL} every "
-            f"second, is counted, too. {invitation}"
-        )
-    return ""
-
-
 def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     """Offer a load, and show the last one."""
     last = generator.last()
@@ -181,10 +168,12 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     at = models.index(server_watch.MODEL) if server_watch.MODEL in models else 0
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         model = st.selectbox(
-            "Recogniser under load", models, index=at, key="live-load-model", disabled=running, width=200
+            "Recogniser under load", models, disabled=running, width=200, **kept("live-load-model", models[at], models)
         )
-        rate = st.number_input("Requests/s", 1, MAX_RATE, 20, key="live-load-rate", disabled=running, width=140)
-        seconds = st.number_input("Seconds", 1, MAX_SECONDS, 10, key="live-load-seconds", disabled=running, width=140)
+        rate = st.number_input("Requests/s", 1, MAX_RATE, disabled=running, width=140, **kept("live-load-rate", 20))
+        seconds = st.number_input(
+            "Seconds", 1, MAX_SECONDS, disabled=running, width=140, **kept("live-load-seconds", 10)
+        )
         started = clicked(
             "Send", "load-send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up()
         )

@@ -26,8 +26,8 @@ NAMES = (  # metrics that the figures need; the rest of the page is not parsed
     "handwriting_requests_total",
     "handwriting_handler_seconds",
     "handwriting_batch_requests",
-    "ts_queue_latency_microseconds",
-    "ts_inference_requests",
+    "inkserve_request_seconds",
+    "inkserve_queue_seconds",
     "Requests5XX",
 )
 UP = Series("torchserve_up")

@@ -42,14 +42,14 @@ def frame(points: Sequence[Point], events: Sequence[Event], start_s: float, end_
     for point in points:
         rows.append({"kind": POINT, "time": point.time_s, "rate": point.requests_per_s})
         rows += [
-            {"kind": POINT, "time": point.time_s, "quantile": q, "ms": getattr(point, q), "batches": point.batches}
+            {"kind": POINT, "time": point.time_s, "quantile": q, "ms": getattr(point, q), "answered": point.answered}
             for q in QUANTILES
         ]
     for index, event in enumerate(events):
         row = {"kind": EVENT, "time": event.time_s, "event": event.text, "late": event.time_s > (start_s + end_s) / 2}
         rows.append(row | {"row": ROW_PX // 2 + index % LABEL_ROWS * ROW_PX})
     columns = {"kind": "str", "time": "float64", "rate": "float64", "quantile": "object", "ms": "float64"}
-    columns |= {"batches": "float64", "event": "object", "late": "object", "row": "float64"}
+    columns |= {"answered": "float64", "event": "object", "late": "object", "row": "float64"}
     made = pd.DataFrame(rows, columns=list(columns)).astype(columns)
     return made.assign(time=1000 * made["time"])  # ms since the epoch, shown in the browser's time zone
 
@@ -72,7 +72,7 @@ def throughput() -> dict[str, Any]:
 
 @cache
 def quantiles() -> dict[str, Any]:
-    """Specify p50, p95 and p99 of the handler time over time, with the events. Dashes also distinguish them."""
+    """Specify p50, p95 and p99 of the latency over time, with the events. Dashes also distinguish them."""
     names = list(QUANTILES)
     legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=500, labelColor=QUIET)
     dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2]])
@@ -82,14 +82,14 @@ def quantiles() -> dict[str, Any]:
         .mark_line(point=alt.OverlayMarkDef(**DOT))
         .encode(
             x=TIME,
-            y=alt.Y("ms:Q", title="handler time (ms)", scale=FROM_ZERO, axis=alt.Axis(**TEXT)),
+            y=alt.Y("ms:Q", title="latency (ms)", scale=FROM_ZERO, axis=alt.Axis(**TEXT)),
             color=alt.Color("quantile:N", scale=alt.Scale(domain=names, range=[INK, QUIET, WARN]), legend=legend),
             strokeDash=alt.StrokeDash("quantile:N", scale=dashes, legend=legend),
             tooltip=[
                 TIME_TIP,
                 "quantile:N",
                 alt.Tooltip("ms:Q", format=".3g"),
-                alt.Tooltip("batches:Q", title="batches"),
+                alt.Tooltip("answered:Q", title="requests"),
             ],
         )
     )

@@ -17,7 +17,8 @@ MOST_POINTS = 90
 STALE_S = 5.0  # a point needs a sample in the last seconds before it
 OK = "ok"
 REQUESTS = "handwriting_requests_total"
-TORCHSERVES_DEFAULT = "default"  # its label for requests that name no version
+QUEUE = "inkserve_queue_seconds"
+LATENCY = "inkserve_request_seconds"  # histogram of the front end: as a client has it
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,10 @@ class Selection:
     Attributes:
         model: name of the recogniser, "" for all.
         version: MAJOR.MINOR, "" for all.
-        is_default: whether requests that name no version go to this one.
     """
 
     model: str = ""
     version: str = ""
-    is_default: bool = False
 
     @property
     def name(self) -> str:
@@ -44,15 +43,6 @@ class Selection:
         """Labels of our own metrics."""
         return {name: value for name, value in (("model", self.model), ("version", self.version)) if value}
 
-    def of_torchserve(self, grown: Values, name: str) -> float:
-        """Sum a metric of TorchServe, whose label is the version that requests name, or "default"."""
-        labels = [{"model_name": self.model} if self.model else {}]
-        if self.version:
-            versions = [self.version, TORCHSERVES_DEFAULT] if self.is_default else [self.version]
-            labels = [labels[0] | {"model_version": version} for version in versions]
-        # TorchServe's own page has some counters without the suffix _total, which the exporter adds
-        return sum(total(grown, each, **wanted) for each in (name, f"{name}_total") for wanted in labels)
-
 
 @dataclass(frozen=True)
 class Figures:
@@ -61,10 +51,11 @@ class Figures:
     Attributes:
         elapsed_s: from the first sample in it to the last.
         requests: answered by workers, with predictions or errors.
-        handler: handler time of batches, s.
+        latency: time of each request, from its last byte read to its answer written, s.
+        mean_handler_ms: mean handler time of a batch; None without a batch.
         batches: batch sizes.
         mean_batch: mean batch size; None without a batch.
-        mean_queue_ms: mean queue time; None without a request.
+        mean_queue_ms: mean queue time of a request; None without a request.
         queued: number of requests in the mean queue time.
         errors: requests by type of error, the most frequent first.
         server_errors: TorchServe's 5xx responses, of all recognisers and of the management API.
@@ -72,7 +63,8 @@ class Figures:
 
     elapsed_s: float
     requests: int
-    handler: Histogram
+    latency: Histogram
+    mean_handler_ms: float | None
     batches: Histogram
     mean_batch: float | None
     mean_queue_ms: float | None
@@ -87,13 +79,13 @@ class Figures:
 
 
 class Point(NamedTuple):
-    """One point of the charts; None where there were no samples, or too few batches.
+    """One point of the charts; None where there were no samples, or too few requests.
 
     Attributes:
         time_s: its end, s since the epoch.
         requests_per_s: throughput.
-        p50, p95, p99: handler time by batch, ms.
-        batches: number of batches in the quantiles.
+        p50, p95, p99: latency of requests, ms.
+        answered: number of requests in the quantiles.
     """
 
     time_s: float
@@ -101,7 +93,7 @@ class Point(NamedTuple):
     p50: float | None
     p95: float | None
     p99: float | None
-    batches: int
+    answered: int
 
 
 def figures(samples: Sequence[Sample], window_s: float, selection: Selection) -> Figures | None:
@@ -115,16 +107,15 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
     grown = increase(before.totals, after.totals)
     outcomes = sum_by(grown, REQUESTS, "outcome", **selection.labels)
     frequent = sorted(outcomes.items(), key=lambda each: (-round(each[1]), each[0]))
-    queued = selection.of_torchserve(grown, "ts_inference_requests")
-    queue_us = selection.of_torchserve(grown, "ts_queue_latency_microseconds")
     return Figures(
         elapsed_s=after.time_s - before.time_s,
         requests=round(sum(outcomes.values())),
-        handler=histogram(grown, "handwriting_handler_seconds", **selection.labels),
+        latency=histogram(grown, LATENCY, **selection.labels),
+        mean_handler_ms=_mean_ms(grown, "handwriting_handler_seconds", selection),
         batches=histogram(grown, "handwriting_batch_requests", **selection.labels),
         mean_batch=mean(grown, "handwriting_batch_requests", **selection.labels),
-        mean_queue_ms=queue_us / queued / 1000 if queued else None,
-        queued=round(queued),
+        mean_queue_ms=_mean_ms(grown, QUEUE, selection),
+        queued=round(total(grown, f"{QUEUE}_count", **selection.labels)),
         errors={kind: round(count) for kind, count in frequent if kind != OK and round(count)},
         server_errors=round(total(grown, "Requests5XX_total") + total(grown, "Requests5XX")),
     )
@@ -167,7 +158,7 @@ def selections(versions: Versions) -> list[Selection]:
         own = [each for each in versions if each.model == model]
         found.append(Selection(model))
         if len(own) > 1:
-            found += [Selection(model, each.version, each.is_default) for each in own]
+            found += [Selection(model, each.version) for each in own]
     return found
 
 
@@ -189,10 +180,15 @@ def _point(samples: Sequence[Sample], end_s: float, slice_s: float, selection: S
     if not is_up or after.time_s < end_s - STALE_S or after.time_s - before.time_s < SHORTEST_SLICE_S:
         return Point(end_s, None, None, None, None, 0)
     grown = increase(before.totals, after.totals)
-    handler = histogram(grown, "handwriting_handler_seconds", **selection.labels)
-    quantiles = (quantile_ms(handler.quantile(q)) for q in QUANTILES.values())
+    latency = histogram(grown, LATENCY, **selection.labels)
+    quantiles = (quantile_ms(latency.quantile(q)) for q in QUANTILES.values())
     requests = total(grown, REQUESTS, **selection.labels)
-    return Point(end_s, requests / (after.time_s - before.time_s), *quantiles, handler.count)
+    return Point(end_s, requests / (after.time_s - before.time_s), *quantiles, latency.count)
+
+
+def _mean_ms(grown: Values, name: str, selection: Selection) -> float | None:
+    mean_s = mean(grown, name, **selection.labels)
+    return None if mean_s is None else 1000 * mean_s
 
 
 def _time(sample: Sample) -> float:

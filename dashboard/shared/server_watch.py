@@ -4,8 +4,8 @@ import html
 
 import streamlit as st
 
-from inkserve import Recogniser
 from inkserve.client.address import server_url
+from inkserve.readiness import read_readiness
 
 MODEL = "digits"
 NO_BANNER = "<span hidden></span>"
@@ -47,9 +47,8 @@ def retry_soon() -> None:
 
 @st.cache_data(ttl=CHECK_TTL_S, max_entries=8, show_spinner=False)
 def fault(model: str, url: str) -> str:
-    """Return why a recogniser cannot answer now, or ""."""
-    with Recogniser(model, url, timeout_s=CHECK_TIMEOUT_S, tries=1) as checked:
-        return checked.fault()
+    """Return why a recogniser cannot answer now, or "". The server says so itself; no prediction is made."""
+    return read_readiness(url, CHECK_TIMEOUT_S).fault(model)
 
 
 def _check() -> None:

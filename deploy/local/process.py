@@ -17,6 +17,7 @@ from inkserve.files import atomic_write
 POLL_S = 0.2
 PRIVATE = 0o077  # umask: only the user can read what a service writes
 GRACE_S = 15  # between asking a process to end and killing it
+DELAY = "DRAIN_DELAY_S"  # variable of a process that goes on serving for so many s after it is asked to end
 CHILDREN: list[subprocess.Popen] = []  # Python warns of a child that is garbage-collected while it runs
 
 
@@ -67,13 +68,14 @@ def start(command: Sequence[str | os.PathLike], environment: Mapping[str, str], 
 
 
 def stop(process: psutil.Process) -> None:
-    """Ask a process and its descendants to end, and kill those that still run after GRACE_S."""
+    """Ask a process and its descendants to end, and kill those that still run GRACE_S after they should have ended."""
     try:
         family = [process, *process.children(recursive=True)]
+        delay_s = int(process.environ().get(DELAY) or 0)
         process.terminate()
     except psutil.NoSuchProcess:
         return
-    _, alive = psutil.wait_procs(family, timeout=GRACE_S)
+    _, alive = psutil.wait_procs(family, timeout=GRACE_S + delay_s)
     for left in alive:
         try:
             left.kill()

@@ -30,15 +30,6 @@ def loaded(settings: Settings) -> list[str]:
         return []
 
 
-def have_workers(settings: Settings) -> bool:
-    """Tell whether all workers of each version are ready; a version answers with its first worker already."""
-    try:
-        with management(settings) as api:
-            return all(each.ready_workers >= each.wanted_workers for each in api.versions())
-    except ManagementError:
-        return False
-
-
 def management(settings: Settings) -> Management:
     """Return a client of the management API of a stack."""
     return Management(settings.url("MANAGEMENT_PORT"), settings.auth("management"))
@@ -61,14 +52,20 @@ def archives(settings: Settings, tell: Callable[[str], None] = lambda _: None) -
         tell: takes a message for each archive that may not be loaded.
 
     Raises:
-        StackError: there is none.
+        StackError: there is none, or none of a recogniser that the settings name.
     """
-    good, errors = check_all(settings.model_store)
+    found, errors = check_all(settings.model_store)
+    good = {path: each for path, each in found.items() if not settings.models or each[0] in settings.models}
+    lacking = sorted(set(settings.models) - {model for model, _ in good.values()})
     for error in errors:
         tell(str(error))
     if not good:
         reasons = "".join(f"\n{error}" for error in errors)
         raise StackError(f"no archive to load in {settings.model_store}: run `make archive`{reasons}")
+    if lacking:
+        raise StackError(
+            f"MODELS names {', '.join(lacking)}; no archive of it may be loaded from {settings.model_store}"
+        )
     return good
 
 

@@ -26,8 +26,13 @@ DEFAULT_PORTS = {
     "DASHBOARD_PORT": 8501,
     "PROMETHEUS_PORT": 9090,
 }
-HOSTS = {"INFERENCE_PORT": "INFERENCE_HOST", "MANAGEMENT_PORT": "MANAGEMENT_HOST"}  # other services listen on HOST
-EXPOSURE = {*HOSTS.values(), "TOKENS"}  # the variables that decide who can use TorchServe
+HOSTS = {  # other services listen on HOST
+    "INFERENCE_PORT": "INFERENCE_HOST",
+    "MANAGEMENT_PORT": "MANAGEMENT_HOST",
+    "METRICS_PORT": "METRICS_HOST",
+}
+TOKENS_FILE = "INKSERVE_TOKENS_FILE"  # variable; the agent of the front end reads the file
+EXPOSURE = {*HOSTS.values(), "TOKENS", TOKENS_FILE}  # the variables that decide who can use TorchServe
 
 
 class StackError(CommandError):
@@ -45,7 +50,9 @@ class Settings:
         prometheus_data: folder of Prometheus's data, which stays when nothing runs.
         inference_host: IPv4 address on which TorchServe takes predictions over HTTP.
         management_host: IPv4 address of its management API.
-        tokens: whether each request to them needs a token.
+        tokens: whether each request to TorchServe needs a token.
+        tokens_file: file of named tokens, which servers may share; None if there are only TorchServe's own.
+        models: recognisers to serve; all of the model store if empty.
     """
 
     ports: Mapping[str, int]
@@ -54,7 +61,10 @@ class Settings:
     prometheus_data: Path = ROOT / "data" / "prometheus"
     inference_host: str = HOST
     management_host: str = HOST
+    metrics_host: str = HOST
     tokens: bool = False
+    tokens_file: Path | None = None
+    models: tuple[str, ...] = ()
 
     @property
     def temp_dir(self) -> Path:
@@ -85,7 +95,9 @@ class Settings:
             **self.ports,
             "INFERENCE_HOST": self.inference_host,
             "MANAGEMENT_HOST": self.management_host,
+            "METRICS_HOST": self.metrics_host,
             "TOKENS": tokens,
+            TOKENS_FILE: str(self.tokens_file or ""),
         }
 
     def host(self, port_name: str) -> str:
@@ -112,7 +124,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read ports, hosts, TOKENS, RUN_DIR, MODEL_STORE and PROMETHEUS_DATA from environment variables.
+    """Read ports, hosts, TOKENS, MODELS, RUN_DIR, MODEL_STORE and PROMETHEUS_DATA from environment variables.
 
     Raises:
         StackError: a port is not a number from 1 to 65535, or two are equal; a host is not an IPv4 address; TOKENS is
@@ -130,7 +142,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     }
     paths = (Path(environment.get(name) or usual).resolve() for name, usual in folders.items())
     hosts = {name: read_host(name, environment.get(name) or HOST) for name in HOSTS.values()}
-    return Settings(ports, *paths, *hosts.values(), read_tokens(environment.get("TOKENS") or "", hosts))
+    tokens_file = Path(named).resolve() if (named := environment.get(TOKENS_FILE)) else None
+    tokens = read_tokens(environment.get("TOKENS") or "", hosts, tokens_file)
+    models = tuple(environment.get("MODELS", "").replace(",", " ").split())
+    return Settings(ports, *paths, *hosts.values(), tokens, tokens_file, models)
 
 
 def read_port(name: str, text: str) -> int:
@@ -161,11 +176,12 @@ def is_open(host: str) -> bool:
     return not ipaddress.ip_address(host).is_loopback
 
 
-def read_tokens(text: str, hosts: Mapping[str, str]) -> bool:
-    """Read whether tokens are on; by default they are if other machines can reach a host.
+def read_tokens(text: str, hosts: Mapping[str, str], file: Path | None = None) -> bool:
+    """Read whether tokens are on; by default they are if other machines can reach a host, or a file names some.
 
     Raises:
-        StackError: the text is neither on nor off, or off although other machines can reach a host.
+        StackError: the text is neither on nor off, or off although other machines can reach a host, or a file names
+            some.
     """
     if text not in {"", "on", "off"}:
         raise StackError(f"TOKENS is {text!r}; wanted on or off")
@@ -174,4 +190,6 @@ def read_tokens(text: str, hosts: Mapping[str, str]) -> bool:
         raise StackError(
             f"TOKENS=off with {' '.join(open_to_others)}: whoever reaches it could use it; wanted TOKENS=on"
         )
-    return text == "on" or bool(open_to_others)
+    if text == "off" and file:
+        raise StackError(f"TOKENS=off with {TOKENS_FILE}={file}: nobody would need its tokens; wanted TOKENS=on")
+    return text == "on" or bool(open_to_others or file)

@@ -6,12 +6,13 @@ import socket
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 
 from deploy.local import process, torchserve
 from deploy.local.services import DASHBOARD, METRICS, PROMETHEUS, reload_prometheus
-from deploy.local.settings import HOST, Settings, StackError
+from deploy.local.settings import HOST, TOKENS_FILE, Settings, StackError
 from deploy.local.torchserve import TORCHSERVE
 
 SERVICES = {each.name: each for each in (TORCHSERVE, METRICS, DASHBOARD)}  # in the order of their start
@@ -113,6 +114,7 @@ class Stack:
             inference_host=recorded["INFERENCE_HOST"],
             management_host=recorded["MANAGEMENT_HOST"],
             tokens=recorded["TOKENS"] == "on",
+            tokens_file=Path(file) if (file := recorded[TOKENS_FILE]) else None,
         )
 
     def check_same_ports(self, services: Collection[str]) -> None:

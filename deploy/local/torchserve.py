@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -13,8 +14,9 @@ import requests
 from deploy.local import process
 from deploy.local.java import find_java_home
 from deploy.local.process import Service
-from deploy.local.served_versions import archives, has_started, have_workers, note_started, set_defaults, versions
-from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, Settings, StackError
+from deploy.local.served_versions import archives, has_started, note_started, set_defaults, versions
+from deploy.local.settings import EXPOSURE, HOST, NO_PROXY, ROOT, TOKENS_FILE, Settings, StackError
+from inkserve.readiness import read_readiness
 
 ADDRESSES = {
     "TS_INFERENCE_ADDRESS": "INFERENCE_PORT",
@@ -30,6 +32,8 @@ EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 
 def start(settings: Settings) -> psutil.Process:
     """Start TorchServe in the background and return its process; it does not answer yet.
+
+    Its output goes where its logs go: into files, or with LOG_TARGET=console to our own.
 
     Archives that may not be loaded are named on standard error, and the others are loaded. TorchServe itself would load
     any file, and none at all if one is broken.
@@ -48,7 +52,8 @@ def start(settings: Settings) -> psutil.Process:
     command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
     command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
     command += ["--log-config", ROOT / "config" / "log4j2.xml"]
-    with (settings.logs / LOGS[0]).open("wb") as log:
+    to_console = os.environ.get("LOG_TARGET") == "console"  # config/log4j2.xml reads it, too
+    with nullcontext() if to_console else (settings.logs / LOGS[0]).open("wb") as log:
         done = subprocess.run(
             command,
             env=environment(settings) | {"TS_LOAD_MODELS": ",".join(names)},
@@ -108,6 +113,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return kept | {
         **{name: f"http://{settings.host(port)}:{settings.ports[port]}" for name, port in ADDRESSES.items()},
         "TS_DISABLE_TOKEN_AUTHORIZATION": "false" if settings.tokens else "true",
+        TOKENS_FILE: str(settings.tokens_file or ""),
         "TS_GRPC_INFERENCE_PORT": str(settings.ports["GRPC_INFERENCE_PORT"]),
         "TS_GRPC_MANAGEMENT_PORT": str(settings.ports["GRPC_MANAGEMENT_PORT"]),
         "TS_GRPC_INFERENCE_ADDRESS": HOST,
@@ -125,14 +131,8 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def is_ready(settings: Settings) -> bool:
-    """Tell whether every recogniser reads a real picture and has all its workers.
-
-    /ping answers Healthy with or without workers.
-
-    Raises:
-        StackError: there is no archive to load.
-    """
-    return all(ask(settings, version) for version in versions(settings)) and have_workers(settings)
+    """Tell whether the server says that it is ready, with all workers of each version and all archives loaded."""
+    return read_readiness(settings.url("INFERENCE_PORT")).has_all_workers()
 
 
 def settle(settings: Settings) -> None:

@@ -182,6 +182,19 @@ class Management:
         """
         self._call("PUT", f"{_path(model, version)}/set-default")
 
+    def check_loading(self) -> None:
+        """Check that the server loads and unloads archives while it runs, by asking it to load none.
+
+        Raises:
+            ModelApiOffError: it does not.
+        """
+        try:
+            self._call("POST", "")
+        except ModelApiOffError:
+            raise
+        except ManagementError:  # it wants the name of an archive, or does not answer, as `versions` says
+            return
+
     def load(self, archive_name: str, workers: int = 1) -> None:
         """Load an archive of the model store, and return when its workers are ready.
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-import requests
-
 from inkserve.client.connection import Server
+from inkserve.client.exceptions import ServerDown
 from inkserve.management import Management, ManagementError, ModelVersion
 
 TIMEOUT_S = (2.0, 10.0)  # connect, read
@@ -97,8 +96,8 @@ def read_status(url: str | None = None, management_url: str | None = None) -> St
 
 def _is_up(server: Server) -> bool:
     try:
-        server.http.get(f"{server.url}/ping", timeout=server.timeout_s)
-    except requests.RequestException:
+        server.get("/ready")
+    except ServerDown:
         return False
     return True
 

@@ -1,37 +1,36 @@
 package inkserve;
 
-import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
-import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.pytorch.serve.util.ConfigManager;
+import org.pytorch.serve.util.ConnectorType;
 
 /**
  * Handles each HTTP connection between the HTTP codec and TorchServe.
@@ -43,39 +42,42 @@ import org.pytorch.serve.util.ConfigManager;
  *   <li>While all requests together hold more than MOST_BYTES, further ones are refused with 503. Otherwise Java would run
  *       out of memory, and the server would die.
  *   <li>A form with more than MOST_PARTS is refused, as parsing it would take seconds.
+ *   <li>A request over the bound of its token is refused with 429.
+ *   <li>A body that is not packed as it says, or in a way that is not known, is refused.
  *   <li>An incomplete request times out after REQUEST_TIMEOUT_S, and its connection is closed. An idle
  *       connection stays open.
- *   <li>Requests that are read and not yet answered are counted, for {@link Drain}.
+ *   <li>Requests that are read and not yet answered are counted, for {@link Drain}; their times for {@link Latency}.
  * </ul>
  */
-public final class Guard extends ChannelDuplexHandler {
+final class Guard extends ChannelDuplexHandler {
     private static final long REQUEST_TIMEOUT_S = Long.getLong("inkserve.request.timeout.s", 30);
     private static final long MOST_BYTES = Long.getLong("inkserve.requests.bytes", 128 << 20); // of all bodies together
     private static final AtomicLong HELD_BYTES = new AtomicLong();
     private static final int MOST_PARTS = 2048; // of a form; a request has at most 1,024 pictures
     private static final ByteBuf PART = Unpooled.unreleasableBuffer(Unpooled.copiedBuffer("\r\n--", StandardCharsets.US_ASCII));
     private static final int LONGEST_MESSAGE = 200; // characters of a parser's message
+    private static final Set<String> PACKINGS = Set.of("", "identity", "gzip", "x-gzip", "deflate", "x-deflate");
+    private static final int RETRY_AFTER_S = 1;
 
+    private final ConnectorType type;
+    private final Deque<Exchange> unanswered = new ArrayDeque<>(); // complete requests; used by the connection's thread only
+    private Exchange current; // the request that is being read
     private boolean isReading; // whether TorchServe handles a part of a request right now, in this thread
-    private int inFlight; // requests of this connection; used by its own thread only
     private long heldBytes; // of the requests of this connection, until they are answered
     private boolean isClosing; // the rest of the request is dropped
     private boolean isForm; // whether the current request is a form
     private int parts; // of the current form, so far
     private boolean isRefused; // the current request was answered before its end
     private Future<?> timeout;
+    private ChannelHandlerContext own;
 
-    /** Called at the end of ServerInitializer.initChannel. */
-    public static void install(Channel channel) {
-        if (Drain.isDraining()) {
-            // The listening channel stays open: when it closes, TorchServe's main thread ends at once
-            channel.close();
-            return;
-        }
-        ChannelPipeline pipeline = channel.pipeline();
-        Guard guard = new Guard();
-        pipeline.addBefore(pipeline.context(HttpObjectAggregator.class).name(), "guard", guard);
-        pipeline.addBefore(pipeline.context(HttpServerCodec.class).name(), "first byte", guard.new FirstByte());
+    Guard(ConnectorType type) {
+        this.type = type;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext context) {
+        own = context;
     }
 
     @Override
@@ -86,31 +88,42 @@ public final class Guard extends ChannelDuplexHandler {
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-        if (message instanceof HttpRequest) {
-            String kind = ((HttpRequest) message).headers().get(HttpHeaderNames.CONTENT_TYPE, "");
-            isForm = kind.toLowerCase(Locale.ROOT).contains("multipart");
-            parts = 0;
+        if (message instanceof HttpRequest && !isClosing) {
+            begin((HttpRequest) message);
         }
-        if (isClosing || message instanceof HttpContent && !isWelcome(context, ((HttpContent) message).content())) {
+        if (isClosing) {
             ReferenceCountUtil.release(message);
             if (message instanceof LastHttpContent) {
                 context.close(); // not before: a client that still sends would not see the answer
             }
             return;
         }
-        if (message instanceof LastHttpContent) {
-            stopWaiting();
-            if (!isRefused) {
-                inFlight++;
-                Drain.begun();
-            }
-            isRefused = false;
-        }
         isReading = true;
         try {
             context.fireChannelRead(message);
         } finally {
             isReading = false;
+        }
+        if (isClosing && message instanceof LastHttpContent) {
+            context.close();
+        }
+    }
+
+    private void begin(HttpRequest request) {
+        String kind = request.headers().get(HttpHeaderNames.CONTENT_TYPE, "");
+        isForm = kind.toLowerCase(Locale.ROOT).contains("multipart");
+        parts = 0;
+        isRefused = false;
+        current = Exchange.begin(request, type);
+        String packing = request.headers().get(HttpHeaderNames.CONTENT_ENCODING, "").trim().toLowerCase(Locale.ROOT);
+        if (current.isTooMany()) {
+            FullHttpResponse refusal =
+                    Answers.error(HttpResponseStatus.TOO_MANY_REQUESTS, "TooManyRequests", current.reason());
+            refusal.headers().set(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_S);
+            refuse(refusal);
+        } else if (!PACKINGS.contains(packing)) {
+            String message = "the body's Content-Encoding is " + shortened(packing) + "; wanted gzip, deflate or none";
+            refuse(Answers.error(HttpResponseStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMedia", message));
         }
     }
 
@@ -127,13 +140,17 @@ public final class Guard extends ChannelDuplexHandler {
         if (Drain.isDraining()) {
             response.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
         }
-        boolean isAnswer = inFlight > 0; // otherwise it refuses an incomplete request
-        if (isAnswer) {
-            inFlight--;
-        } else {
+        int status = response.status().code();
+        boolean isAnswer = !unanswered.isEmpty(); // otherwise it refuses an incomplete request
+        Exchange exchange = isAnswer ? unanswered.poll() : current;
+        if (!isAnswer) {
             isRefused = true;
+            current = null;
         }
         context.write(response, promise.unvoid()).addListener(written -> {
+            if (exchange != null) {
+                exchange.answered(status);
+            }
             if (isAnswer) {
                 Drain.ended(1);
                 letGo();
@@ -148,28 +165,14 @@ public final class Guard extends ChannelDuplexHandler {
     public void channelInactive(ChannelHandlerContext context) {
         stopWaiting();
         letGo();
-        Drain.ended(inFlight); // no client waits for their answers
-        inFlight = 0;
+        Drain.ended(unanswered.size()); // no client waits for their answers
+        unanswered.forEach(Exchange::end);
+        unanswered.clear();
+        if (current != null) {
+            current.end();
+            current = null;
+        }
         context.fireChannelInactive();
-    }
-
-    /** Counts a chunk of a body; refuses the request and returns false if it is too much. */
-    private boolean isWelcome(ChannelHandlerContext context, ByteBuf piece) {
-        if (isRefused) {
-            return true; // Netty drops it
-        }
-        heldBytes += piece.readableBytes();
-        if (HELD_BYTES.addAndGet(piece.readableBytes()) > MOST_BYTES && piece.isReadable()) {
-            refuse(
-                    context,
-                    HttpResponseStatus.SERVICE_UNAVAILABLE,
-                    "ServiceUnavailableException",
-                    "too many large requests are on their way; try again later");
-        } else if (isForm && (parts += countParts(piece)) > MOST_PARTS) {
-            String message = String.format(Locale.ROOT, "the form has over %,d parts; wanted 1 to 1,024 pictures", MOST_PARTS);
-            refuse(context, HttpResponseStatus.BAD_REQUEST, "InvalidRequest", message);
-        }
-        return !isClosing;
     }
 
     /** Counts the boundaries in a form. The few that lie across two chunks do not matter here. */
@@ -187,12 +190,13 @@ public final class Guard extends ChannelDuplexHandler {
     }
 
     /** Answers before the request is complete; the connection closes when it is, or after the timeout. */
-    private void refuse(ChannelHandlerContext context, HttpResponseStatus status, String type, String message) {
+    private void refuse(FullHttpResponse refusal) {
         isClosing = true;
         letGo();
-        FullHttpResponse refusal = error(status, type, message);
         refusal.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
-        context.writeAndFlush(refusal);
+        current.answered(refusal.status().code());
+        current = null;
+        own.writeAndFlush(refusal); // past `write`, which is for TorchServe's answers
     }
 
     private void letGo() {
@@ -214,11 +218,78 @@ public final class Guard extends ChannelDuplexHandler {
     }
 
     /** Runs before the codec, which sees a request only when its headers are complete. */
-    private final class FirstByte extends ChannelInboundHandlerAdapter {
+    final class FirstByte extends ChannelInboundHandlerAdapter {
         @Override
         public void channelRead(ChannelHandlerContext context, Object message) {
             expectRequest(context);
             context.fireChannelRead(message);
+        }
+    }
+
+    /** Runs after the body is unpacked, and before it is put together. */
+    final class Body extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelRead(ChannelHandlerContext context, Object message) {
+            if (isClosing || message instanceof HttpContent && !isWelcome(((HttpContent) message).content())) {
+                ReferenceCountUtil.release(message);
+                return;
+            }
+            if (message instanceof LastHttpContent) {
+                stopWaiting();
+                if (!isRefused && current != null) {
+                    current.complete();
+                    unanswered.add(current);
+                    Drain.begun();
+                }
+                current = null;
+            }
+            context.fireChannelRead(message instanceof HttpContent ? direct(context, (HttpContent) message) : message);
+        }
+
+        /**
+         * Moves an unpacked piece out of Java's heap. Of a buffer with an array, TorchServe takes the whole array, which
+         * holds other requests as well.
+         */
+        private HttpContent direct(ChannelHandlerContext context, HttpContent message) {
+            ByteBuf piece = message.content();
+            if (!piece.hasArray() || !piece.isReadable()) {
+                return message;
+            }
+            ByteBuf copy = context.alloc().directBuffer(piece.readableBytes()).writeBytes(piece);
+            HttpContent moved = message.replace(copy);
+            piece.release();
+            return moved;
+        }
+
+        /** Counts a chunk of a body; refuses the request and returns false if it is too much. */
+        private boolean isWelcome(ByteBuf piece) {
+            if (isRefused || current == null) {
+                return true; // Netty drops it
+            }
+            current.received(piece.readableBytes());
+            heldBytes += piece.readableBytes();
+            if (HELD_BYTES.addAndGet(piece.readableBytes()) > MOST_BYTES && piece.isReadable()) {
+                refuse(Answers.error(
+                        HttpResponseStatus.SERVICE_UNAVAILABLE,
+                        "ServiceUnavailableException",
+                        "too many large requests are on their way; try again later"));
+            } else if (isForm && (parts += countParts(piece)) > MOST_PARTS) {
+                String message = String.format(Locale.ROOT, "the form has over %,d parts; wanted 1 to 1,024 pictures", MOST_PARTS);
+                refuse(Answers.error(HttpResponseStatus.BAD_REQUEST, "InvalidRequest", message));
+            }
+            return !isClosing;
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+            if (cause instanceof IOException) {
+                context.close(); // the client reset the connection, as a balancer's check does: no error to log
+            } else if (!(cause instanceof DecoderException)) {
+                context.fireExceptionCaught(cause);
+            } else if (current != null && !isClosing) {
+                String message = "the body is not packed as its Content-Encoding says: " + shortened(cause.getMessage());
+                refuse(Answers.error(HttpResponseStatus.BAD_REQUEST, "InvalidRequest", message));
+            }
         }
     }
 
@@ -238,7 +309,7 @@ public final class Guard extends ChannelDuplexHandler {
             return response;
         }
         String fault = text(response, "message").lines().findFirst().orElse("");
-        String message = "the request cannot be read: " + fault.substring(0, Math.min(fault.length(), LONGEST_MESSAGE));
+        String message = "the request cannot be read: " + shortened(fault);
         return replaced(response, HttpResponseStatus.BAD_REQUEST, "InvalidRequest", message);
     }
 
@@ -258,24 +329,16 @@ public final class Guard extends ChannelDuplexHandler {
         }
     }
 
-    private static FullHttpResponse replaced(
-            FullHttpResponse response, HttpResponseStatus status, String type, String message) {
-        FullHttpResponse better = error(status, type, message);
-        HttpHeaders own = better.headers().copy();
-        better.headers().set(response.headers()).setAll(own);
-        response.release();
-        return better;
+    private static String shortened(String message) {
+        return message == null ? "" : message.substring(0, Math.min(message.length(), LONGEST_MESSAGE));
     }
 
-    private static FullHttpResponse error(HttpResponseStatus status, String type, String message) {
-        JsonObject error = new JsonObject();
-        error.addProperty("code", status.code());
-        error.addProperty("type", type);
-        error.addProperty("message", message);
-        ByteBuf body = Unpooled.copiedBuffer(error.toString(), StandardCharsets.UTF_8);
-        FullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, body);
-        response.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
-        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());
-        return response;
+    private static FullHttpResponse replaced(
+            FullHttpResponse response, HttpResponseStatus status, String type, String message) {
+        FullHttpResponse better = Answers.error(status, type, message);
+        HttpHeaders changed = better.headers().copy();
+        better.headers().set(response.headers()).setAll(changed);
+        response.release();
+        return better;
     }
 }

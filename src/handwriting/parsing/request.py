@@ -17,11 +17,13 @@ from handwriting.parsing.containers import (
 )
 from handwriting.parsing.document import parse_json, read_document, starts_json
 from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, MAX_KEY, Part, describe
+from handwriting.parsing.query import read_query
 from handwriting.preprocess.formats import is_text
 
 DEFAULT_TOP_K = 3
 TOP_K_DIGITS = 9  # longer numbers are rejected without parsing them
-TOP_K_HEADER = "x-top-k"  # TorchServe 0.12 drops the query string of /predictions, so no ?top_k= there
+TOP_K_HEADER = "x-top-k"
+PARAMETERS = {"top_k"}  # of the address
 TIMING_HEADER = "x-timing"
 ADDRESS = {"model_name", "model_version"}  # /invocations passes these query parameters on as inputs
 FORM = "application/x-www-form-urlencoded"
@@ -89,7 +91,8 @@ def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], l
     """
     bodies = {name: value for name, value in inputs.items() if name not in ADDRESS}
     request_headers = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    sent_top_k = bodies.pop("top_k", None)
+    query = read_query(request_headers, PARAMETERS)
+    sent_top_k = bodies.pop("top_k", query.get("top_k"))
     if request_headers.get("content-type", "").lower().startswith(FORM):
         raise UnsupportedMedia(
             f"the body was sent as {FORM}, curl's default for --data; send {WANTED}, as curl -T does"

@@ -18,6 +18,7 @@ from inkserve.client.pictures import encode
 from inkserve.client.tokens import KeyFileError, inference_token
 from inkserve.forks import renew_after_fork
 
+PASSING = (requests.codes.too_many_requests, requests.codes.service_unavailable)
 MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0  # before the second try; three times as long before each further one
 CONNECTIONS = 32  # kept open: as many as a full batch of the server has requests, see batchSize in config/*.yaml
@@ -83,9 +84,9 @@ class Server:
     ) -> tuple[requests.Response, float]:
         """Send a request, again after a pause while the reason for a failure may pass.
 
-        That is a full queue (503, which TorchServe also says when a model has no worker), a worker that died under it
-        (500 or 507), and a connection that broke. Reading a picture twice does no harm. A server that refuses
-        connections or does not answer in time is not asked again.
+        That is a full queue (503, which TorchServe also says when a model has no worker), a token with as many requests
+        in flight as it may have (429), a worker that died under it (500 or 507), and a connection that broke. Reading a
+        picture twice does no harm. A server that refuses connections or does not answer in time is not asked again.
 
         Args:
             path: of the address.
@@ -119,6 +120,17 @@ class Server:
                 if not attempts.is_worth_another(response):
                     return response, (time.perf_counter() - began) * 1000
             time.sleep(pause_s(attempts.number - 1))
+
+    def get(self, path: str) -> requests.Response:
+        """Get a path of the address once.
+
+        Raises:
+            ServerDown: no response.
+        """
+        try:
+            return self.http.get(self.url + path, timeout=self.timeout_s, allow_redirects=False)
+        except requests.RequestException as err:
+            raise ServerDown(self._reason(err)) from err
 
     def fault(self, path: str, tries: int | None = None, timeout_s: Timeout | None = None) -> str:
         """Return why no recogniser answers at a path, or "" when a real prediction has just proved that one does.
@@ -169,7 +181,7 @@ class Attempts:
         passes = is_broken
         if response is not None:
             self._deaths += is_death(response)
-            is_full = response.status_code == requests.codes.service_unavailable
+            is_full = response.status_code in PASSING
             passes = (is_full or is_death(response)) and self._deaths <= MAX_DEATHS
         if not passes or self.number >= self._most:
             return False

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.parsing.base64_text import decode_base64, is_data_url
@@ -29,7 +28,7 @@ TIMING_HEADER = "x-timing"
 ADDRESS = {"model_name", "model_version"}  # /invocations passes these query parameters on as inputs
 FORM = "application/x-www-form-urlencoded"
 BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # content types that say nothing about the body
-TEXT, JSON = "text/plain", {"application/json", "text/json"}  # fetch() calls texts and JSON text/plain
+TEXT_KIND, JSON_KINDS = "text/plain", {"application/json", "text/json"}  # fetch() calls texts and JSON text/plain
 DOCUMENTS = {"application/pdf", "application/x-pdf"}
 # How PNG, JPEG, GIF, WebP, TIFF, PDF, and HEIC and AVIF begin in base64
 BASE64_START = re.compile(rb"iVBORw0KGgo|[/_]9j[/_]|R0lGOD|UklGR|SUkq|TU0AK|JVBERi|AAAA.{2,4}Z0eX")
@@ -51,7 +50,7 @@ class ParsedRequest:
         parts: the pictures, not yet decoded, in the order of the answers.
         names: of the pictures in a ZIP file; otherwise None.
         is_list: whether the client sent a list of pictures, even of one, and so gets a list of answers.
-        top_k: how many of the most probable labels each answer lists; as it was sent until it is checked.
+        top_k: how many of the most probable labels each answer lists.
         timing: whether the client wants the times of its batch.
         left_out: files of a ZIP file that are no pictures.
         notes: for people, about the request as a whole.
@@ -60,8 +59,20 @@ class ParsedRequest:
     parts: Sequence[Part]
     names: Sequence[str] | None
     is_list: bool
-    top_k: Any = None
+    top_k: int
     timing: bool = False
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Body:
+    """What the body of a request holds; attributes as of ParsedRequest, with top_k as it was sent, None without one."""
+
+    parts: Sequence[Part]
+    names: Sequence[str] | None = None
+    is_list: bool = True
+    top_k: object = None
     left_out: int = 0
     notes: tuple[str, ...] = ()
 
@@ -93,15 +104,15 @@ def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], l
         raise InvalidRequest(f"the request has no {'picture' if fields else 'body'}; wanted {WANTED}")
     check_count(len(bodies))
     if len(bodies) > 1:
-        parsed = ParsedRequest([read_one(body, kinds[name]) for name, body in bodies.items()], None, True)
+        read = Body([read_one(body, kinds[name]) for name, body in bodies.items()])
     else:
         name, body = bodies.popitem()
-        parsed = read_body(body, kinds[name])
-    top_k = next(
-        (each for each in (sent_top_k, parsed.top_k, request_headers.get(TOP_K_HEADER)) if each is not None), None
-    )
-    notes = (*parsed.notes, *note_unused("fields", fields))
-    return replace(parsed, top_k=read_top_k(top_k, labels), timing=TIMING_HEADER in request_headers, notes=notes)
+        read = read_body(body, kinds[name])
+    ranked = (sent_top_k, read.top_k, request_headers.get(TOP_K_HEADER))
+    top_k = read_top_k(next((each for each in ranked if each is not None), None), labels)
+    notes = (*read.notes, *note_unused("fields", fields))
+    timing = TIMING_HEADER in request_headers
+    return ParsedRequest(read.parts, read.names, read.is_list, top_k, timing, read.left_out, notes)
 
 
 def is_other_field(body: object, kind: str) -> bool:
@@ -144,37 +155,37 @@ def read_top_k(value: object, labels: int) -> int:
     return int(text)
 
 
-def read_body(body: object, kind: str) -> ParsedRequest:
+def read_body(body: object, kind: str) -> Body:
     """Parse a request with a single body, which holds all pictures.
 
     Raises:
         RequestError: the body holds no pictures.
     """
-    is_plain = kind in BYTES or kind == TEXT
-    if not isinstance(body, bytes | bytearray) or kind in JSON or (is_plain and starts_json(bytes(body[:64]))):
+    is_plain = kind in BYTES or kind == TEXT_KIND
+    if not isinstance(body, bytes | bytearray) or kind in JSON_KINDS or (is_plain and starts_json(bytes(body[:64]))):
         document = read_document(parse_json(body))
         notes = note_unused("keys", document.unused)
-        return ParsedRequest(document.parts, None, document.is_list, document.top_k, notes=notes)
+        return Body(document.parts, None, document.is_list, document.top_k, notes=notes)
     content = bytes(body)
     magic = KINDS.get(kind) if kind not in BYTES else next((m for m in MAGICS if content.startswith(m)), None)
     if magic == ZIP_MAGIC:
         unpacked = read_zip(content)
-        return ParsedRequest(unpacked.parts, unpacked.names, True, left_out=unpacked.left_out)
+        return Body(unpacked.parts, unpacked.names, left_out=unpacked.left_out)
     if magic == IDX_MAGIC:
-        return ParsedRequest(read_idx(content), None, True)
+        return Body(read_idx(content))
     if magic == NPY_MAGIC:
-        return ParsedRequest(read_npy(content), None, True)
+        return Body(read_npy(content))
     part = read_one(content, kind)
     if isinstance(part, RequestError):
         raise part
-    return ParsedRequest([part], None, False)
+    return Body([part], is_list=False)
 
 
 def read_one(body: object, kind: str) -> Part:
     """Return the picture in a body, or the error if it cannot be one."""
     if not isinstance(body, bytes | bytearray):
         return InvalidRequest(f"the part is {describe(body)}; wanted a picture")
-    if (kind in BYTES or kind == TEXT) and (is_data_url(body) or is_base64_picture(body)):
+    if (kind in BYTES or kind == TEXT_KIND) and (is_data_url(body) or is_base64_picture(body)):
         try:
             return decode_base64(body.decode("utf-8", "replace"), "the text")
         except InvalidRequest as err:

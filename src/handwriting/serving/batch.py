@@ -32,14 +32,14 @@ class PreparedRequest:
     Attributes:
         parsed: the request as it came.
         pictures: one entry for each picture; an error where a picture is invalid.
-        names: what the answer for each picture begins with: the name of its file, and the number of its page.
         is_explained: whether the client wants an explanation.
+        names: what the answer for each picture of a list begins with: the name of its file, the number of its page.
     """
 
     parsed: ParsedRequest
     pictures: Sequence[PreparedPicture | RequestError]
-    names: Sequence[Mapping[str, object]]
     is_explained: bool
+    names: Sequence[Mapping[str, object]] = ()
 
     def valid_pictures(self) -> Iterator[PreparedPicture]:
         """Return the pictures that the network scores."""

@@ -186,7 +186,7 @@ class RecogniserHandler:
             parsed = replace(parsed, is_list=True)
         elif not parsed.is_list and isinstance(pictures[0], RequestError):
             raise pictures[0]
-        return PreparedRequest(parsed, pictures, names, is_explained)
+        return PreparedRequest(parsed, pictures, is_explained, names)
 
     def prepare_part(self, part: Part, latest_s: float) -> list[PreparedPicture | RequestError]:
         """Prepare one picture of a request, or the pages of one file, or return the error.

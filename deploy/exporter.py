@@ -11,17 +11,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import requests
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from deploy.metrics_files import MetricsFiles
 from inkserve.management import Management, ManagementError, ModelVersion
 from inkserve.readiness import read_readiness
 
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 TIMEOUT_S = 5
 ERRORS = ("Requests4XX", "Requests5XX")
 MANAGEMENT_TIMEOUT_S = (2.0, 2.0)  # connect, read
@@ -96,6 +101,13 @@ class WorkerGauges(Collector):
         )
         yield from found or ()
 
+    def process_ids(self) -> set[int] | None:
+        """Return the process ids of all workers, None if they are not known."""
+        try:
+            return {worker.pid for version in self._management.versions() for worker in version.workers}
+        except ManagementError:
+            return None
+
     def _read(self) -> list[Metric] | None:
         try:
             return worker_families(self._management.versions())
@@ -140,15 +152,37 @@ class Ready(Collector):
         yield GaugeMetricFamily("inkserve_ready", "Whether every loaded version has a ready worker", value=ready)
 
 
+class PageServer(ThreadingMixIn, WSGIServer):
+    """Serves each connection in a thread; one that is reset, as by a balancer's check, is no error to log."""
+
+    daemon_threads = True
+    request_queue_size = 1024  # by default 5: further connections wait for a second and more
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - of socketserver
+        """Log an error that is not the client's."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Logs no requests, and waits for one for a limited time."""
+
+    timeout = 30
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+
 def make_registry(url: str, management_url: str | None = None, inference_url: str | None = None) -> CollectorRegistry:
     """Combine TorchServe's page, its management and inference APIs where there is a URL, and the workers' files."""
     registry = CollectorRegistry()
     registry.register(TorchServePage(url))
+    gauges = WorkerGauges(management_url) if management_url else None
     if inference_url:
         registry.register(Ready(inference_url))
-    if management_url:
-        registry.register(WorkerGauges(management_url))
-    MultiProcessCollector(registry)
+    if gauges:
+        registry.register(gauges)
+    registry.register(MetricsFiles(Path(os.environ[FOLDER]), gauges.process_ids if gauges else lambda: None))
     return registry
 
 
@@ -165,17 +199,18 @@ def main() -> int:
     parser.add_argument("--address", default="127.0.0.1", help="to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8082, help="to listen on (default: %(default)s)")
     options = parser.parse_args()
-    if not os.path.isdir(os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")):  # noqa: PTH112 - it may be empty
-        print("exporter: PROMETHEUS_MULTIPROC_DIR names no folder; wanted the one of the workers", file=sys.stderr)
+    if not os.path.isdir(os.environ.get(FOLDER, "")):  # noqa: PTH112 - it may be empty
+        print(f"exporter: {FOLDER} names no folder; wanted the one of the workers", file=sys.stderr)
         return 2
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before threads start, which would inherit the mask
-    server, thread = start_http_server(
-        options.port, options.address, make_registry(options.torchserve, options.management, options.inference)
-    )
-    signal.sigwait(ends)
-    server.shutdown()
-    thread.join()
+    app = make_wsgi_app(make_registry(options.torchserve, options.management, options.inference))
+    with make_server(options.address, options.port, app, PageServer, QuietHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        signal.sigwait(ends)
+        server.shutdown()
+        thread.join()
     return 0
 
 

@@ -16,6 +16,7 @@ public final class Agent {
         instrumentation.addTransformer(new Hooks());
         Tokens.start();
         Cors.check();
+        Scaling.check();
         Drain.onTermination();
     }
 }

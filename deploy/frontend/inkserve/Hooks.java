@@ -15,6 +15,8 @@ import java.util.function.UnaryOperator;
 final class Hooks implements ClassFileTransformer {
     private static final String SERVE = "org/pytorch/serve/";
 
+    private static final String OBSERVER = "Lio/grpc/stub/StreamObserver;";
+    private static final String STATUS = "Lio/grpc/Status;";
     private static final String TOKEN_TYPE = "L" + SERVE + "util/TokenAuthorization$TokenType;";
 
     /** By class and method, what wraps the writer of the method. */
@@ -36,20 +38,85 @@ final class Hooks implements ClassFileTransformer {
                     callStatic("Latency", "scheduled", "(L" + SERVE + "job/Job;)V");
                 }
             }),
+            SERVE + "util/ApiUtils", Map.of(
+                    "updateModelWorkers", method -> new AtStart(method) {
+                        @Override
+                        void call() {
+                            visitVarInsn(Opcodes.ILOAD, 2); // least; the method is static
+                            visitVarInsn(Opcodes.ILOAD, 3); // most
+                            callStatic("Scaling", "check", "(II)V");
+                        }
+                    },
+                    "registerModel", method -> new AtStart(method) {
+                        @Override
+                        void call() {
+                            visitVarInsn(Opcodes.ALOAD, 0);
+                            callStatic("Scaling", "check", "(L" + SERVE + "http/messages/RegisterModelRequest;)V");
+                        }
+                    }),
+            SERVE + "job/GRPCJob", Map.of("response", method -> new AtStart(method) {
+                @Override
+                void call() {
+                    visitVarInsn(Opcodes.ALOAD, 0);
+                    visitVarInsn(Opcodes.ALOAD, 0);
+                    visitFieldInsn(Opcodes.GETFIELD, SERVE + "job/GRPCJob", "predictionResponseObserver", OBSERVER);
+                    visitVarInsn(Opcodes.ALOAD, 1); // the body
+                    visitVarInsn(Opcodes.ILOAD, 3); // the status
+                    callStatic("Grpc", "refused", "(L" + SERVE + "job/Job;" + OBSERVER + "[BI)Z");
+                    returnIfTrue(Opcodes.RETURN);
+                }
+            }),
+            SERVE + "grpcimpl/InferenceImpl", Map.of(
+                    "sendErrorResponse", method -> new AtStart(method) {
+                        @Override
+                        void call() {
+                            visitVarInsn(Opcodes.ALOAD, 2); // the status
+                            visitVarInsn(Opcodes.ALOAD, 3); // the exception
+                            callStatic("Grpc", "status", "(" + STATUS + "Ljava/lang/Exception;)" + STATUS);
+                            visitVarInsn(Opcodes.ASTORE, 2);
+                        }
+                    },
+                    "prediction", method -> new AtStart(method) {
+                        @Override
+                        void call() {
+                            visitVarInsn(Opcodes.ALOAD, 1); // the request
+                            visitVarInsn(Opcodes.ALOAD, 2); // the observer
+                            String request = "L" + SERVE + "grpc/inference/PredictionsRequest;";
+                            callStatic("Grpc", "isTooLarge", "(" + request + OBSERVER + ")Z");
+                            returnIfTrue(Opcodes.RETURN);
+                        }
+                    }),
+            SERVE + "ModelServer", Map.of("startGRPCServer", method -> new MethodVisitor(Opcodes.ASM9, method) {
+                @Override
+                public void visitMethodInsn(int opcode, String owner, String name, String type, boolean isInterface) {
+                    if (name.equals("maxInboundMessageSize")) {
+                        visitIntInsn(Opcodes.BIPUSH, Grpc.MESSAGE_LIMITS);
+                        visitInsn(Opcodes.IMUL);
+                    }
+                    super.visitMethodInsn(opcode, owner, name, type, isInterface);
+                }
+            }),
+            SERVE + "http/api/rest/ManagementRequestHandler", Map.of(
+                    "handleScaleModel", Hooks::checkedQuery, "handleRegisterModel", Hooks::checkedQuery),
             SERVE + "util/TokenAuthorization", Map.of("checkTokenAuthorization", method -> new AtStart(method) {
                 @Override
                 void call() {
                     visitVarInsn(Opcodes.ALOAD, 0); // the token; the method is static
                     visitVarInsn(Opcodes.ALOAD, 1);
                     callStatic("Tokens", "isValid", "(Ljava/lang/String;" + TOKEN_TYPE + ")Z");
-                    Label otherwise = new Label();
-                    visitJumpInsn(Opcodes.IFEQ, otherwise);
-                    visitInsn(Opcodes.ICONST_1);
-                    visitInsn(Opcodes.IRETURN);
-                    visitLabel(otherwise);
-                    visitFrame(Opcodes.F_SAME, 0, null, 0, null);
+                    returnIfTrue(Opcodes.ICONST_1, Opcodes.IRETURN);
                 }
             }));
+
+    private static MethodVisitor checkedQuery(MethodVisitor method) {
+        return new AtStart(method) {
+            @Override
+            void call() {
+                visitVarInsn(Opcodes.ALOAD, 2); // the decoder of the query
+                callStatic("Scaling", "check", "(Lio/netty/handler/codec/http/QueryStringDecoder;)V");
+            }
+        };
+    }
 
     @Override
     public byte[] transform(ClassLoader loader, String name, Class<?> redefined, ProtectionDomain domain, byte[] bytes) {
@@ -77,6 +144,17 @@ final class Hooks implements ClassFileTransformer {
 
         /** Writes the call. */
         abstract void call();
+
+        /** Returns from the method if the called one has returned true. */
+        void returnIfTrue(int... instructions) {
+            Label otherwise = new Label();
+            visitJumpInsn(Opcodes.IFEQ, otherwise);
+            for (int each : instructions) {
+                super.visitInsn(each);
+            }
+            visitLabel(otherwise);
+            visitFrame(Opcodes.F_SAME, 0, null, 0, null);
+        }
 
         void callStatic(String owner, String name, String type) {
             visitMethodInsn(Opcodes.INVOKESTATIC, "inkserve/" + owner, name, type, false);

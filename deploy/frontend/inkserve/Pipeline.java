@@ -30,7 +30,7 @@ public final class Pipeline {
         pipeline.addBefore(aggregator, "unpacker", new HttpContentDecompressor());
         pipeline.addBefore(aggregator, "body", guard.new Body());
         pipeline.addBefore(pipeline.context(HttpServerCodec.class).name(), "first byte", guard.new FirstByte());
-        if (type != ConnectorType.METRICS_CONNECTOR && type != ConnectorType.MANAGEMENT_CONNECTOR) {
+        if (type == ConnectorType.INFERENCE_CONNECTOR || type == ConnectorType.ALL) {
             pipeline.addAfter(aggregator, "routes", new Routes());
             if (Cors.CONFIG != null) {
                 pipeline.addBefore("guard", "cors", new CorsHandler(Cors.CONFIG));

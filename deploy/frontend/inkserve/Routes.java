@@ -15,6 +15,7 @@ import io.netty.util.ReferenceCountUtil;
 
 /** Answers the addresses of the inference port that TorchServe does not have; passes on the others. */
 final class Routes extends ChannelInboundHandlerAdapter {
+    private static final String INFER_HEADER = "url_infer"; // handwriting.serving.infer reads it
     private static final String QUERY_HEADER = "url_query"; // handwriting.parsing reads it
 
     @Override
@@ -38,13 +39,27 @@ final class Routes extends ChannelInboundHandlerAdapter {
         context.writeAndFlush(answer).addListener(isKept ? ignored -> {} : ChannelFutureListener.CLOSE);
     }
 
-    /** TorchServe drops the query of a prediction: it becomes a header, as TorchServe does with the rest of a path. */
+    /**
+     * KServe's addresses of predictions become TorchServe's. TorchServe drops the query of a prediction: it becomes a header,
+     * as TorchServe does with the rest of a path.
+     */
     private static void translate(FullHttpRequest request) {
-        request.headers().remove(QUERY_HEADER); // a client's own would be taken for it
-        int start = request.uri().indexOf('?');
-        boolean isDropped = !request.uri().startsWith("/invocations"); // there TorchServe passes it on
-        if (start >= 0 && isDropped && Target.of(request.uri()) != null) {
-            request.headers().set(QUERY_HEADER, request.uri().substring(start + 1));
+        request.headers().remove(QUERY_HEADER).remove(INFER_HEADER); // a client's own would be taken for ours
+        String uri = request.uri();
+        Target target = Target.of(uri);
+        if (target == null) {
+            return;
+        }
+        int start = uri.indexOf('?');
+        boolean isDropped = !uri.startsWith("/invocations"); // there TorchServe passes it on
+        if (start >= 0 && isDropped) {
+            request.headers().set(QUERY_HEADER, uri.substring(start + 1));
+        }
+        if (target.isKserve) {
+            request.setUri(Kserve.translated(target));
+            if (uri.startsWith("/v2/")) {
+                request.headers().set(INFER_HEADER, "2");
+            }
         }
     }
 
@@ -54,7 +69,8 @@ final class Routes extends ChannelInboundHandlerAdapter {
         if (!request.decoderResult().isSuccess() || !isGet) {
             return null;
         }
-        return path(request.uri()).equals("/ready") ? ready() : null;
+        String path = path(request.uri());
+        return path.equals("/ready") ? ready() : Kserve.answer(path);
     }
 
     private static FullHttpResponse ready() {

@@ -21,6 +21,7 @@ from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, find_c
 from handwriting.preprocess.ink_network import VIEW_PX, look_at
 from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequest
 from handwriting.serving.explanation import explain
+from handwriting.serving.infer import InferBatch
 from handwriting.serving.memory import MemoryTrimmer
 from handwriting.serving.request_log import RequestLog
 from handwriting.serving.responses import list_answer, reject, to_json
@@ -114,13 +115,14 @@ class RecogniserHandler:
 
     def answer_batch(self, data: Sequence[Mapping[str, object]], context: Context, started: float) -> list[bytes]:
         """Preprocess, score and answer a batch that arrived at `started` (s)."""
-        requests = self.preprocess(data, context, started)
+        infer = InferBatch(data, context)
+        requests = self.preprocess(infer.inputs, context, started)
         valid = [request for request in requests if isinstance(request, PreparedRequest)]
         frames = [picture.frames for request in valid for picture in request.valid_pictures()]
         prepared = time.perf_counter()
         probabilities = self.inference(np.concatenate([np.empty((0, FRAME_PX, FRAME_PX), np.float32), *frames]))
         scored = time.perf_counter()
-        answers = self.postprocess(requests, probabilities, context)
+        answers = infer.answers(self.postprocess(requests, probabilities, context))
         for i in range(len(data)):
             context.set_response_content_type(i, "application/json")
         times = Times(started, prepared, scored, time.perf_counter())
@@ -132,7 +134,7 @@ class RecogniserHandler:
         return answers
 
     def preprocess(
-        self, data: Sequence[Mapping[str, object]], context: Context, started_s: float = float("inf")
+        self, data: Sequence[Mapping[str, object] | RequestError], context: Context, started_s: float = float("inf")
     ) -> list[PreparedRequest | RequestError]:
         """Prepare the pictures of a batch that arrived at `started_s`. An invalid request is replaced by its error."""
         requests: list[PreparedRequest | RequestError] = []
@@ -140,6 +142,8 @@ class RecogniserHandler:
             try:
                 if time.perf_counter() > started_s + FULL_BATCH_S:
                     raise Overloaded(f"the {i} requests before it in its batch took long; try again later")
+                if isinstance(inputs, RequestError):
+                    raise inputs
                 requests.append(self.read(inputs, context.get_all_request_header(i), started_s + MAX_BATCH_S))
             except RequestError as err:
                 requests.append(err)

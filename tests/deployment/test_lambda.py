@@ -62,6 +62,7 @@ def function(tmp_path_factory):
         "AWS_LAMBDA_LOG_STREAM_NAME": "",
         "ARCHIVE": str(archive),
         "HANDWRITING_METRICS": "off",
+        "MALLOC_ARENA_MAX": "1",
     }
     # The runtime's client alone comes from the environment of the tools
     start = f"import sys; sys.path.append({str(client)!r}); import runpy; sys.argv[1:] = ['function.handle']; "

@@ -79,11 +79,11 @@ bench: $(VENV)/installed-bench archive ## compare with other servers: docs/resul
 	$(BIN)/python -m measuring.speed $(ARGS)
 
 test: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests but the campaign, with a real TorchServe and a real Chromium
-	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus haproxy faketime
+	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus prometheus-alertmanager haproxy faketime
 	$(BIN)/python -m pytest $(PROCESSES) -m "not campaign and not slow and not deployment"
 
 test-all: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests with the campaign: bad input, faults, load and training
-	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus haproxy faketime
+	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus prometheus-alertmanager haproxy faketime
 	$(BIN)/python -m pytest $(PROCESSES) -m "not slow and not deployment"
 
 test-campaign-quick: $(VENV)/installed-dev archive ## the quick part of the campaign, which CI runs after the tests

@@ -16,6 +16,7 @@ PROGRAMS = {
     "chromium": "usr/bin/chromium",
     "postgresql": "usr/lib/postgresql/*/bin/initdb",
     "prometheus": "usr/bin/promtool",
+    "prometheus-alertmanager": "usr/bin/prometheus-alertmanager",
     "haproxy": "usr/sbin/haproxy",
     "faketime": "usr/lib/*/faketime/libfaketimeMT.so.1",
 }

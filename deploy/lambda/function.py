@@ -89,11 +89,11 @@ def to_request(event: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
     parts = split_form(body, kind) if kind.lower().startswith("multipart/form-data") else []
     if not parts and body:
         parts = [{"name": "body", "contentType": kind, "value": body}]
-    if top_k := (event.get("queryStringParameters") or {}).get("top_k"):
-        parts.append({"name": "top_k", "contentType": "", "value": top_k})
-    if words[0] == EXPLANATIONS:
-        headers["explain"] = "True"  # as TorchServe's front end does
-    sent = [{"name": name.encode(), "value": value.encode()} for name, value in headers.items()]
+    # As the server's front end tells its workers; a client's own headers of these names are dropped
+    explain = "True" if words[0] == EXPLANATIONS else ""
+    told = {"url_query": str(event.get("rawQueryString", "")), "explain": explain, "url_infer": ""}
+    headers |= told
+    sent = [{"name": name.encode(), "value": value.encode()} for name, value in headers.items() if value]
     return {"requestId": str(event["requestContext"]["requestId"]).encode(), "parameters": parts, "headers": sent}
 
 

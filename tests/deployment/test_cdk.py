@@ -1,6 +1,7 @@
 """The function's stacks: synthesised, linted, and what they promise."""
 
 import json
+import shutil
 from collections.abc import Mapping
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from deploy.local.settings import ROOT
 from tests.deployment.tools import needs_tools, run_tool
 
-pytestmark = needs_tools
+pytestmark = [needs_tools, pytest.mark.skipif(shutil.which("node") is None, reason="CDK needs Node")]
 FOLDER = ROOT / "deploy" / "lambda"
 ONE = {"regions": "eu-central-1", "image_tag": "1.0", "account": "123456789012"}
 THREE = ONE | {

@@ -22,12 +22,13 @@ pytestmark = needs_tools
 MIB = 2**20
 
 
-def event(body: bytes, path: str = "/predictions/digits", method: str = "POST", **headers: str) -> dict:
+def event(body: bytes, target: str = "/predictions/digits", method: str = "POST", **headers: str) -> dict:
     """As a function URL or API Gateway's HTTP API sends it."""
+    path, _, query = target.partition("?")
     return {
         "version": "2.0",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": query,
         "headers": {name.replace("_", "-"): value for name, value in headers.items()},
         "requestContext": {"http": {"method": method, "path": path}, "requestId": "abc"},
         "body": base64.b64encode(body).decode(),
@@ -61,6 +62,7 @@ def function(tmp_path_factory):
         "AWS_LAMBDA_LOG_STREAM_NAME": "",
         "ARCHIVE": str(archive),
         "HANDWRITING_METRICS": "off",
+        "MALLOC_ARENA_MAX": "1",
     }
     # The runtime's client alone comes from the environment of the tools
     start = f"import sys; sys.path.append({str(client)!r}); import runpy; sys.argv[1:] = ['function.handle']; "
@@ -113,7 +115,20 @@ def test_a_form_is_read_part_by_part(function, seven):
     assert [each["label"] for each in answer["predictions"]] == ["7", "7"]
 
 
-def test_json_and_parameters_are_read(function, seven):
+@pytest.mark.server
+@pytest.mark.parametrize("query", ["top_k=1", "top_k=11", "topk=1"])
+def test_parameters_of_the_address_are_the_servers(function, stack, seven, query):
+    status, answer = function.ask(seven, f"/predictions/digits?{query}")
+    server = requests.post(f"{stack.predictions_url}?{query}", data=seven, timeout=30)
+    assert (status, answer) == (server.status_code, server.json())
+
+
+def test_an_explanation_has_a_heatmap(function, seven):
+    status, answer = function.ask(seven, "/explanations/digits")
+    assert (status, answer["label"], len(answer["heatmap"])) == (200, "7", 28)
+
+
+def test_json_and_headers_are_read(function, seven):
     document = json.dumps({"instances": [{"b64": base64.b64encode(seven).decode()}]}).encode()
     status, answer = function.ask(document, content_type="application/json", x_top_k="1")
     assert (status, len(answer["predictions"][0]["top"])) == (200, 1)

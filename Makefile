@@ -15,7 +15,7 @@ SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy me
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest torture soak \
-  backup restore budgets screenshots test test-all test-campaign-quick test-fast lint audit lock clean
+  backup restore budgets deploy-tools image containers test-deploy screenshots test test-all test-campaign-quick test-fast lint audit lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -78,20 +78,24 @@ soak: $(VENV)/installed-dev archive ## steady load at 70 % of the server's capac
 bench: $(VENV)/installed-bench archive ## compare with other servers: docs/results/bench.md; needs wrk
 	$(BIN)/python -m measuring.speed $(ARGS)
 
-test: $(VENV)/installed-dev archive ## all tests but the campaign, with a real TorchServe and a real Chromium
+test: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests but the campaign, with a real TorchServe and a real Chromium
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus haproxy faketime
-	$(BIN)/python -m pytest $(PROCESSES) -m "not campaign and not slow"
+	$(BIN)/python -m pytest $(PROCESSES) -m "not campaign and not slow and not deployment"
 
-test-all: $(VENV)/installed-dev archive ## all tests with the campaign: bad input, faults, load and training
+test-all: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## all tests with the campaign: bad input, faults, load and training
 	$(BIN)/python -m deploy.packages chromium --optional postgresql prometheus haproxy faketime
-	$(BIN)/python -m pytest $(PROCESSES) -m "not slow"
+	$(BIN)/python -m pytest $(PROCESSES) -m "not slow and not deployment"
 
 test-campaign-quick: $(VENV)/installed-dev archive ## the quick part of the campaign, which CI runs after the tests
 	$(BIN)/python -m deploy.packages --optional faketime
 	$(BIN)/python -m pytest -m quick
 
+test-deploy: $(VENV)/installed-dev $(VENV)-deploy/installed archive ## tests that run containers (after make image) or several servers, as root: an hour on two busy cores
+	@$(BIN)/python -m deploy.packages --optional haproxy
+	$(BIN)/python -m pytest -m deployment tests/deployment
+
 test-fast: $(VENV)/installed-dev archive ## tests that need neither a server nor a browser
-	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow"
+	$(BIN)/python -m pytest -m "not server and not browser and not campaign and not slow and not deployment"
 
 budgets: $(VENV)/installed-dev archive ## the slow tests: response times of the dashboard, printed; 10,000 pictures in a batch
 	@$(BIN)/python -m deploy.packages chromium
@@ -110,11 +114,19 @@ lint: $(VENV)/installed-dev ## format and rules (ruff), types (mypy), direction 
 audit: $(VENV)/installed-dev ## check the pinned packages for known vulnerabilities
 	@$(BIN)/python -m deploy.audit
 
+deploy-tools: $(VENV)-deploy/installed ## make .venv-deploy, with what checks the containers, the cluster's documents and the function
+
+image: ## build the images of server, dashboard and archives, with docker, podman or buildah
+	@$(PYTHON) -m deploy.container.build $(ARGS)
+
+containers: image ## start all on this host with Compose: server, dashboard, PostgreSQL, Prometheus, Alertmanager; ends with predictions
+	@$(PYTHON) -m deploy.container.compose
+
 lock: $(VENV)/installed-dev ## write requirements.lock, the hashes of all packages of `make up`
 	@$(BIN)/python -m deploy.lock
 
 clean: down ## remove the environment and the archives; data and runs stay
-	rm -rf $(VENV) model_store/*.mar*
+	rm -rf $(VENV) $(VENV)-deploy model_store/*.mar*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -128,6 +140,11 @@ $(VENV)/installed: pyproject.toml constraints.txt requirements.lock | $(VENV)/bi
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(BIN)/python -m deploy.install dev
+	@touch $@
+
+$(VENV)-deploy/installed: deploy/tools.txt
+	@$(PYTHON) -m venv $(VENV)-deploy
+	@$(VENV)-deploy/bin/python -m pip install --quiet --requirement deploy/tools.txt
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed-dev

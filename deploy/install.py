@@ -5,15 +5,22 @@ sha256. PyTorch is not in it, as its files differ by index: on Linux without an 
 index, which is ten times smaller, if that answers within 3 s, and otherwise from pip's own index.
 
 TORCH_CPU_INDEX names another CPU index; empty, none is asked.
+
+`--only` is for container images: the groups on the command line and nothing else, with the lock's files where it has
+them, PyTorch only for a group that needs it, and this project not at all.
 """
 
 import argparse
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import tomllib
 import urllib.request
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -41,11 +48,17 @@ def main() -> int:
         prog="python -m deploy.install", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("groups", nargs="+", metavar="GROUP", help="of [dependency-groups] in pyproject.toml")
-    groups = parser.parse_args().groups
+    parser.add_argument("--only", action="store_true", help="install nothing but these groups: for container images")
+    options = parser.parse_args()
+    groups = options.groups
     os.chdir(ROOT)
     LOG.unlink(missing_ok=True)
     try:
         install_pip()
+        if options.only:
+            for group in groups:
+                install_alone(group)
+            return 0
         install_torch(pinned("torch"), os.environ)
         install_locked()
         install_groups([group for group in groups if group != UP])
@@ -88,6 +101,36 @@ def install_groups(groups: Sequence[str]) -> None:
     """Install groups that are not in the lock, in the pinned versions."""
     for group in groups:
         pip(f"packages of {group}", ["--constraint", str(PINS), "--group", group])
+
+
+def install_alone(group: str) -> None:
+    """Install one group: PyTorch if it needs it, and of the lock's files those that pip finds necessary."""
+    if needs_torch(group):
+        install_torch(pinned("torch"), os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        report, files = Path(folder) / "report.json", Path(folder) / "files.txt"
+        options = ["--dry-run", "--report", str(report), "--constraint", str(PINS), "--group", group]
+        pip(f"nothing yet: the packages of {group} are counted", options)
+        names = {canonical(each["metadata"]["name"]) for each in json.loads(report.read_text())["install"]}
+        files.write_text("".join(text for name, text in locked().items() if name in names))
+        pip(f"packages of {group}", ["--require-hashes", "--no-deps", "--requirement", str(files)])
+
+
+def locked() -> dict[str, str]:
+    """Return the lock's entries, each with its hashes, by the name of the package."""
+    entries = re.split(r"^(?=[\w-])", LOCK.read_text(), flags=re.MULTILINE)[1:]
+    return {canonical(entry.partition("==")[0]): entry for entry in entries}
+
+
+def canonical(name: str) -> str:
+    """Return a package's name in the form in which two spellings of it are equal."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needs_torch(group: str) -> bool:
+    """Tell whether a group has PyTorch, itself or through a group that it includes."""
+    entries = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"][group]
+    return any(needs_torch(each["include-group"]) if isinstance(each, dict) else each == "torch" for each in entries)
 
 
 def choose_index(environment: Mapping[str, str]) -> tuple[str | None, str]:

@@ -22,7 +22,7 @@ from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_lo
 from loadtest.objectives import DEFAULT, missed, read_slo
 from loadtest.target_server import counted_between, describe_server, read_metrics, read_version
 from measuring.common.command_line import parser_of
-from measuring.common.example_digits import KINDS
+from measuring.common.load_pictures import KINDS
 from measuring.common.results_page import write_page
 from measuring.common.wrk import run_wrk, write_bodies
 
@@ -45,7 +45,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--management", help="of the management API (default: that of the default host)")
     parser.add_argument("--metrics", help="page of the server's metrics (default: that of the default host)")
     parser.add_argument("--model", default="digits", help="recogniser of digits (default: %(default)s)")
-    pictures = "drawings of 320 x 320 px, or finished frames (default: drawings; compare: frames)"
+    pictures = "drawings of 320 x 320 px, finished frames, crops of 60 x 60 px from photographed paper, or photographs "
+    pictures += "of 12 megapixels (default: drawings; compare: frames)"
     parser.add_argument("--pictures", choices=KINDS, help=pictures)
     parser.add_argument("--workers", type=positive, default=1, help="processes of Locust (default: %(default)s)")
     parser.add_argument("--wrk", action="store_true", help="before and after, load the server with wrk as well")

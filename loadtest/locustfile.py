@@ -1,8 +1,8 @@
 """Users of the inference API, for Locust: `make loadtest`, or `locust -f loadtest/locustfile.py` for its page.
 
 Environment variables: LOADTEST_MODEL is the recogniser (default: digits), LOADTEST_PICTURES is what is sent (drawings,
-the default, or frames), LOADTEST_SHAPE is a shape of loadtest.load_shapes; without one, Locust's --users and --run-time
-apply.
+the default, frames, crops or photographs), LOADTEST_SHAPE is a shape of loadtest.load_shapes; without one, Locust's
+--users and --run-time apply.
 """
 
 import errno
@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only
 
 from inkserve.client.tokens import bearer, inference_token, is_refusal
 from loadtest.load_shapes import OUT_OF_DESCRIPTORS, RATE_PER_S, SETTLING_S, SHAPE, steps_of
-from measuring.common.example_digits import KINDS, Picture, check_answer, zipped
+from measuring.common.example_digits import Picture, check_answer, zipped
+from measuring.common.load_pictures import KINDS
 from measuring.common.raw_http import Connection, post
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")

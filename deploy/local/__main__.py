@@ -2,7 +2,8 @@
 
 Environment variables set the ports: INFERENCE_PORT, MANAGEMENT_PORT, METRICS_PORT, TORCHSERVE_METRICS_PORT,
 GRPC_INFERENCE_PORT, GRPC_MANAGEMENT_PORT, DASHBOARD_PORT, PROMETHEUS_PORT. INFERENCE_HOST=0.0.0.0 opens predictions to
-other machines, MANAGEMENT_HOST=0.0.0.0 the management API; both turn tokens on, as TOKENS=on does.
+other machines, MANAGEMENT_HOST=0.0.0.0 the management API, METRICS_HOST=0.0.0.0 the metrics page, which asks for no
+token; each turns tokens on, as TOKENS=on does. MODELS names the recognisers to serve.
 
 `status` exits with 1 if a service of `up` does not run or does not answer. `monitoring` also starts Prometheus.
 """
@@ -61,6 +62,13 @@ def monitor(stack: Stack) -> int:
 
 def report(settings: Settings) -> None:
     """Print a prediction of each recogniser, made now, and the addresses."""
+    report_predictions(settings)
+    for name, url in addresses(settings).items():
+        print(f"  {name:12} {url}")
+
+
+def report_predictions(settings: Settings) -> None:
+    """Print a prediction of each recogniser, made now."""
     for version in torchserve.versions(settings):
         answered = torchserve.ask(settings, version)
         if answered is None:
@@ -74,8 +82,6 @@ def report(settings: Settings) -> None:
         print(
             f"{answer['model']} {answer['version']} reads {picture} as {read!r}{confidence} in {round_trip_ms:.1f} ms"
         )
-    for name, url in addresses(settings).items():
-        print(f"  {name:12} {url}")
 
 
 def exposure(settings: Settings) -> str:

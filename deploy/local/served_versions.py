@@ -52,14 +52,20 @@ def archives(settings: Settings, tell: Callable[[str], None] = lambda _: None) -
         tell: takes a message for each archive that may not be loaded.
 
     Raises:
-        StackError: there is none.
+        StackError: there is none, or none of a recogniser that the settings name.
     """
-    good, errors = check_all(settings.model_store)
+    found, errors = check_all(settings.model_store)
+    good = {path: each for path, each in found.items() if not settings.models or each[0] in settings.models}
+    lacking = sorted(set(settings.models) - {model for model, _ in good.values()})
     for error in errors:
         tell(str(error))
     if not good:
         reasons = "".join(f"\n{error}" for error in errors)
         raise StackError(f"no archive to load in {settings.model_store}: run `make archive`{reasons}")
+    if lacking:
+        raise StackError(
+            f"MODELS names {', '.join(lacking)}; no archive of it may be loaded from {settings.model_store}"
+        )
     return good
 
 

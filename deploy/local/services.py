@@ -24,7 +24,7 @@ def start_metrics(settings: Settings) -> psutil.Process:
     """Start the metrics page in the background."""
     settings.metrics.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "deploy.exporter"]
-    command += ["--address", HOST, "--port", str(settings.ports["METRICS_PORT"])]
+    command += ["--address", settings.host("METRICS_PORT"), "--port", str(settings.ports["METRICS_PORT"])]
     command += ["--torchserve", f"{settings.url('TORCHSERVE_METRICS_PORT')}/metrics"]
     command += ["--management", settings.url("MANAGEMENT_PORT"), "--inference", settings.url("INFERENCE_PORT")]
     environment = os.environ | {

@@ -26,7 +26,11 @@ DEFAULT_PORTS = {
     "DASHBOARD_PORT": 8501,
     "PROMETHEUS_PORT": 9090,
 }
-HOSTS = {"INFERENCE_PORT": "INFERENCE_HOST", "MANAGEMENT_PORT": "MANAGEMENT_HOST"}  # other services listen on HOST
+HOSTS = {  # other services listen on HOST
+    "INFERENCE_PORT": "INFERENCE_HOST",
+    "MANAGEMENT_PORT": "MANAGEMENT_HOST",
+    "METRICS_PORT": "METRICS_HOST",
+}
 TOKENS_FILE = "INKSERVE_TOKENS_FILE"  # variable; the agent of the front end reads the file
 EXPOSURE = {*HOSTS.values(), "TOKENS", TOKENS_FILE}  # the variables that decide who can use TorchServe
 TEMP_ROOT = "temp_root"  # of the running TorchServe, in the record
@@ -47,9 +51,10 @@ class Settings:
         prometheus_data: folder of Prometheus's data, which stays when nothing runs.
         inference_host: IPv4 address on which TorchServe takes predictions over HTTP.
         management_host: IPv4 address of its management API.
-        tokens: whether each request to them needs a token.
-        temp_root: folder of temp_dir; None for that of temporary files.
+        tokens: whether each request to TorchServe needs a token.
         tokens_file: file of named tokens, which servers may share; None if there are only TorchServe's own.
+        models: recognisers to serve; all of the model store if empty.
+        temp_root: folder of temp_dir; None for that of temporary files.
     """
 
     ports: Mapping[str, int]
@@ -58,8 +63,10 @@ class Settings:
     prometheus_data: Path = ROOT / "data" / "prometheus"
     inference_host: str = HOST
     management_host: str = HOST
+    metrics_host: str = HOST
     tokens: bool = False
     tokens_file: Path | None = None
+    models: tuple[str, ...] = ()
     temp_root: Path | None = None
 
     @property
@@ -91,6 +98,7 @@ class Settings:
             **self.ports,
             "INFERENCE_HOST": self.inference_host,
             "MANAGEMENT_HOST": self.management_host,
+            "METRICS_HOST": self.metrics_host,
             "TOKENS": tokens,
             TOKENS_FILE: str(self.tokens_file or ""),
             "MODEL_STORE": str(self.model_store),
@@ -120,7 +128,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read ports, hosts, TOKENS, RUN_DIR, MODEL_STORE and PROMETHEUS_DATA from environment variables.
+    """Read ports, hosts, TOKENS, MODELS, RUN_DIR, MODEL_STORE and PROMETHEUS_DATA from environment variables.
 
     Raises:
         StackError: a port is not a number from 1 to 65535, or two are equal; a host is not an IPv4 address; TOKENS is
@@ -140,7 +148,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     hosts = {name: read_host(name, environment.get(name) or HOST) for name in HOSTS.values()}
     tokens_file = Path(named).resolve() if (named := environment.get(TOKENS_FILE)) else None
     tokens = read_tokens(environment.get("TOKENS") or "", hosts, tokens_file)
-    return Settings(ports, *paths, *hosts.values(), tokens, tokens_file)
+    models = tuple(environment.get("MODELS", "").replace(",", " ").split())
+    return Settings(ports, *paths, *hosts.values(), tokens, tokens_file, models)
 
 
 def read_port(name: str, text: str) -> int:

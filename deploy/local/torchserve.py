@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,8 @@ EXAMPLE = ROOT / "examples" / "digits" / "7-1.png"
 def start(settings: Settings) -> psutil.Process:
     """Start TorchServe in the background and return its process; it does not answer yet.
 
+    Its output goes where its logs go: into files, or with LOG_TARGET=console to our own.
+
     Archives that may not be loaded are named on standard error, and the others are loaded. TorchServe itself would load
     any file, and none at all if one is broken.
 
@@ -49,7 +52,8 @@ def start(settings: Settings) -> psutil.Process:
     command = [Path(sys.executable).with_name("torchserve"), "--start", "--no-config-snapshots"]
     command += ["--ts-config", ROOT / "config.properties", "--model-store", settings.model_store]
     command += ["--log-config", ROOT / "config" / "log4j2.xml"]
-    with (settings.logs / LOGS[0]).open("wb") as log:
+    to_console = os.environ.get("LOG_TARGET") == "console"  # config/log4j2.xml reads it, too
+    with nullcontext() if to_console else (settings.logs / LOGS[0]).open("wb") as log:
         done = subprocess.run(
             command,
             env=environment(settings) | {"TS_LOAD_MODELS": ",".join(names)},

@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from handwriting.preprocess import FORMATS
+from handwriting.preprocess.formats import READ_HERE
 from measuring.reliability.corpus.multipart_forms import BOUNDARY, END, FORM
 from measuring.reliability.corpus.picture_files import SEVEN, drawing, encode
 from measuring.reliability.corpus.zip_npy import header_of, honest, npy, npy_header, ordinary, zip_of
@@ -23,7 +23,7 @@ PATHS = ("/predictions/digits", "/predictions/digits", "/explanations/digits", "
 SMALL_PX = 96
 MAX_EDITS = 5
 NUMBERS = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x01", b"\xff\xff", b"\x80")
-PICTURES = [encode(drawing().resize((SMALL_PX, SMALL_PX)), form) for form in FORMATS]
+PICTURES = [encode(drawing().resize((SMALL_PX, SMALL_PX)), form) for form in READ_HERE]
 PICTURES += [encode(np.asarray(drawing().resize((28, 28))) ^ 255), encode(drawing().convert("RGBA").resize((40, 40)))]
 FRAMES = npy(np.zeros((2, 28, 28), np.uint8))
 ARCHIVE = ordinary({"7.png": PICTURES[0], "a/7.jpg": PICTURES[1]})

@@ -1,6 +1,6 @@
 """Requests of a batch on their way through the handler: their pictures as frames, and which scores belong to which."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,11 +32,13 @@ class PreparedRequest:
     Attributes:
         parsed: the request as it came.
         pictures: one entry for each picture; an error where a picture is invalid.
+        names: what the answer for each picture begins with: the name of its file, and the number of its page.
         is_explained: whether the client wants an explanation.
     """
 
     parsed: ParsedRequest
     pictures: Sequence[PreparedPicture | RequestError]
+    names: Sequence[Mapping[str, object]]
     is_explained: bool
 
     def valid_pictures(self) -> Iterator[PreparedPicture]:

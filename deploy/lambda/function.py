@@ -1,0 +1,145 @@
+"""The function: an event of a function URL or of API Gateway (format 2.0) goes to an archive's own handler.
+
+ARCHIVE names the folder of the unpacked archive. It is loaded once, when the environment of the function starts.
+"""
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Mapping
+from email.parser import BytesParser
+from email.policy import HTTP
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ts.model_loader import ModelLoaderFactory
+from ts.service import Service
+
+# An event has at most 6 MB, and its body is base64 in it, with room for the headers
+MAX_BODY_BYTES = 4_500_000
+PREDICTIONS, EXPLANATIONS = "predictions", "explanations"
+Answer = tuple[int, bytes]
+
+
+class RefusedError(Exception):
+    """A request that does not reach the handler.
+
+    Attributes:
+        status: of the answer.
+        kind: of the error, as TorchServe names it.
+    """
+
+    def __init__(self, status: int, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.kind = status, kind
+
+
+class Archive:
+    """An unpacked archive with its handler, as TorchServe's worker loads it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the archive; an error ends the function's start.
+
+        Args:
+            folder: of the unpacked archive.
+        """
+        manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())["model"]
+        self.model, self.version = str(manifest["modelName"]), str(manifest["modelVersion"])
+        sys.path.insert(0, str(folder))
+        metrics = SimpleNamespace(set_request_ids=lambda _: None)
+        loader = ModelLoaderFactory.get_model_loader()
+        self.service: Service = loader.load(
+            self.model, str(folder), manifest["handler"], batch_size=1, metrics_cache=metrics
+        )
+
+    def answer(self, request: Mapping[str, Any]) -> Answer:
+        """Answer one request in the form in which TorchServe's front end sends it to a worker."""
+        context = self.service.context
+        headers, inputs, ids = self.service.retrieve_data_for_inference([request])
+        context.request_ids, context.request_processor = ids, headers
+        [body] = self.service._entry_point(inputs, context)
+        status, _ = context.get_response_status(0)
+        return status, body
+
+
+def to_request(event: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
+    """Return an event as a request of TorchServe's protocol.
+
+    Raises:
+        RefusedError: it is for no recogniser here, or its body is too large.
+    """
+    http = event["requestContext"]["http"]
+    words = str(event["rawPath"]).strip("/").split("/")
+    if words[0] not in {PREDICTIONS, EXPLANATIONS} or len(words) not in {2, 3}:
+        raise RefusedError(
+            404, "ResourceNotFoundException", f"there is no {event['rawPath']}; wanted /predictions/MODEL"
+        )
+    if [archive.model, archive.version][: len(words) - 1] != words[1:]:
+        wanted = f"{archive.model}/{archive.version}"
+        raise RefusedError(
+            404, "ModelNotFoundException", f"this function has no {'/'.join(words[1:])}; wanted {wanted}"
+        )
+    if http["method"] not in {"POST", "PUT"}:
+        raise RefusedError(405, "MethodNotAllowedException", f"the method is {http['method']}; wanted POST or PUT")
+    headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
+    body = read_body(event)
+    kind = headers.get("content-type", "")
+    parts = split_form(body, kind) if kind.lower().startswith("multipart/form-data") else []
+    if not parts and body:
+        parts = [{"name": "body", "contentType": kind, "value": body}]
+    if top_k := (event.get("queryStringParameters") or {}).get("top_k"):
+        parts.append({"name": "top_k", "contentType": "", "value": top_k})
+    if words[0] == EXPLANATIONS:
+        headers["explain"] = "True"  # as TorchServe's front end does
+    sent = [{"name": name.encode(), "value": value.encode()} for name, value in headers.items()]
+    return {"requestId": str(event["requestContext"]["requestId"]).encode(), "parameters": parts, "headers": sent}
+
+
+def read_body(event: Mapping[str, Any]) -> bytes:
+    """Return the body of an event.
+
+    Raises:
+        RefusedError: it is too large.
+    """
+    text = event.get("body") or ""
+    body = base64.b64decode(text) if event.get("isBase64Encoded") else text.encode()
+    if len(body) > MAX_BODY_BYTES:
+        raise RefusedError(
+            413,
+            "RequestEntityTooLarge",
+            f"the body has {len(body):,} bytes; a function takes at most {MAX_BODY_BYTES:,}: send a smaller picture, "
+            "or fewer at once; a server takes more",
+        )
+    return body
+
+
+def split_form(body: bytes, kind: str) -> list[dict[str, Any]]:
+    """Return the parts of a form, with the name and content type of each."""
+    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    return [
+        {
+            "name": part.get_param("name", "body", header="content-disposition"),
+            "contentType": part.get_content_type() if part["content-type"] else "",
+            "value": part.get_payload(decode=True),
+        }
+        for part in message.iter_parts()
+    ]
+
+
+def response(status: int, body: bytes) -> dict[str, Any]:
+    """Return an answer as function URLs and API Gateway want it."""
+    return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": body.decode()}
+
+
+def handle(event: Mapping[str, Any], _: object) -> dict[str, Any]:
+    """Answer an event."""
+    try:
+        return response(*ARCHIVE.answer(to_request(event, ARCHIVE)))
+    except RefusedError as err:
+        error = {"code": err.status, "type": err.kind, "message": str(err)}
+        return response(err.status, json.dumps(error).encode())
+
+
+ARCHIVE = Archive(Path(os.environ["ARCHIVE"]))

@@ -1,0 +1,1 @@
+"""A Hugging Face Space: the dashboard on one port, TorchServe beside it."""

@@ -1,0 +1,97 @@
+"""Runs containers with docker or podman, for the tests that need an engine."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import pytest
+import requests
+
+from deploy.local.settings import DEFAULT_PORTS, free_ports
+
+PATIENCE_S = 300
+HARDENED = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+WRITABLE = ["--tmpfs", "/tmp:rw,exec,mode=1777,size=512m", "--tmpfs", "/var/lib/inkserve:rw,mode=1777,size=256m"]  # noqa: S108 - in the container
+
+
+@cache
+def engine() -> str:
+    """The engine that has the image of the server, "" without one."""
+    for name in ("podman", "docker"):
+        if shutil.which(name):
+            done = subprocess.run(
+                [name, "image", "inspect", "localhost/inkserve-server"], capture_output=True, check=False
+            )
+            if done.returncode == 0:
+                return name
+    return ""
+
+
+needs_image = pytest.mark.skipif(not engine(), reason="no image localhost/inkserve-server: `make image` builds it")
+
+
+def run(*arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess:
+    """Run the engine."""
+    return subprocess.run([engine(), *arguments], capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def inspect(image: str) -> dict:
+    """What the engine says of an image."""
+    return json.loads(run("image", "inspect", image).stdout)[0]
+
+
+class Container:
+    """A running container of the server."""
+
+    def __init__(self, number: str, ports: dict[str, int]):
+        self.number, self.url = number, f"http://127.0.0.1:{ports['INFERENCE_PORT']}"
+
+    def exec(self, *command: str) -> subprocess.CompletedProcess:
+        return run("exec", self.number, *command)
+
+    def log(self) -> str:
+        done = run("logs", self.number)
+        return done.stdout + done.stderr
+
+    def token(self) -> str:
+        return json.loads(self.exec("cat", "/var/lib/inkserve/key_file.json").stdout)["inference"]["key"]
+
+    def is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/ready", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.is_ready():
+            assert self.state()["Running"], self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.5)
+
+    def state(self) -> dict:
+        return json.loads(run("inspect", self.number).stdout)[0]["State"]
+
+    def exit_code(self) -> int:
+        return int(run("wait", self.number).stdout.split()[0])
+
+
+@contextmanager
+def started(memory: str = "3g", **variables: str) -> Iterator[Container]:
+    """A hardened container of the server on free ports; it is removed afterwards."""
+    ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
+    own = {name: str(port) for name, port in ports.items()}
+    own |= {"HEALTH_URL": f"http://127.0.0.1:{ports['INFERENCE_PORT']}/ready"} | variables
+    settings = [each for name, value in own.items() for each in ("--env", f"{name}={value}")]
+    done = run("run", "--detach", "--network", "host", "--memory", memory, *HARDENED, *WRITABLE, *settings,
+               "localhost/inkserve-server")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    container = Container(done.stdout.split()[-1], ports)
+    try:
+        yield container
+    finally:
+        run("rm", "--force", container.number)

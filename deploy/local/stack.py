@@ -120,6 +120,7 @@ class Stack:
             model_store=Path(recorded["MODEL_STORE"]),
             inference_host=recorded["INFERENCE_HOST"],
             management_host=recorded["MANAGEMENT_HOST"],
+            metrics_host=recorded["METRICS_HOST"],
             tokens=recorded["TOKENS"] == "on",
             tokens_file=Path(file) if (file := recorded[TOKENS_FILE]) else None,
         )

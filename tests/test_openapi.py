@@ -33,6 +33,8 @@ def test_all_keys_and_content_types_of_the_code_are_in_it():
     assert set(instance) == {*parts.PICTURE_KEYS, *document.UNUSED_INSTANCE_KEYS}
     assert set(API["components"]["requestBodies"]["pictures"]["content"]) == first_column("content type")
     headers = {each["name"].lower() for each in API["components"]["parameters"].values() if each["in"] == "header"}
+    queries = {each["name"] for each in API["components"]["parameters"].values() if each["in"] == "query"}
+    assert queries == request.PARAMETERS
     assert headers == {request.TOP_K_HEADER, request.TIMING_HEADER, "x-request-id"}
 
 

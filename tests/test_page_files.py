@@ -10,6 +10,7 @@ from ts.context import RequestProcessor
 from deploy.local.settings import ROOT
 from handwriting.preprocess import page_files
 from handwriting.preprocess.decode_limits import tiff_pages
+from handwriting.serving import handler as serving
 from handwriting.serving import page_handler
 from measuring.reliability.corpus.picture_files import tiff, tiff_size
 from tests.phone_pictures import blank, of_pages, seven
@@ -112,10 +113,11 @@ def test_a_file_of_more_pages_than_are_read_says_so(reader, form, monkeypatch):
 
 
 def test_pages_for_which_there_is_no_time_have_errors(reader, monkeypatch):
-    monkeypatch.setattr(page_handler, "REQUEST_S", -100.0)
-    rows = ask(reader, of_pages("TIFF", [page()] * 3))["predictions"]
-    assert len(rows) == 3
-    assert all("took all the time" in each["error"]["message"] for each in rows)
+    monkeypatch.setattr(serving, "MAX_BATCH_S", -100.0)
+    first, *others = ask(reader, of_pages("TIFF", [page()] * 3))["predictions"]
+    assert first["text"] == "314 159\n26 535\n897 93"
+    assert len(others) == 2
+    assert all("the 1 pages before it took all the time" in each["error"]["message"] for each in others)
 
 
 @pytest.mark.parametrize(("kind", "is_extra"), [(0, False), (1, True), (2, False), (4, True)])

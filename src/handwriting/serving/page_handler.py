@@ -13,7 +13,7 @@ from handwriting.preprocess.decode_limits import MAX_PAGES
 from handwriting.preprocess.frame import ink_box
 from handwriting.preprocess.page_files import PageFile
 from handwriting.serving.batch import PreparedPicture
-from handwriting.serving.handler import REQUEST_S, RecogniserHandler, time_limit_error
+from handwriting.serving.handler import RecogniserHandler, time_limit_error
 
 
 class PageHandler(RecogniserHandler):
@@ -24,17 +24,16 @@ class PageHandler(RecogniserHandler):
     picture_s = 0.5  # most pages take a tenth of it
 
     def prepare_file(self, file: PageFile, latest_s: float) -> list[PreparedPicture | RequestError]:
-        """Prepare every page of a file; further ones than are read get an error together.
+        """Prepare every page of a file for which there is time; further ones than are read get an error together.
 
         Raises:
             RequestError: the only page cannot be read.
         """
         if file.count == 1 or file.is_animation:
             return super().prepare_file(file, latest_s)
-        deadline_s = min(latest_s, time.perf_counter() + REQUEST_S + self.picture_s * file.count)
         pages: list[PreparedPicture | RequestError] = []
         for i, page in enumerate(file.pages):
-            if time.perf_counter() > deadline_s:
+            if i and time.perf_counter() > latest_s:
                 pages += [time_limit_error(i, "pages")] * (min(file.count, MAX_PAGES) - i)
                 break
             pages.append(self.prepare_page(page))

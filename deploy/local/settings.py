@@ -55,7 +55,6 @@ class Settings:
         temp_root: folder of temp_dir; None for that of temporary files.
         tokens_file: file of named tokens, which servers may share; None if there are only TorchServe's own.
         models: recognisers to serve; all of the model store if empty.
-        temp_root: folder of temp_dir; None for that of temporary files.
     """
 
     ports: Mapping[str, int]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from ts.context import Context
@@ -11,6 +11,7 @@ from handwriting.errors import InvalidRequest, RequestError
 from handwriting.parsing.tensors import InferRequest, read_infer
 
 INFER_HEADER = "url_infer"  # deploy/frontend sets it for /v2/models/MODEL/infer, never a client
+FILE = {"content-type": "application/octet-stream"}
 OUTPUTS = {"label": "BYTES", "confidence": "FP32", "answer": "BYTES"}
 
 
@@ -45,7 +46,9 @@ class InferBatch:
         if unknown := [name for name in infer.outputs if name not in OUTPUTS]:
             raise InvalidRequest(f"there is no output {unknown[0][:40]!r}; wanted {', '.join(OUTPUTS)}")
         self._infers[index] = infer
-        return {f"image {number}": picture for number, picture in enumerate(infer.pictures)}
+        pictures = {f"image {number}": picture for number, picture in enumerate(infer.pictures)}
+        cast(dict[str, object], headers).update(dict.fromkeys(pictures, FILE))  # or a text would count as another field
+        return pictures
 
     def answers(self, found: Sequence[bytes]) -> list[bytes]:
         """Return the answers of a batch, those to requests of the protocol V2 as tensors."""

@@ -88,8 +88,7 @@ def drawing(page: Page) -> None:
     record(600)
     for digit in ("3", "7"):
         if points:
-            canvas(page).hover()
-            page.locator(".dc-toolbar button").last.click()
+            page.get_by_role("button", name="Clear").click()
             expect(page.locator(".ink-label")).to_have_count(0)
         draw(page, DIGIT_STROKES[digit][0], record_point)
         record(POINT_MS)
@@ -107,7 +106,7 @@ def seven(page: Page) -> None:
     """Draw a seven, with Grad-CAM."""
     draw(page, DIGIT_STROKES["7"][0])
     expect(page.locator(".ink-label")).to_have_text("7")
-    page.get_by_role("button", name="Display options").click()
+    page.get_by_role("button", name="Options").click()
     page.get_by_text("Show Grad-CAM heatmap").click()
     expect(page.locator(".ink-heat")).to_have_count(1)
     page.keyboard.press("Escape")

@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.settings import ROOT
+from deploy.local.settings import read_settings
+from deploy.local.stack import Stack
 from inkserve.client.tokens import KEY_FILE_VARIABLE, inference_token
 from inkserve.command import INTERRUPTED, run
 from loadtest import locust_run
@@ -21,32 +22,31 @@ from loadtest.locust_run import LoadTestError, find_knee, read_failures, read_lo
 from loadtest.objectives import DEFAULT, missed, read_slo
 from loadtest.target_server import counted_between, describe_server, read_metrics, read_version
 from measuring.common.command_line import parser_of
-from measuring.common.example_digits import KINDS
+from measuring.common.load_pictures import KINDS
 from measuring.common.results_page import write_page
 from measuring.common.wrk import run_wrk, write_bodies
 
 NAME = "loadtest"
 WRK_SECONDS, WRK_WARM_UP_S = 8, 3
 RESULTS = Path(__file__).with_name("results")
-HOST = "http://127.0.0.1:8080"
-MANAGEMENT = "http://127.0.0.1:8081"
-METRICS = "http://127.0.0.1:8082/metrics"
-KEY_FILE = ROOT / "runs" / "stack" / "key_file.json"  # of the server that `make up` starts, where it wants tokens
 
 
 def parse() -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; what it does not name is of the server that runs, as `make up` has recorded it."""
+    local = Stack(read_settings(os.environ)).as_running()
     parser = parser_of("loadtest", __doc__, out=RESULTS)
     shapes = "; ".join(f"{name}: {plan.what}" for name, plan in PLANS.items())
     parser.add_argument("--shape", choices=PLANS, default="smoke", help=shapes)
     parser.add_argument("--users", type=positive, help="maximum number (default: of the shape)")
     parser.add_argument("--seconds", type=positive, help="of each step (default: of the shape)")
     parser.add_argument("--rounds", type=positive, default=3, help="of compare (default: %(default)s)")
-    parser.add_argument("--host", default=HOST, help="of the inference API (default: %(default)s)")
-    parser.add_argument("--management", help=f"of the management API (default: {MANAGEMENT}, for the default host)")
-    parser.add_argument("--metrics", help=f"page of the server's metrics (default: {METRICS}, for the default host)")
+    host = local.url("INFERENCE_PORT")
+    parser.add_argument("--host", default=host, help="of the inference API (default: %(default)s)")
+    parser.add_argument("--management", help="of the management API (default: that of the default host)")
+    parser.add_argument("--metrics", help="page of the server's metrics (default: that of the default host)")
     parser.add_argument("--model", default="digits", help="recogniser of digits (default: %(default)s)")
-    pictures = "drawings of 320 x 320 px, or finished frames (default: drawings; compare: frames)"
+    pictures = "drawings of 320 x 320 px, finished frames, crops of 60 x 60 px from photographed paper, or photographs "
+    pictures += "of 12 megapixels (default: drawings; compare: frames)"
     parser.add_argument("--pictures", choices=KINDS, help=pictures)
     parser.add_argument("--workers", type=positive, default=1, help="processes of Locust (default: %(default)s)")
     parser.add_argument("--wrk", action="store_true", help="before and after, load the server with wrk as well")
@@ -54,8 +54,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ui", action="store_true", help="open Locust's page instead")
     parser.add_argument("--web-port", type=positive, default=8089, help="of Locust's page (default: %(default)s)")
     options = parser.parse_args()
-    if options.host == HOST:
-        options.management, options.metrics = options.management or MANAGEMENT, options.metrics or METRICS
+    options.key_file = local.key_file if options.host == host else None
+    if options.host == host:
+        options.management = options.management or local.url("MANAGEMENT_PORT")
+        options.metrics = options.metrics or f"{local.url('METRICS_PORT')}/metrics"
     options.pictures = options.pictures or ("frames" if options.shape == "compare" else "drawings")
     return options
 
@@ -70,8 +72,8 @@ def positive(text: str) -> int:
 def main() -> int:
     """Run from the command line; 1 if an objective is missed."""
     options = parse()
-    if options.host == HOST:
-        os.environ.setdefault(KEY_FILE_VARIABLE, str(KEY_FILE))
+    if options.key_file:
+        os.environ.setdefault(KEY_FILE_VARIABLE, str(options.key_file))
     if options.shape == "compare" and not options.ui:
         from loadtest import batching_comparison  # noqa: PLC0415 - imports matplotlib
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 SHAPE = os.environ.get("LOADTEST_SHAPE", "")
 USERS = int(os.environ.get("LOADTEST_USERS", "0"))  # 0: the default of the shape
 RATE_PER_S = 10  # requests/s of a `Steady` user
+OUT_OF_DESCRIPTORS = 3  # exit code of Locust when its process can open no more files
 SETTLING_S = 3  # at the start of a step, not measured: its users start
 SECONDS = int(os.environ.get("LOADTEST_SECONDS", "0"))  # of each step; 0: the default of the shape
 

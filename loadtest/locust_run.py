@@ -19,7 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from inkserve.command import CommandError
-from loadtest.load_shapes import PLANS, SETTLING_S
+from loadtest.load_shapes import OUT_OF_DESCRIPTORS, PLANS, SETTLING_S
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 GRACE_S = 30  # for Locust to write its report
@@ -66,6 +66,12 @@ def measure(options: Namespace, host: str, prefix: Path) -> LocustExit:
     arguments = [*PLANS[options.shape].kinds, "--headless", "--csv", prefix, "--csv-full-history"]
     arguments += ["--html", prefix.with_suffix(".html"), "--only-summary", "--exit-code-on-error", "0"]
     ran = run(arguments, options, host, options.shape)
+    if ran.code == OUT_OF_DESCRIPTORS:
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        raise LoadTestError(
+            "the load generator could open no more connections, which says nothing of the server: its limit is "
+            f"{limit} open files; raise it with `ulimit -n`, or use fewer USERS"
+        )
     if ran.code and not ran.interrupted:
         raise LoadTestError(f"locust ended with exit code {ran.code}; its output is above")
     return ran

@@ -1,10 +1,11 @@
 """Users of the inference API, for Locust: `make loadtest`, or `locust -f loadtest/locustfile.py` for its page.
 
 Environment variables: LOADTEST_MODEL is the recogniser (default: digits), LOADTEST_PICTURES is what is sent (drawings,
-the default, or frames), LOADTEST_SHAPE is a shape of loadtest.load_shapes; without one, Locust's --users and --run-time
-apply.
+the default, frames, crops or photographs), LOADTEST_SHAPE is a shape of loadtest.load_shapes; without one, Locust's
+--users and --run-time apply.
 """
 
+import errno
 import os
 import random
 import sys
@@ -17,13 +18,15 @@ import locust.stats
 from gevent.pool import Pool
 from locust import FastHttpUser, LoadTestShape, User, between, constant, task
 from locust.contrib.fasthttp import ResponseContextManager
+from locust.env import Environment
 from locust.exception import CatchResponseError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # locust adds only the folder of this file
 
 from inkserve.client.tokens import bearer, inference_token, is_refusal
-from loadtest.load_shapes import RATE_PER_S, SETTLING_S, SHAPE, steps_of
-from measuring.common.example_digits import KINDS, Picture, check_answer, zipped
+from loadtest.load_shapes import OUT_OF_DESCRIPTORS, RATE_PER_S, SETTLING_S, SHAPE, steps_of
+from measuring.common.example_digits import Picture, check_answer, zipped
+from measuring.common.load_pictures import KINDS
 from measuring.common.raw_http import Connection, post
 
 MODEL = os.environ.get("LOADTEST_MODEL", "digits")
@@ -37,6 +40,15 @@ MAX_WAITING = 300  # requests of a `Steady` user without an answer; the next one
 BURST = 20  # requests of a `Client` in one Locust task
 TIMEOUT_S = 30.0
 RAMP_S = 2  # in which the users of a step start
+
+
+def end_without_descriptors(environment: Environment, error: BaseException | None) -> None:
+    """End the test if a request failed as this process can open no more files: that is no failure of the server."""
+    if getattr(error, "errno", None) not in {errno.EMFILE, errno.ENFILE} or environment.process_exit_code:
+        return
+    environment.process_exit_code = OUT_OF_DESCRIPTORS
+    if environment.runner is not None:
+        gevent.spawn(environment.runner.quit)  # not by this user, which it would wait for
 
 
 class Reader(FastHttpUser):
@@ -55,7 +67,9 @@ class Reader(FastHttpUser):
 
     def post(self, content: bytes, name: str, token: str) -> ResponseContextManager:
         """Post once."""
-        return self.client.post(PATH, data=content, name=name, headers=bearer(token), catch_response=True)
+        answer = self.client.post(PATH, data=content, name=name, headers=bearer(token), catch_response=True)
+        end_without_descriptors(self.environment, answer.error)
+        return answer
 
 
 class Person(Reader):
@@ -121,6 +135,7 @@ class Program(User):
             status, body = self.exchange(connection, number)
             wrong = check_answer(status, body, MODEL, PICTURES[number].label)
         except OSError as err:
+            end_without_descriptors(self.environment, err)
             wrong = f"no answer: {type(err).__name__}"
         self.report(name, began_s, wrong, len(body))
 

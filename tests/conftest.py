@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.local import torchserve
 from deploy.local.settings import DEFAULT_PORTS, ROOT, Settings, free_ports, read_settings
 from deploy.local.stack import Stack
+from handwriting.sandbox import parent
 from tests.browsing import OPENED, back_afterwards, browser, chromium, pages, shown  # noqa: F401 - fixtures
 from tests.postgres import postgres  # noqa: F401 - a fixture
 from tests.small_data import (  # noqa: F401 - fixtures
@@ -54,6 +55,12 @@ def own_main_module() -> Iterator[None]:
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patience() -> None:
+    """Give decoders in processes of their own more time where tests keep the machine busy; a server's keep theirs."""
+    parent.WALL_S = 120.0
 
 
 class RunningStack:

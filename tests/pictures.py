@@ -3,13 +3,24 @@
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from handwriting.preprocess import picture_frame
+from handwriting.errors import RequestError
+from handwriting.parsing import Part, open_part
+from handwriting.preprocess import Picture, picture_frame
 from measuring.reliability.corpus.picture_files import encode  # noqa: F401 - for tests
 from measuring.reliability.corpus.zip_npy import ordinary as zipped  # noqa: F401 - for tests
 
 
 def mnist_frame(picture: bytes) -> np.ndarray:
     return picture_frame(picture, "mnist")
+
+
+def read_part(part: Part) -> Picture:
+    """The only page of a part of a request; raises its error."""
+    with open_part(part) as file:
+        [page] = file.pages
+    if isinstance(page, RequestError):
+        raise page
+    return page
 
 
 def inverted(frame: np.ndarray) -> Image.Image:

@@ -30,7 +30,7 @@ from tests.conftest import drawings
 
 EXAMPLES = ROOT / "examples" / "digits"
 PREDICTED = Prediction("7", 0.75, (Candidate("7", 0.75), Candidate("1", 0.2), Candidate("9", 0.05)), "digits", "1.0", 9)
-COLUMNS = "name,label,confidence,top2,top2_probability,top3,top3_probability,error_type,error_message,notes"
+COLUMNS = "name,label,confidence,top2,top2_probability,top3,top3_probability,error_type,error_message,notes,page,text"
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_hidden_files_are_skipped(tmp_path, hidden):
 def test_files_of_other_kinds_are_counted(scans):
     (scans / "notes.txt").write_text("no picture")
     with open_source(scans) as source:
-        assert (len(source.entries), source.others) == (3, 1)
+        assert (len(source.entries), source.excluded) == (3, [("notes.txt", "a list or text")])
 
 
 def test_a_member_equals_the_packed_picture(tmp_path, seven):
@@ -303,8 +303,8 @@ def test_a_table_has_the_columns_as_documented(tmp_path):
         write("b,l\na nk.png", Rejected("InvalidImage", 'it is "blank"'))
     assert (tmp_path / "results.csv").read_bytes().decode() == (
         f"{COLUMNS}\r\n"
-        "7.png,7,0.75,1,0.2,9,0.05,,,\r\n"
-        '"b,l\na nk.png",,,,,,,InvalidImage,"it is ""blank""",\r\n'
+        "7.png,7,0.75,1,0.2,9,0.05,,,,,\r\n"
+        '"b,l\na nk.png",,,,,,,InvalidImage,"it is ""blank""",,,\r\n'
     )  # fmt: skip
 
 

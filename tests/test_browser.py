@@ -42,14 +42,15 @@ def test_a_cleared_canvas_asks_for_a_digit_again(chromium):
     page = chromium()
     draw(page, SEVEN)
     expect_label(page, "7")
-    canvas(page).hover()
-    page.locator(".dc-toolbar button").last.click()
+    page.get_by_role("button", name="Clear").click()
     expect(page.locator(".ink-note")).to_contain_text("Draw on the canvas", timeout=PATIENCE_MS)
 
 
 def test_a_speck_is_refused_with_its_reason(chromium):
     page = chromium()
-    page.get_by_role("slider").press("Home")  # the thinnest pen
+    page.get_by_role("button", name="Options").click()
+    page.get_by_role("slider", name="Pen width").press("Home")
+    page.keyboard.press("Escape")
     draw(page, [[(0.5, 0.5), (0.502, 0.5)]])
     expect(page.locator(".ink-refusal")).to_contain_text(re.compile("speck", re.IGNORECASE), timeout=PATIENCE_MS)
 

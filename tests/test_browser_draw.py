@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from deploy.local.settings import ROOT
 from examples.browser import canvas, draw
 from examples.digit_strokes import DIGIT_STROKES
-from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -53,7 +53,7 @@ def test_grad_cam_is_shown_over_the_frame_and_said_in_words(chromium):
     page = chromium()
     draw(page, SEVEN)
     expect(page.locator(".ink-label")).to_have_text("7")
-    page.get_by_role("button", name="Display options").click()
+    page.get_by_role("button", name="Options").click()
     page.get_by_text("Show Grad-CAM heatmap").click()
     expect(page.locator(".ink-heat")).to_have_count(1, timeout=PATIENCE_MS)
     expect(page.locator("figcaption").first).to_contain_text("strongest at the")
@@ -63,7 +63,7 @@ def test_an_answer_under_the_threshold_is_marked_unsure(chromium):
     page = chromium()
     draw(page, [[(0.2, 0.3), (0.8, 0.35), (0.3, 0.7), (0.75, 0.72)]])  # a 2, or a 7, or a Z
     expect(page.locator(".ink-label")).to_be_visible()
-    page.get_by_role("button", name="Display options").click()
+    page.get_by_role("button", name="Options").click()
     page.get_by_role("slider", name="Unsure below").press("End")
     expect(page.locator(".ink-unsure")).to_have_text("unsure", timeout=PATIENCE_MS)
 
@@ -128,3 +128,98 @@ def test_no_source_scrolls_a_phone_sideways(chromium):
         page.wait_for_timeout(800)
         assert not scrolls_sideways(page)
     page.screenshot(path=SCREENSHOTS / "draw-phone-dark.png")
+
+
+def undo_buttons(page: Page):
+    return [page.get_by_role("button", name=name) for name in ("Undo", "Redo", "Clear")]
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_strokes_are_undone_and_redone_also_after_another_page(chromium, size):
+    page = chromium(size=size)
+    draw(page, SEVEN)
+    expect(page.locator(".ink-label")).to_have_text("7")
+    draw(page, [[(0.05, 0.05), (0.95, 0.95)], [(0.95, 0.05), (0.05, 0.95)]])
+    expect(page.locator(".ink-label")).not_to_have_text("7")
+    undo, redo, clear = undo_buttons(page)
+    undo.click()
+    undo.click()
+    expect(page.locator(".ink-label")).to_have_text("7")
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_text("digits 1.0").first).to_be_visible()
+    page.get_by_role("link", name="Draw").click()
+    expect(page.locator(".ink-label")).to_have_text("7")
+    redo.click()
+    redo.click()
+    expect(redo).to_be_disabled()
+    expect(page.locator(".ink-label")).not_to_have_text("7")
+    undo.click()
+    undo.click()
+    expect(page.locator(".ink-label")).to_have_text("7")
+    clear.click()
+    expect(page.locator(".ink-note")).to_contain_text("Draw on the canvas")
+    page.keyboard.press("Control+z")
+    expect(page.locator(".ink-label")).to_have_text("7")
+
+
+def test_a_tap_at_the_drawings_upper_right_wipes_nothing(pages, stack, browser):
+    page = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True).new_page()
+    page.goto(stack.dashboard_url)
+    draw(page, SEVEN)
+    expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
+    for name in ("Undo", "Redo", "Clear"):
+        assert page.get_by_role("button", name=name).bounding_box()["height"] >= 44
+    box = canvas(page).bounding_box()
+    for x, y in ((0.98, 0.01), (0.9, 0.03), (0.8, 0.02), (0.7, 0.02)):
+        page.touchscreen.tap(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.wait_for_timeout(1500)
+    expect(page.locator(".dc-toolbar")).to_be_hidden()
+    expect(page.locator(".ink-label")).to_be_attached()  # four dots more, and the seven is still there
+    for _ in range(4):
+        page.get_by_role("button", name="Undo").tap()
+    expect(page.locator(".ink-label")).to_have_text("7")
+    page.context.close()
+
+
+def test_a_phone_shows_the_answer_without_scrolling(chromium):
+    page = chromium(size=PHONE)
+    draw(page, SEVEN)
+    glance = page.locator(".ink-glance")
+    expect(glance).to_contain_text("7")
+    box, drawn = glance.bounding_box(), canvas(page).bounding_box()
+    assert box["y"] + box["height"] <= PHONE["height"]
+    assert drawn["y"] + drawn["height"] <= box["y"]
+    page.set_viewport_size(DESKTOP)
+    expect(glance).to_be_hidden()
+
+
+def test_every_choice_holds_at_the_first_click(chromium):
+    page = chromium()
+    draw(page, SEVEN)
+    for recogniser in ("characters 1.0", "digits-tiny 1.0", "lenet5 1.0", "digits 1.0"):
+        choose(page, recogniser)
+        expect(page.locator(".ink-source")).to_contain_text(recogniser)
+    page.get_by_role("button", name="Options").click()
+    toggle = page.get_by_label("Show Grad-CAM heatmap")
+    for wanted in (1, 0, 1, 0, 1):
+        page.get_by_text("Show Grad-CAM heatmap").click()
+        expect(page.locator(".ink-heat")).to_have_count(wanted)
+        expect(toggle).to_be_checked(checked=bool(wanted))
+    slider = page.get_by_role("slider", name="Unsure below")
+    for threshold in ("0.65", "0.70", "0.75", "0.80", "0.85", "0.90"):
+        slider.press("ArrowRight")
+        expect(page.get_by_test_id("stPopoverBody").get_by_text(threshold)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_text("digits 1.0").first).to_be_visible()
+    page.get_by_role("link", name="Draw").click()
+    expect(page.locator(".ink-heat")).to_have_count(1)  # kept, as the recogniser is
+
+
+def test_the_address_names_the_recogniser(chromium):
+    page = chromium("?model=characters-edge")
+    draw(page, SEVEN)
+    expect(page.locator(".ink-source")).to_contain_text("characters-edge 1.0")
+    choose(page, "lenet5 1.0")
+    expect(page.locator(".ink-source")).to_contain_text("lenet5 1.0")
+    assert "model=lenet5" in page.url

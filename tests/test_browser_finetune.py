@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 def test_a_drawing_is_kept_with_its_right_label_and_deleted(chromium):
     page = chromium("finetune")
-    expect(page.locator(".ink-note")).to_contain_text("No drawings are kept yet", timeout=PATIENCE_MS)
+    expect(page.get_by_text("Keep at least 5 drawings each of 2 labels")).to_be_visible(timeout=PATIENCE_MS)
     page.get_by_role("link", name="Draw").click()
     draw(page, DIGIT_STROKES["7"][0])
     expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
@@ -40,7 +40,7 @@ def test_a_drawing_is_kept_with_its_right_label_and_deleted(chromium):
     page.set_viewport_size(PHONE)
     assert not scrolls_sideways(page)
     page.locator(".st-key-ink-kept").get_by_role("button", name="1").click()
-    expect(page.locator(".ink-note")).to_contain_text("No drawings are kept yet", timeout=PATIENCE_MS)
+    expect(page.get_by_text("Keep at least 5 drawings each of 2 labels")).to_be_visible(timeout=PATIENCE_MS)
 
 
 FINETUNING_MS = 120_000  # an epoch, and 10,000 characters read by both versions, on a busy machine

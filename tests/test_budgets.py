@@ -56,7 +56,7 @@ def test_from_stroke_to_prediction(chromium):
     draw(page, [[(0.4, 0.2), (0.5, 0.8)]])
     expect(page.locator(".ink-label")).to_be_visible()
     report("prediction", measure(page, ".ink-label"), page)
-    page.get_by_role("button", name="Display options").click()
+    page.get_by_role("button", name="Options").click()
     page.get_by_text("Show Grad-CAM heatmap").click()
     expect(page.locator(".ink-heat")).to_have_count(1)
     page.keyboard.press("Escape")

@@ -10,9 +10,9 @@ import pytest
 
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.parsing import containers as files
-from handwriting.parsing import parse_request, read_part
+from handwriting.parsing import parse_request
 from measuring.reliability.corpus.zip_npy import honest, npy_header, zip_of
-from tests.pictures import zipped
+from tests.pictures import read_part, zipped
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (5, 28, 28), np.uint8)
 
@@ -143,7 +143,7 @@ def test_too_many_pictures_are_refused(monkeypatch):
     with pytest.raises(InvalidRequest, match="5 pictures; wanted 1 to 4"):
         ask({"body": npy(FRAMES)})
     with pytest.raises(InvalidRequest, match="5 pictures; wanted 1 to 4"):
-        ask({str(i): b"" for i in range(5)})
+        ask({str(i): b"\x00" for i in range(5)})
 
 
 def test_a_zip_file_with_very_many_entries_is_refused_before_they_are_read(monkeypatch):
@@ -178,3 +178,33 @@ def test_an_error_repeats_little_of_a_long_key():
 def test_a_picture_of_very_many_rows_is_refused_before_they_are_read():
     [part] = ask({"body": json.dumps({"data": [[]] * 65_536}).encode()}, "application/json").parts
     assert "65,536 rows; at most 65,535" in str(refusal(part))
+
+
+def test_files_beside_the_pictures_of_a_zip_file_are_left_out_and_counted(seven):
+    names = ["Thumbs.db", "desktop.ini", "labels.csv", "__MACOSX/._a.png", ".DS_Store", "sub/THUMBS.DB", "README.md"]
+    parsed = ask({"body": zipped({"a.png": seven, **dict.fromkeys(names, b"x"), "broken.png": b"x"})})
+    assert (parsed.names, parsed.left_out) == (["a.png", "broken.png"], len(names))
+
+
+def idx(frames: np.ndarray) -> bytes:
+    return b"\x00\x00\x08\x03" + np.array(frames.shape, ">u4").tobytes() + frames.tobytes()
+
+
+def test_mnists_own_file_is_read():
+    parsed = ask({"body": idx(FRAMES)})
+    assert np.array_equal([read_part(part).grey for part in parsed.parts], FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (idx(np.zeros((2, 20, 20), np.uint8)), r"shape \(2, 20, 20\); wanted \(N, 28, 28\)"),
+        (idx(FRAMES)[:-1], "bytes after its header"),
+        (idx(FRAMES)[:9], r"shape \(5,\)"),
+        (b"\x00\x00\x08\x03\xff\xff\xff\xff\x00\x00\x00\x1c\x00\x00\x00\x1c", "4,294,967,295 pictures"),
+    ],
+    ids=["another size", "truncated", "half a header", "too many"],
+)
+def test_an_idx_file_of_another_form_is_refused(content, complaint):
+    with pytest.raises(InvalidRequest, match=complaint):
+        ask({"body": content})

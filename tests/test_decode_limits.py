@@ -77,10 +77,15 @@ def test_a_tiff_that_is_cut_is_left_to_pillow(head, length):
     check_decode_limits((head + b"\x00\x08" * 10)[:length])
 
 
-def test_strips_are_counted_in_the_first_directory():
-    assert decode_limits.count_tags_and_strips(tiff(*tiff_size(16, 16)))[1] == 1
-    assert decode_limits.count_tags_and_strips(slow_pictures.strips(1234))[1] == 1234
-    assert decode_limits.count_tags_and_strips(encode(drawing(), "TIFF", compression="tiff_lzw"))[1] >= 1
+def test_strips_are_counted_on_each_page():
+    assert [page.strips for page in decode_limits.tiff_pages(tiff(*tiff_size(16, 16)))] == [1]
+    assert [page.strips for page in decode_limits.tiff_pages(slow_pictures.strips(1234))] == [1234]
+    two = encode(drawing(), "TIFF", compression="tiff_lzw", save_all=True, append_images=[drawing()])
+    assert [page.strips >= 1 for page in decode_limits.tiff_pages(two)] == [True, True]
+
+
+def test_a_page_that_follows_itself_is_counted_up_to_the_limit():
+    assert len(decode_limits.tiff_pages(tiff(*tiff_size(16, 16), following=8))) == decode_limits.MAX_PAGES + 1
 
 
 def test_a_picture_of_one_endless_row_or_column_is_too_large():

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -199,7 +200,7 @@ def test_fine_tuning_says_why_it_failed(store, tmp_path, seven):
     assert not tuning.start("digits", store.url)  # one at a time
     wait(tuning)
     assert tuning.outcome() == 1
-    assert tuning.fault() == "the database has only '7'; wanted drawings of at least 2 labels"
+    assert tuning.fault().startswith("the database has 1 of '7'; wanted at least 5 drawings of each of at least 2")
 
 
 def test_a_password_is_in_no_output(tmp_path):
@@ -320,3 +321,22 @@ def test_a_task_that_fails_says_why():
     task.start("digits 1.1", "Loading ...", "Loaded.", refuse)
     task.wait(10)
     assert task.outcome == (False, "Failed: the server has no memory left.")
+
+
+def test_a_version_that_forgot_is_not_recommended(tmp_path):
+    found = finetuned_version(tmp_path / "finetuned")
+    assert found.forgot is None  # eight drawings are too few to say so
+    within, beyond = (Metric("MNIST test", 2000, accuracy, accuracy_before=0.99) for accuracy in (0.987, 0.98))
+    assert replace(found, metrics=[within]).forgot is None
+    forgetful = replace(found, metrics=[beyond, *found.metrics])
+    assert forgetful.forgot == beyond
+    assert "Not recommended: it reads MNIST test worse than before" in finetuned_html.report(forgetful, None)
+
+
+def test_what_was_left_out_is_said(tmp_path):
+    tuning = FineTuning(tmp_path)
+    assert not tuning.left_out()
+    tuning.process = subprocess.Popen([sys.executable, "-c", ""])
+    tuning.process.wait()
+    tuning.log.write_text("left out: 1 of '4'; wanted labels of the recogniser\n48 drawings to learn from\n")
+    assert tuning.left_out() == "left out: 1 of '4'; wanted labels of the recogniser"

@@ -105,7 +105,7 @@ def test_another_recognisers_weights_are_refused_at_the_start(tmp_path):
 
 def test_many_pictures_get_many_answers_in_a_batch_with_others(handler, seven):
     context = make_context(requests=3)
-    one, many, refused = handler.handle([{"body": seven}, {"a": seven, "b": b"x", "c": seven}, {}], context)
+    one, many, refused = handler.handle([{"body": seven}, {"a": seven, "b": b"\x00", "c": seven}, {}], context)
     first, broken, last = json.loads(many)["predictions"]
     assert_alike([first, last], [json.loads(one)] * 2)
     assert broken["error"]["type"] == "InvalidImage"

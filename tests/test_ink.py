@@ -18,7 +18,7 @@ from measuring.common.papers import KINDS, pictures_of
 from tests.conftest import ROOT
 from training.card import card_path, sha256
 from training.ink import __main__ as training
-from training.ink.pool import view_pool
+from training.ink.pool import make_views, pool_of
 
 READ = 0.75  # of the digits on a kind of paper, at least
 
@@ -100,7 +100,9 @@ def test_a_stopped_training_goes_on_to_the_same_network(small_data, tmp_path, mo
 
 
 def test_scenes_depend_on_their_seed_alone(small_data, tmp_path):
-    one, other = (view_pool(6, 5, tmp_path / name, processes) for name, processes in (("a", 1), ("b", 2)))
+    one, other = (
+        pool_of(make_views, 6, 5, tmp_path / name / "views.npy", processes) for name, processes in (("a", 1), ("b", 2))
+    )
     assert np.array_equal(one, other)
     assert one.shape == (12, 4, 64, 64)
-    assert not np.array_equal(one, view_pool(6, 6, tmp_path / "a", 1))
+    assert not np.array_equal(one, pool_of(make_views, 6, 6, tmp_path / "c" / "views.npy", 1))

@@ -77,6 +77,13 @@ def test_a_server_that_does_not_load_while_it_runs_is_told(server, management, s
     server.answer = lambda _: error(status)
     with pytest.raises(ModelApiOffError, match="TS_ENABLE_MODEL_API=true make up"):
         management.load("digits-1.1.mar")
+    with pytest.raises(ModelApiOffError, match="TS_ENABLE_MODEL_API=true make up"):
+        management.check_loading()
+
+
+def test_a_server_that_wants_the_name_of_an_archive_loads_while_it_runs(server, management):
+    server.answer = lambda _: error(400, message="Parameter url is required.")
+    management.check_loading()
 
 
 def test_a_version_whose_worker_cannot_start_is_unloaded_again(server, management):

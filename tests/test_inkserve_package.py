@@ -14,7 +14,7 @@ import handwriting.zips
 from deploy.local.settings import ROOT
 from handwriting.preprocess import decode
 from inkserve import UnusablePicture
-from inkserve.batch import sources
+from inkserve.batch import kinds, sources
 from inkserve.client import pictures
 from tests.answering import SEVEN, answering
 from tests.conftest import drawings
@@ -90,8 +90,15 @@ def test_client_and_server_read_zip_files_alike():
         "../a.png",
         "a/__MACOSX/b",
         "a__MACOSX/b",
+        "a/Thumbs.db",
+        "DESKTOP.INI",
+        "labels.csv",
     ):
-        assert sources.is_hidden(name) == handwriting.zips.is_hidden(name)
+        assert bool(kinds.why_left_out(name)) == handwriting.zips.is_left_out(name)
+    assert (kinds.SYSTEM_FILES, kinds.OTHER_SUFFIXES) == (
+        handwriting.zips.SYSTEM_FILES,
+        handwriting.zips.OTHER_SUFFIXES,
+    )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])

@@ -7,7 +7,7 @@ from torch import nn
 from handwriting.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from handwriting.labels import DIGITS, LABELS
 from handwriting.networks import ModelConfig, Network, build_network, count_parameters
-from training.data import to_tensors
+from training.fit import to_tensors
 
 CONFIG = ModelConfig("digits", "ConvNet", DIGITS)
 

@@ -4,8 +4,9 @@ import tracemalloc
 import pytest
 
 from handwriting.errors import InvalidRequest, UnsupportedMedia
-from handwriting.parsing import parse_request, read_part
+from handwriting.parsing import parse_request
 from measuring.reliability.corpus.zip_npy import honest, zip_of
+from tests.pictures import read_part
 
 
 def ask(inputs, headers=None):

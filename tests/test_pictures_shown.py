@@ -9,10 +9,12 @@ from PIL import ExifTags, Image
 
 from dashboard.shared import answer_html, picture_html
 from dashboard.shared.prepared_picture import prepare, thumbnail
-from handwriting.errors import InvalidImage
+from handwriting.errors import ImageTooLarge, InvalidImage
 from handwriting.preprocess import picture_frame, read_picture
 from inkserve.client import Candidate, Character, PageReading, Prediction
+from measuring.reliability.corpus.picture_files import png
 from tests.conftest import drawings
+from tests.phone_pictures import heic, seven
 from tests.pictures import encode
 
 
@@ -142,3 +144,17 @@ def test_the_ink_that_was_read_is_coloured_and_the_rest_fades(part):
     assert (np.abs(digit - picture_html.READ_RGB).sum(axis=2) < 60).mean() > 0.02
     assert box.min() > 120  # it was 40
     assert (np.abs(box - picture_html.READ_RGB).sum(axis=2) < 60).mean() < 0.01
+
+
+@pytest.mark.parametrize("form", ["HEIF", "AVIF", "PDF"])
+def test_a_picture_of_a_phone_is_shown_after_it_was_decoded_within_limits(form):
+    content = heic(seven()) if form == "HEIF" else encode(seven(), form)
+    assert prepare(content).shown.size == thumbnail(content, 640).size
+    assert thumbnail(content, 100).size == (100, 100)
+
+
+def test_a_bomb_is_not_shown():
+    bomb = png(50_000, 50_000, 1, b"")
+    assert thumbnail(bomb, 100) is None
+    with pytest.raises(ImageTooLarge):
+        prepare(bomb)

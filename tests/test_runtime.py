@@ -6,8 +6,8 @@ import torch
 from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
 from handwriting.serving.runtime import RUNTIMES, make_runtime
-from training.data import Characters, to_tensors
-from training.fit import score_frames
+from training.data import Characters
+from training.fit import score_frames, to_tensors
 
 WEIGHTS = sorted((ROOT / "weights").glob("*.safetensors"))
 PROBABILITY = 1e-3  # as far apart as probabilities may be

@@ -13,8 +13,8 @@ from handwriting.checkpoint import load_checkpoint
 from tests.alike import assert_alike
 from tests.conftest import drawings
 from tests.pictures import encode, enlarged, inverted, on_ruled_paper, small_on_page, tightly_cropped
-from training.data import load_characters, to_tensors
-from training.fit import score_frames
+from training.data import load_characters
+from training.fit import score_frames, to_tensors
 
 pytestmark = pytest.mark.server
 

@@ -53,9 +53,10 @@ def test_a_column_says_how_its_cells_are_written():
     assert table_of({"a": "{name}", "b, s": "{times[1]:.1f}"}, [{"name": "x", "times": (1, 2)}])[-1] == "| x | 2.0 |"
 
 
-def row(server: str, number: int, requests_per_s: float) -> dict:
+def row(server: str, number: int, requests_per_s: float, pictures: str = "frames") -> dict:
     figures = {"p50_ms": 2.0, "p99_ms": 9.0, "memory_mib": 700.0, "generator_cpu": 0.1, "errors": number}
-    return {"server": server, "round": number, "connections": 64, "requests_per_s": requests_per_s} | figures
+    facts = {"server": server, "round": number, "pictures": pictures, "connections": 64}
+    return facts | {"requests_per_s": requests_per_s} | figures
 
 
 def test_ratios_are_taken_within_a_round(tmp_path):
@@ -70,6 +71,15 @@ def test_ratios_are_taken_within_a_round(tmp_path):
     assert "2.00 (1.00 to 3.00)" in page
     assert "lame did not run: it limps" in page
     assert json.loads((tmp_path / "bench.json").read_text())["rows"] == rows
+
+
+def test_each_kind_of_picture_is_compared_with_frames_of_the_same_round(tmp_path):
+    ours = PeerServer("ours", "torch", "torch", False, lambda *_: None)
+    rows = [row("ours", 0, 300), row("ours", 0, 150, "crops"), row("ours", 1, 200), row("ours", 1, 50, "crops")]
+    results = write_report(argparse.Namespace(rounds=2, seconds=1, out=tmp_path), [ours], {}, rows)
+    crops = results["servers"][0]["loads"][1]
+    assert crops["to_frames"] == {"median": 0.375, "least": 0.25, "largest": 0.5}
+    assert "| crops |" in (tmp_path / "bench.md").read_text()
 
 
 def test_inkserve_comes_first_and_can_run():

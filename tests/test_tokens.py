@@ -1,5 +1,6 @@
 """Tokens: how a client gets them from a key file, and whom a real server that wants them lets in."""
 
+import asyncio
 import ipaddress
 import json
 import re
@@ -22,7 +23,7 @@ from deploy.checksums import copy_archive
 from deploy.local import torchserve
 from deploy.local.served_versions import versions
 from deploy.local.settings import ROOT, StackError, read_settings
-from inkserve import KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
+from inkserve import AsyncRecogniser, KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_expired, management_token
 from inkserve.management import Management, ManagementError
 from tests.answering import SEVEN, answering
@@ -287,6 +288,15 @@ def test_clients_take_their_token_from_the_environment(guarded, key_file, seven)
         assert digits.predict(seven).label == "7"
         assert digits.explain(seven).label == "7"
         assert [result.label for result in digits.predict_many([seven] * 2)] == ["7", "7"]
+
+
+@pytest.mark.server
+def test_the_asynchronous_client_finds_its_token_too(guarded, key_file, seven):
+    async def ask() -> str:
+        async with AsyncRecogniser("digits", guarded.inference_url) as digits:
+            return (await digits.predict(seven)).label
+
+    assert asyncio.run(ask()) == "7"
 
 
 @pytest.mark.server

@@ -11,6 +11,7 @@ SHEAR = 0.1  # horizontal shift per unit of height: slant
 SHIFT_PX = 1.5
 WARP_PX = 0.6  # standard deviation of the elastic displacement at its control points
 WARP_GRID = 6  # control points along each axis, about one every 5 px
+BLUR_PX = 7  # side of the largest blur, a quarter of the frame
 PEN_SHARE = 0.1  # share of the frames that get a bolder or a finer pen, unless said otherwise
 PEN_AMOUNT = 0.7  # 1 would widen a stroke by 2 px or narrow it by 1 px, which erases a fine one
 
@@ -73,13 +74,28 @@ def vary_pen(frames: torch.Tensor, share: float) -> torch.Tensor:
 
 
 def soften(frames: torch.Tensor, share: float) -> torch.Tensor:
-    """Blur a share of the frames by up to a 3 x 3 mean, as a camera out of focus does."""
-    if not share:
+    """Blur a share of the frames, as a camera that is out of focus or shaken does, each by another amount."""
+    chosen = torch.rand(len(frames)) < share
+    if not chosen.any():
         return frames
-    blurred = functional.avg_pool2d(frames, kernel_size=3, stride=1, padding=1)
-    amount = torch.rand(len(frames), 1, 1, 1).to(frames)
-    choice = torch.rand(len(frames), 1, 1, 1).to(frames)
-    return torch.where(choice < share, torch.lerp(frames, blurred, amount), frames)
+    sharp = frames[chosen].transpose(0, 1)  # each frame is a channel with a kernel of its own
+    kernels = blur_kernels(sharp.shape[1]).to(frames)
+    softened = frames.clone()
+    softened[chosen] = functional.conv2d(sharp, kernels, padding=BLUR_PX // 2, groups=len(kernels)).transpose(0, 1)
+    return softened
+
+
+def blur_kernels(count: int) -> torch.Tensor:
+    """Draw (count, 1, BLUR_PX, BLUR_PX) float32 kernels of sum 1: discs and lines of up to BLUR_PX."""
+    half = BLUR_PX // 2
+    y, x = torch.meshgrid(*[torch.arange(-half, half + 1).float()] * 2, indexing="ij")
+    reach = torch.rand(count, 1, 1) * (half + 0.5)
+    angle = torch.rand(count, 1, 1) * math.pi
+    along, across = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
+    disc = (reach + 0.5 - (x * x + y * y).sqrt()).clamp(0, 1)
+    line = (reach + 0.5 - along.abs()).clamp(0, 1) * (1 - across.abs()).clamp(0, 1)
+    kernels = torch.where(torch.rand(count, 1, 1) < 0.5, disc, line)  # noqa: PLR2004
+    return (kernels / kernels.sum(dim=(1, 2), keepdim=True))[:, None]
 
 
 def uniform(count: int, bound: float) -> torch.Tensor:

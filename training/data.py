@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from handwriting.preprocess import FRAME_PX, unit_frames
+from handwriting.preprocess import FRAME_PX
 from inkserve.command import CommandError
 from inkserve.files import atomic_write
 from training.card import Record
@@ -215,12 +214,3 @@ def hold_out(characters: Characters, count: int, seed: int) -> tuple[Characters,
     """
     order = np.random.default_rng(seed).permutation(len(characters))
     return characters.take(np.sort(order[count:])), characters.take(np.sort(order[:count]))
-
-
-def to_tensors(characters: Characters) -> tuple[torch.Tensor, torch.Tensor]:
-    """Turn characters into what the network takes, by the same function as the handler.
-
-    Returns:
-        (N, 1, 28, 28) float32 frames in [0, 1], 1 is ink; (N,) int64 class indices.
-    """
-    return torch.from_numpy(unit_frames(characters.images)), torch.from_numpy(characters.labels)

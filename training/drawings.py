@@ -25,41 +25,50 @@ def load_drawings(source: str, labels: Sequence[str], form: str) -> Characters:
         labels: the recogniser's; c for the label C is taken as C where the recogniser does not tell them apart.
         form: the recogniser's normal form.
 
+    Returns:
+        the drawings. Those of labels that are not the recogniser's, or with fewer than MIN_DRAWINGS, are left out and
+        said on standard output.
+
     Raises:
         StoreError: the database or its table cannot be read.
-        DataError: there is no such folder, a label is unknown, a picture cannot be read, or there are too few.
+        DataError: there is no such folder, a picture cannot be read, or fewer than MIN_CLASSES labels are left.
     """
     shown, pictures = source, _read_folder(Path(source))
     if "://" in source:
         shown = masked(source)
         pictures = ((f"{shown}, drawing {number}", *each) for number, each in enumerate(read_drawings(source), 1))
     images, indices = [], []
+    others: Counter[str] = Counter()
     for name, label, picture in pictures:
         known = label if label in labels else merge_case(label)
         if known not in labels:
-            raise DataError(f"{name}: the label is {label!r}; wanted one of {' '.join(labels)}")
+            others[label] += 1
+            continue
         try:
             frame = picture_frame(picture, form)
         except RequestError as err:
             raise DataError(f"{name}: {err}") from err
         images.append(np.round(frame * 255).astype(np.uint8))
         indices.append(labels.index(known))
-    check_enough(Counter(labels[index] for index in indices), shown)
-    return Characters(np.stack(images), np.array(indices, np.int64))
+    counts = Counter(labels[index] for index in indices)
+    enough = {label for label, count in counts.items() if count >= MIN_DRAWINGS}
+    left_out = others + Counter({label: count for label, count in counts.items() if label not in enough})
+    if len(enough) < MIN_CLASSES:
+        found = listed(counts + others) or "no drawings"
+        raise DataError(
+            f"{shown} has {found}; wanted at least {MIN_DRAWINGS} drawings of each of at least {MIN_CLASSES} labels "
+            f"of {' '.join(labels)}"
+        )
+    if left_out:
+        wanted = f"wanted labels of the recogniser, with at least {MIN_DRAWINGS} drawings each"
+        print(f"left out: {listed(left_out)}; {wanted}")
+    rows = [row for row, index in enumerate(indices) if labels[index] in enough]
+    return Characters(np.stack([images[row] for row in rows]), np.array([indices[row] for row in rows], np.int64))
 
 
-def check_enough(counts: Counter[str], source: str) -> None:
-    """Check that there is enough to learn from.
-
-    Raises:
-        DataError: fewer than MIN_CLASSES labels, or than MIN_DRAWINGS of one.
-    """
-    if len(counts) < MIN_CLASSES:
-        found = f"only {next(iter(counts))!r}" if counts else "no drawings"
-        raise DataError(f"{source} has {found}; wanted drawings of at least {MIN_CLASSES} labels")
-    few = [f"{count} of {label!r}" for label, count in sorted(counts.items()) if count < MIN_DRAWINGS]
-    if few:
-        raise DataError(f"{source} has {', '.join(few)}; wanted at least {MIN_DRAWINGS} drawings of each label")
+def listed(counts: Counter[str]) -> str:
+    """Return counts in words, such as "4 of '4', 1 of '7'"."""
+    return ", ".join(f"{count} of {label!r}" for label, count in sorted(counts.items()))
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, str, bytes]]:

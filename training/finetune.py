@@ -33,7 +33,7 @@ from training.trainer import Trainer
 
 KEPT_ASIDE = 0.2  # of the drawings of each label, to measure on
 DRAWINGS_SHARE = 0.25  # of the training data; drawings are repeated to reach it
-MIN_ORIGINALS = 3000  # characters of the original data
+MIN_ORIGINALS = 2000  # characters of the original data
 
 
 def finetune(options: argparse.Namespace) -> Path:

@@ -14,8 +14,8 @@ from handwriting.networks import Network, count_parameters
 from inkserve.files import atomic_write
 from training.calibrate import calibrate
 from training.card import Card, DataFile, Metric, card_path, sha256
-from training.data import Characters, load_characters, title_of, to_tensors
-from training.fit import describe, score, score_frames
+from training.data import Characters, load_characters, title_of
+from training.fit import describe, score, score_frames, to_tensors
 from training.loss import TEACHER_SHARE, TEACHER_TEMPERATURE, has_bfloat16
 from training.plots import draw_history
 from training.provenance import command
@@ -104,7 +104,8 @@ def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
     Returns:
         (classes,) float32 above 0; 1 where a class is as frequent as in that text.
     """
-    counts = torch.from_numpy(characters.labels).bincount(minlength=len(names)) + 1  # none of them 0
+    labels = torch.from_numpy(characters.labels)
+    counts = labels[labels >= 0].bincount(minlength=len(names)) + 1  # none of them 0
     wanted = torch.tensor([spellings(name) for name in names])
     return counts / counts.sum() / (wanted / wanted.sum())
 
@@ -112,15 +113,19 @@ def excess_of(characters: Characters, names: Sequence[str]) -> torch.Tensor:
 def methods(network: Network, options: argparse.Namespace, held_out: int) -> list[str]:
     """Describe in one line each what was done beside plain training."""
     recipe = options.recipe
-    layers = "; layers in bfloat16" if has_bfloat16(options.device) else ""
     lines = [
         "augmentation: affine and elastic (training/augment.py); "
         f"bolder or finer pen for {recipe.pen_share:.0%}, out of focus {recipe.soft_share:.0%}",
         "exponential moving average of the weights",
-        f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate{layers}",
+        f"AdamW, weight decay {WEIGHT_DECAY:g}, one cycle of the learning rate"
+        + ("; layers in bfloat16" if has_bfloat16(options.device) else ""),
     ]
     if recipe.font_drawings:
         lines.append(f"{recipe.font_drawings} drawings of each letter and digit of each font in training/fonts added")
+    if recipe.papers or recipe.strays:
+        lines.append(
+            f"{recipe.papers:,} frames of characters on paper and {recipe.strays:,} of strays added (training/paper.py)"
+        )
     if recipe.calm_share:
         lines.append(f"augmentation {CALM_STRENGTH:g} times as strong in the last {recipe.calm_share:.0%} of epochs")
     if recipe.turns_deg:

@@ -9,7 +9,8 @@ from torch import nn
 
 from handwriting.labels import LABELS, NORMAL_FORMS
 from handwriting.networks import ModelConfig
-from training.data import Characters, to_tensors
+from handwriting.preprocess import unit_frames
+from training.data import Characters
 from training.tracking import Tracker
 from training.trainer import Trainer
 
@@ -26,6 +27,15 @@ def config_of(options: argparse.Namespace) -> ModelConfig:
         sizes=options.sizes,
         turns_deg=options.recipe.turns_deg,
     )
+
+
+def to_tensors(characters: Characters) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn characters into what the network takes, by the same function as the handler.
+
+    Returns:
+        (N, 1, 28, 28) float32 frames in [0, 1], 1 is ink; (N,) int64 class indices.
+    """
+    return torch.from_numpy(unit_frames(characters.images)), torch.from_numpy(characters.labels)
 
 
 def fit(

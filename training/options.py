@@ -27,6 +27,8 @@ class Recipe:
         pen_share: share of the frames that get a bolder or a finer pen: EMNIST's pen is bolder than most in use.
         soft_share: share of the frames that are blurred, like photographs.
         font_drawings: how often each letter and digit of each handwriting font is drawn as training data.
+        papers: how many frames of characters on paper are learned from beside the data set (training/paper.py).
+        strays: how many of what is no character of the recogniser.
         calm_share: share of the epochs, at the end, with weaker augmentation, since frames at inference have none.
         balanced: whether rare classes are favoured, as far as accuracy and mean recall together gain.
     """
@@ -40,12 +42,14 @@ class Recipe:
     pen_share: float = 0.1
     soft_share: float = 0.0
     font_drawings: int = 0
+    papers: int = 0
+    strays: int = 0
     calm_share: float = 0.0
     balanced: bool = False
 
 
 RECIPES = {
-    "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3, turns_deg=(6, -6)),
+    "digits": Recipe("ConvNet", epochs=40, batch_size=128, lr=3e-3, turns_deg=(6, -6), soft_share=0.1),
     "digits-tiny": Recipe("TinyNet", epochs=40, batch_size=128, lr=1e-2),
     "lenet5": Recipe("LeNet5", epochs=40, batch_size=128, lr=5e-3),
     "characters": Recipe(
@@ -71,10 +75,11 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
     add_run_options(parser)
     options = parser.parse_args(arguments)
     recipe = RECIPES[options.model]
-    for name in ("epochs", "batch_size", "lr", "architecture", "font_drawings", "calm_share"):
+    for name in ("epochs", "batch_size", "lr", "architecture", "font_drawings", "calm_share", "papers", "strays"):
         if getattr(options, name) is None:
             setattr(options, name, getattr(recipe, name))
-    options.recipe = dataclasses.replace(recipe, calm_share=options.calm_share, font_drawings=options.font_drawings)
+    changed = {name: getattr(options, name) for name in ("calm_share", "font_drawings", "papers", "strays")}
+    options.recipe = dataclasses.replace(recipe, **changed)
     if options.sizes is None:
         options.sizes = dict(recipe.sizes) if options.architecture == recipe.architecture else {}
     if options.device == "auto":
@@ -105,6 +110,8 @@ def add_recipe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--architecture", choices=sorted(ARCHITECTURES), help="of the network")
     parser.add_argument("--sizes", type=json.loads, help='of the network as JSON, such as {"hidden": 512}')
     parser.add_argument("--calm-share", type=float, help="share of the epochs, at the end, with weaker augmentation")
+    parser.add_argument("--papers", type=int, help="frames of characters on paper to learn from")
+    parser.add_argument("--strays", type=int, help="frames of what is no character of the recogniser")
     parser.add_argument("--font-drawings", type=int, help="training drawings of each character of each font")
 
 

@@ -23,17 +23,20 @@ from training.finish import finish, run_folder
 from training.fit import config_of, fit
 from training.fonts.render import draw_characters
 from training.options import parse
+from training.paper import paper_frames
 from training.tracking import tracked
 from training.trainer import Trainer, setup
 
 
 def train(options: argparse.Namespace) -> Path:
     """Train as the options say, and return the path of the weights."""
-    characters = load_characters(NORMAL_FORMS[options.model], "train").take(slice(options.limit))
+    characters = load_characters(NORMAL_FORMS[options.model], "train")
     training, held_out = hold_out(characters, options.hold_out, options.seed)
+    training = training.take(slice(options.limit))
     if options.font_drawings:
         drawn = draw_characters(LABELS[options.model], NORMAL_FORMS[options.model], options.font_drawings, options.seed)
         training = training.join(drawn.take(slice(options.limit)))
+    training = training.join(paper_frames(options, run_folder(options)))
     state = run_folder(options) / "state.pt"
     trainer = Trainer(options, config_of(options), len(training), load_start(options))
     if options.resume and state.exists():

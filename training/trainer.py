@@ -58,6 +58,8 @@ class Trainer:
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         self.teachers = [self.place(load_checkpoint(path)) for path in options.teacher]
+        for teacher in self.teachers:
+            teacher.grids = None  # one look is enough: frames are augmented already
         steps = -(-count // options.batch_size)  # an epoch; the last batch may be smaller
         self.average = AveragedModel(self.network, multi_avg_fn=moving_average(steps), use_buffers=True)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=options.lr, weight_decay=WEIGHT_DECAY)
@@ -179,7 +181,7 @@ def moving_average(steps_per_epoch: int) -> Callable[[list[torch.Tensor], list[t
 def setup(options: argparse.Namespace) -> dict[str, object]:
     """Return the options that a resumed run must share with the run that it continues."""
     names = ("model", "epochs", "batch_size", "lr", "seed", "hold_out", "limit", "architecture")
-    from_recipe = ("pen_share", "soft_share", "font_drawings", "calm_share")
+    from_recipe = ("pen_share", "soft_share", "font_drawings", "papers", "strays", "calm_share")
     teachers = [str(path) for path in options.teacher]
     chosen = {name: getattr(options, name) for name in names} | {"sizes": options.sizes, "teacher": teachers}
     chosen["start"] = str(options.start)

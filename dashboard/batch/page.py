@@ -8,11 +8,12 @@ from dashboard.batch import batch_html
 from dashboard.batch.batch_job import Job, unread
 from dashboard.batch.results_view import show_results
 from dashboard.batch.session_batch import Batch, current, replace, resume, start
-from dashboard.batch.uploads import LIMITS, TYPES
+from dashboard.batch.uploads import LIMITS, MOST_FILES, TYPES
 from dashboard.shared import answer_html, server_watch
 from dashboard.shared.answer_panel import show_answer, show_picture
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK, Endpoint
+from dashboard.shared.kept import kept
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from handwriting.labels import LABELS
 
@@ -29,7 +30,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="top"):
         endpoints = [each for each in available_endpoints() if not each.reads_pages] or [FALLBACK]
         endpoint = choose_recogniser(endpoints, "batch-recogniser", width=220)
-        kind = st.segmented_control("Upload", [FILES, FOLDER], default=FILES, key="batch-kind")
+        kind = st.segmented_control("Upload", [FILES, FOLDER], required=True, **kept("batch-kind", FILES))
     _choose_files(folder=kind == FOLDER)
     batch = current()
     if batch is None:
@@ -56,6 +57,13 @@ def _choose_files(folder: bool) -> None:
         on_change=_note_change,
     )
     st.html(f'<p class="ink-source">{LIMITS}</p>')
+    if len(files) > MOST_FILES:
+        st.html(
+            answer_html.remark(
+                f"{len(files):,} files have arrived. If you chose more, the browser could not send the others: "
+                "put them into one ZIP file."
+            )
+        )
     if st.session_state.pop(CHANGED, False):
         replace([(file.name, file.getvalue()) for file in files])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.batch.batch_job import Job
 from inkserve import Prediction
-from inkserve.batch.results import COLUMNS, json_object, plain, table_row
+from inkserve.batch.results import COLUMNS, json_objects, plain, table_rows
 
 MORE_COLUMNS = ("right_label", "model", "version", "time")
 
@@ -21,16 +21,18 @@ def to_csv(job: Job, truths: Sequence[str | None]) -> bytes:
     about = {name: plain(value) for name, value in _about(job).items()}
     for entry, result, truth in zip(job.entries, job.results, truths, strict=True):
         if result is not None:
-            rows.writerow(table_row(entry.name, result) | about | {"right_label": plain(truth or "")})
+            more = about | {"right_label": plain(truth or "")}
+            rows.writerows(row | more for row in table_rows(entry.name, result))
     return file.getvalue().encode("utf-8", "backslashreplace")
 
 
 def to_json(job: Job, truths: Sequence[str | None]) -> bytes:
     """Return an object with `model`, `version`, `time` and `pictures`, one object each."""
     pictures = [
-        json_object(entry.name, result) | {"right_label": truth}
+        row | {"right_label": truth}
         for entry, result, truth in zip(job.entries, job.results, truths, strict=True)
         if result is not None
+        for row in json_objects(entry.name, result)
     ]
     document = _about(job) | {"pictures": pictures}
     return json.dumps(document, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")

@@ -81,7 +81,7 @@ def frame(
     truths: Sequence[str | None],
 ) -> pd.DataFrame:
     """Return the rows of a page of the table, one for each index."""
-    columns = ["Picture", "Read as", "Confidence", "Name", "Error or note", "Second", "Third", "Right label"]
+    columns = ["Picture", "Read as", "Right label", "Confidence", "Name", "Error or note", "Second", "Third"]
     rows = []
     for index, thumbnail in zip(indexes, thumbnails, strict=True):
         result, name = results[index], entries[index].name
@@ -89,11 +89,11 @@ def frame(
             confidence = floor(result.confidence * FINENESS) / FINENESS
             second, third = (*map(_candidate, result.top[1:3]), "", "")[:2]
             rows.append(
-                (thumbnail, result.label, confidence, name, "; ".join(result.notes), second, third, truths[index])
+                (thumbnail, result.label, truths[index], confidence, name, "; ".join(result.notes), second, third)
             )
         else:
             error = f"{result.type}: {result.message}" if result else ""
-            rows.append((thumbnail, "", None, name, error, "", "", truths[index]))
+            rows.append((thumbnail, "", truths[index], None, name, error, "", ""))
     return pd.DataFrame(rows, columns=columns)
 
 

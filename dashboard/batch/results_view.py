@@ -14,9 +14,10 @@ from dashboard.batch.result_files import file_name, to_csv, to_json
 from dashboard.batch.result_table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.session_batch import Batch, correct
 from dashboard.shared.answer_html import count
+from dashboard.shared.answer_panel import UNSURE, UNSURE_BELOW
 from dashboard.shared.clicked import clicked
+from dashboard.shared.kept import kept
 
-UNSURE_BELOW = 0.9
 ROW_PX, HEADER_PX, MOST_PX = 44, 36, 560
 WITH_NUMBERS = 16  # labels at most: more numbers would not fit a phone
 CELL_PX, SMALL_CELL_PX, AXIS_PX = 30, 14, 60
@@ -30,8 +31,9 @@ def show_results(batch: Batch, job: Job) -> None:
     found = score(batch.from_folders, job.results)
     if found:
         st.html(batch_html.accuracy(found))
-        with st.expander("Confusion matrix", expanded=True):
-            _show_confusion(found, batch.labels)
+        if len({label for pair in found.confusion for label in pair}) > 1:
+            with st.expander("Confusion matrix", expanded=True):
+                _show_confusion(found, batch.labels)
     _rows(batch, job)
     _downloads(batch, job)
 
@@ -86,15 +88,18 @@ class View:
 def _rows(batch: Batch, job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="top"):
         rows_place = st.container(width="content")  # its counts depend on the threshold
-        unsure_below = st.slider("Unsure below", 0.5, 1.0, UNSURE_BELOW, 0.01, width=150, key="batch-unsure")
-        order = st.selectbox("Order", list(Order), width=200, key="batch-order")
+        unsure_below = st.slider("Unsure below", 0.0, 1.0, step=0.05, width=150, **kept(UNSURE, UNSURE_BELOW))
+        order = st.selectbox("Order", list(Order), width=200, **kept("batch-order", next(iter(Order))))
         page_place = st.container(width="content")
     shows = [each for each in Show if each != Show.WRONG or any(batch.truths)]
     chosen = {each: select(each, job.results, batch.truths, unsure_below) for each in shows}
     show = rows_place.segmented_control(
-        "Rows", shows, default=Show.ALL, format_func=lambda each: f"{each} {len(chosen[each]):,}", key="batch-show"
+        "Rows",
+        shows,
+        format_func=lambda each: f"{each} {len(chosen[each]):,}",
+        required=True,
+        **kept("batch-show", Show.ALL, shows),
     )
-    show = show or Show.ALL
     last, page = pages(len(chosen[show])), 1
     if last > 1:
         page = page_place.number_input(f"Page of {last:,}", 1, last, key=f"batch-page-{show}-{last}", width=130)

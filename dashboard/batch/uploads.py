@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handwriting.preprocess import MAX_BYTES
-from inkserve.batch.sources import BAD_ZIP, SUFFIXES, Entry, Source, choose, list_members
+from inkserve.batch.kinds import HIDDEN, SUFFIXES
+from inkserve.batch.sources import BAD_ZIP, Entry, Source, choose, list_members
 
 MAX_PICTURES = 10_000  # of a batch
 MAX_MIB = 200  # of its pictures together, unpacked; .streamlit/config.toml has the same limit for a file
@@ -14,9 +15,10 @@ MAX_FILES = 50_000  # in the directory of a ZIP file: each costs memory when the
 LISTED = b"PK\x01\x02"  # begins each entry of the directory
 ZIP = ".zip"
 TYPES = (*SUFFIXES, ZIP)
+MOST_FILES = 300  # that a browser uploads for certain, one request each; of 2,000, hundreds failed
 LIMITS = (
-    f"At most {MAX_PICTURES:,} pictures and {MAX_MIB} MB unpacked, {MAX_BYTES // 2**20} MiB each. Other files, and ZIP "
-    "files inside ZIP files, are skipped. Many pictures upload fastest as one ZIP file."
+    f"In ZIP files at most {MAX_PICTURES:,} pictures, as separate files about {MOST_FILES}; {MAX_MIB} MB unpacked, "
+    f"{MAX_BYTES // 2**20} MiB each. Other files, and ZIP files inside ZIP files, are left out."
 )
 
 
@@ -59,7 +61,7 @@ def collect(files: Sequence[tuple[str, bytes]]) -> Upload:
                 too_many += 1  # one message for all
             continue
         entries += found.entries
-        others += found.others
+        others += sum(each.reason != HIDDEN for each in found.excluded)
         size += bytes_more
     if too_many:
         limit = f"at most {MAX_PICTURES:,} pictures and {MAX_MIB} MB in all"
@@ -79,9 +81,9 @@ def _pictures(name: str, content: bytes, prefixed: bool) -> Source:
         raise RefusedFileError(f"{name} is not a ZIP file: {err}") from err
     source = choose(list_members(archive))
     if not source.entries:
-        raise RefusedFileError(f"{name} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
+        raise RefusedFileError(f"{name} holds no picture: none of its files begins like one")
     if prefixed:
-        return Source([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.others)
+        return Source([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.excluded)
     return source
 
 

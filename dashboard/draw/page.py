@@ -6,39 +6,46 @@ from pathlib import Path
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
+from dashboard.draw.sketch import Sketch
 from dashboard.shared import answer_html
-from dashboard.shared.answer_panel import DisplayOptions, show_answer, show_picture
+from dashboard.shared.answer_panel import UNSURE, UNSURE_BELOW, DisplayOptions, show_answer, show_picture
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
+from dashboard.shared.kept import kept
+from dashboard.shared.picture_html import thumbnail_url
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from dashboard.shared.traffic_split import splits
+from handwriting.preprocess import MAX_BYTES
+from inkserve.batch.kinds import SUFFIXES
 
 SIDE_PX = 320  # fits a phone 390 px wide with the page's margins
 PEN_PX = SIDE_PX // 16  # in proportion, about the stroke of MNIST's digits
 PAGE_PEN_PX = 8  # for several characters in the same space
-TYPES = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"]
+TYPES = list(SUFFIXES)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE_PX = 56
 HEAT = 0.6  # opacity
+DRAW = "Draw"
+FILE = "file"  # the picture that was uploaded or pasted last
+TOOLBAR = Path(__file__).with_name("canvas.html")
 
 
 def main() -> None:
     """Show the picture on the left and its answer on the right; on a phone, one below the other."""
     endpoints = [*available_endpoints(), *splits()]
     with st.container(key="ink-choice", horizontal=True, vertical_alignment="bottom"):
-        endpoint = choose_recogniser(endpoints, "draw-recogniser", width=260)
-        with st.popover("Display options", icon=":material/tune:"):
-            options = _choose_options(endpoint)
+        endpoint = choose_recogniser(endpoints, "draw-recogniser", width=220)
+        with st.popover("Options", icon=":material/tune:"):
+            options, pen_px = _choose_options(endpoint)
     left, right = st.columns(2, gap="medium")
     with left:
-        source = st.segmented_control(
-            "Picture from", list(SOURCES), default=st.session_state.get("last-source", "Draw"), key="source"
-        )
-        st.session_state["last-source"] = source = source or "Draw"
-        if source != "Draw":
+        source = st.segmented_control("Picture from", [DRAW, *OTHERS], required=True, **kept("source", DRAW))
+        if source == DRAW:
+            picture, hint = _canvas(pen_px), "Draw on the canvas. The drawing is read after every stroke."
+        else:
             st.session_state["canvas-is-shown"] = False
-        show_source, hint = SOURCES[source]
-        picture = show_source(endpoint)
+            show_source, hint = OTHERS[source]
+            picture = show_source(endpoint)
     with right, st.container(key="ink-drawn"):
         if picture is None:
             st.html(answer_html.note(hint))
@@ -46,68 +53,86 @@ def main() -> None:
             show_answer(picture, endpoint, options)
 
 
-def _choose_options(endpoint: Endpoint) -> DisplayOptions:
-    kept: DisplayOptions = st.session_state.get("display-options", DisplayOptions())
-    unsure_below = st.slider(
-        "Unsure below", 0.0, 1.0, kept.unsure_below, 0.05, help="Answers with a lower confidence are marked"
-    )
-    heat = 0.0
-    if not endpoint.reads_pages:
-        wanted = st.toggle("Show Grad-CAM heatmap", kept.heat > 0)
-        opacity = st.slider("Heatmap opacity", 0.1, 1.0, kept.heat or HEAT, 0.1, disabled=not wanted)
-        heat = opacity if wanted else 0.0
-    st.session_state["display-options"] = DisplayOptions(unsure_below, kept.heat if endpoint.reads_pages else heat)
-    return DisplayOptions(unsure_below, heat)
-
-
-def _canvas(endpoint: Endpoint) -> bytes | None:
-    """Show a canvas and return the drawing on it, which is restored after a change of page."""
-    kept: tuple[bytes, Mapping[str, object]] | None = st.session_state.get("drawing")
-    if not st.session_state.get("canvas-is-shown"):  # a new canvas, which needs the old strokes
-        st.session_state["canvas-start"] = kept and kept[1]
-    st.session_state["canvas-is-shown"] = True  # until another page or source runs; an interrupted run changes nothing
-    st.html('<p class="ink-caption">Undo, redo and clear appear above the canvas.</p>')
-    above = st.container()  # the slider is below the canvas, but runs first
+def _choose_options(endpoint: Endpoint) -> tuple[DisplayOptions, int]:
+    """Return how the answer is displayed, and the width of the pen in px."""
     pen_px = PAGE_PEN_PX if endpoint.reads_pages else PEN_PX
-    pen_px = st.slider("Pen width", 4, 40, pen_px, 2, format="%d px", width=SIDE_PX, key=f"pen-{endpoint.reads_pages}")
-    with above:
-        drawing = st_canvas(
-            stroke_width=pen_px,
-            stroke_color="#000000",
-            background_color="#ffffff",  # in the dark theme, too
-            width=SIDE_PX,
-            height=SIDE_PX,
-            initial_drawing=st.session_state["canvas-start"],
-            return_image_data=True,
-            key="canvas",
-        )
-    if drawing.json_data is None:  # the canvas has not reported yet
-        return kept and kept[0]
-    if not drawing.json_data.get("objects"):  # before the first stroke, and again after clear
-        st.session_state.pop("drawing", None)
-        return None
-    if drawing.image_bytes is None:  # restored strokes are reported without a picture
-        return kept and kept[0]
-    st.session_state["drawing"] = (drawing.image_bytes, drawing.json_data)
-    return drawing.image_bytes
+    pen_px = st.slider("Pen width", 4, 40, step=2, format="%d px", **kept(f"pen-{endpoint.reads_pages}", pen_px))
+    unsure_below = st.slider(
+        "Unsure below",
+        0.0,
+        1.0,
+        step=0.05,
+        help="Answers with a lower confidence are marked",
+        **kept(UNSURE, UNSURE_BELOW),
+    )
+    if endpoint.reads_pages:
+        return DisplayOptions(unsure_below), pen_px
+    wanted = st.toggle("Show Grad-CAM heatmap", **kept("heatmap", False))
+    opacity = st.slider("Heatmap opacity", 0.1, 1.0, step=0.1, disabled=not wanted, **kept("heat", HEAT))
+    return DisplayOptions(unsure_below, opacity if wanted else 0.0), pen_px
+
+
+def _canvas(pen_px: int) -> bytes | None:
+    """Show a canvas and return the drawing on it, which is restored after a change of page."""
+    sketch: Sketch = st.session_state.setdefault("sketch", Sketch())
+    loaded = (st.session_state.get("canvas-is-shown", False), sketch.edition)
+    if loaded != (True, st.session_state.get("canvas-edition")):  # a new canvas, or an earlier state of the drawing
+        st.session_state["canvas-start"] = {"objects": sketch.now.strokes, "edition": sketch.edition}
+        st.session_state["canvas-edition"] = sketch.edition
+    st.session_state["canvas-is-shown"] = True  # until another page or source runs; an interrupted run changes nothing
+    drawing = st_canvas(
+        stroke_width=pen_px,
+        stroke_color="#000000",
+        background_color="#ffffff",  # in the dark theme, too
+        width=SIDE_PX,
+        height=SIDE_PX,
+        initial_drawing=st.session_state["canvas-start"],
+        return_image_data=True,
+        key="canvas",
+    )
+    st.html(TOOLBAR, unsafe_allow_javascript=True)
+    if drawing.json_data is not None:  # None until the canvas reports
+        sketch.report(drawing.json_data.get("objects") or [], drawing.image_bytes)
+    with st.container(key="ink-edit", horizontal=True, gap="small"):
+        for label, icon, keys, act, enabled in (
+            ("Undo", "undo", "Ctrl+Z", sketch.undo, sketch.can_undo),
+            ("Redo", "redo", "Ctrl+Y", sketch.redo, sketch.can_redo),
+            ("Clear", "delete", None, sketch.clear, bool(sketch.now.strokes)),
+        ):
+            st.button(
+                label, icon=f":material/{icon}:", key=f"edit-{icon}", shortcut=keys, disabled=not enabled, on_click=act
+            )
+    return sketch.now.picture if sketch.now.strokes else None
 
 
 def _file(endpoint: Endpoint) -> bytes | None:  # noqa: ARG001 - all sources have this parameter
-    upload = st.file_uploader("A picture", type=TYPES, key="upload")
+    """Return the picture that was uploaded or pasted last; it stays while another source or page is shown."""
+    upload = st.file_uploader(
+        "A picture", type=TYPES, key="upload", on_change=_take_upload, max_upload_size=MAX_BYTES // 2**20
+    )
     with st.container():
-        pasted = st.chat_input("Paste a picture here", accept_file=True, file_type=TYPES, key="paste")
-    if pasted and pasted.files:
-        st.session_state["pasted"] = pasted.files[0].getvalue()
-    if upload is not None:
-        st.session_state.pop("pasted", None)
-    picture = upload.getvalue() if upload else st.session_state.get("pasted")
+        st.chat_input("Paste a picture here", accept_file=True, file_type=TYPES, key="paste", on_submit=_take_paste)
+    picture: bytes | None = st.session_state.get(FILE)
     if picture is not None:
         show_picture(picture)
+        if upload is None and clicked("Remove the picture", "remove-file", icon=":material/close:"):
+            del st.session_state[FILE]
+            st.rerun()
     return picture
 
 
+def _take_upload() -> None:
+    upload = st.session_state["upload"]
+    st.session_state[FILE] = upload.getvalue() if upload else None
+
+
+def _take_paste() -> None:
+    if files := st.session_state["paste"].files:
+        st.session_state[FILE] = files[0].getvalue()
+
+
 def _camera(endpoint: Endpoint) -> bytes | None:  # noqa: ARG001
-    photo = st.camera_input("Photograph dark ink on light paper, close up", key="camera")
+    photo = st.camera_input("Photograph the character close up; any paper will do", key="camera")
     return photo.getvalue() if photo else None
 
 
@@ -117,16 +142,14 @@ def _example(endpoint: Endpoint) -> bytes | None:
         paths = [path for path in paths if path.stem.endswith("-1")]
     with st.container(key="ink-gallery", horizontal=True, gap="small"):
         for path in paths:
-            with st.container(width=EXAMPLE_PX + 24, gap=None):
-                st.image(path, width=EXAMPLE_PX, alt=f"Example: {path.stem.split('-')[0]}")
-                if clicked(path.stem.split("-")[0], f"example-{path.name}", width="stretch"):
-                    st.session_state["example"] = path.name
+            picture = thumbnail_url(path.read_bytes(), EXAMPLE_PX)
+            if clicked(f"![]({picture}) {path.stem.split('-')[0]}", f"example-{path.name}"):
+                st.session_state["example"] = path.name
     chosen = next((path for path in paths if path.name == st.session_state.get("example")), None)
     return chosen.read_bytes() if chosen else None
 
 
-SOURCES: Mapping[str, tuple[Callable[[Endpoint], bytes | None], str]] = {  # each with a hint until there is a picture
-    "Draw": (_canvas, "Draw on the canvas. The drawing is read after every stroke."),
+OTHERS: Mapping[str, tuple[Callable[[Endpoint], bytes | None], str]] = {  # each with a hint until there is a picture
     "File": (_file, "Choose or paste a picture: dark ink on light paper, or light on dark."),
     "Camera": (_camera, "Take a photograph of one character."),
     "Examples": (_example, "Choose an example."),

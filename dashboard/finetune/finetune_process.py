@@ -15,6 +15,9 @@ from training.drawing_store import VARIABLE, masked
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN_LINES = 40
+THREADS = min(2, os.cpu_count() or 1)  # the server needs the others
+MEASURED = 2000  # characters of the original test set; `make evaluate` measures on all of them
+LEFT_OUT = re.compile(r"^left out: .*$", re.MULTILINE)
 NEEDED = ("torch", "sklearn", "mlflow")  # of the dependency group `train`
 ENDS = re.compile(r"[\r\n]")
 FAULT = re.compile(r"^finetune: (.*)$", re.MULTILINE)
@@ -71,7 +74,8 @@ class FineTuning:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.progress_file.unlink(missing_ok=True)
             self.source = source
-            command = [sys.executable, "-m", "training.finetune", model, "--threads", "1"]
+            command = [sys.executable, "-m", "training.finetune", model, "--threads", str(THREADS)]
+            command += ["--test-limit", str(MEASURED)]
             command += ["--output", _short(self.folder), "--progress", _short(self.progress_file), *more]
             with self.log.open("wb") as output:
                 self.process = subprocess.Popen(
@@ -108,6 +112,11 @@ class FineTuning:
         done, epochs = int(written["done"]), int(written["epochs"])
         epoch_s = (written["updated_at_s"] - written["started_at_s"]) / done if done else None
         return Progress(done, epochs, None if epoch_s is None else epoch_s * (epochs - done))
+
+    def left_out(self) -> str:
+        """Return which drawings were left out and why, or ""."""
+        found = LEFT_OUT.search(self.output())
+        return found[0] if found else ""
 
     def fault(self) -> str:
         """Return why it ended without a new version, or ""."""

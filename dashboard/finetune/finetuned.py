@@ -8,6 +8,7 @@ from pathlib import Path
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.recogniser_comparison import ComparedPicture, compare
 from handwriting.labels import LABELS, merge_case
+from inkserve.intervals import wilson_interval
 from training.card import Card, CardError, Metric
 from training.drawing_store import Drawing
 
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "INKSERVE_FINETUNED"
 DEFAULT = ROOT / "runs" / "stack" / "finetuned"
 WEIGHTS = ROOT / "weights"
+MIN_CHARACTERS = 30  # in smaller test sets, one character is more than 3 percentage points
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,19 @@ class FineTuned:
     metrics: Sequence[Metric]
     base_was_finetuned: bool
     weights: Path
+
+    @property
+    def forgot(self) -> Metric | None:
+        """The test set that it reads worse than its base version by more than chance; None if there is none."""
+        return next(
+            (each for each in self.metrics if each.n >= MIN_CHARACTERS and each.accuracy < lowest_before(each)), None
+        )
+
+
+def lowest_before(metric: Metric) -> float:
+    """Return the lower end of the interval of the accuracy before."""
+    correct = round((metric.accuracy_before or 0.0) * metric.n)
+    return wilson_interval(correct, metric.n)[0]
 
 
 @dataclass(frozen=True)

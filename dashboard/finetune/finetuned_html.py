@@ -2,13 +2,13 @@
 
 import html
 
-from dashboard.finetune.finetuned import DrawingComparison, FineTuned
+from dashboard.finetune.finetuned import MIN_CHARACTERS, DrawingComparison, FineTuned
 from dashboard.finetune.rollout import Stage
 from dashboard.shared.recogniser_comparison import ComparedPicture
 from training.card import Metric
 
-MIN_CHARACTERS = 30  # in smaller test sets, one character is more than 3 percentage points
 SHOWN = 60
+NOT_RECOMMENDED = "Not recommended: it reads {} worse than before, by more than chance."
 
 
 def report(found: FineTuned, stage: Stage | None) -> str:
@@ -17,7 +17,7 @@ def report(found: FineTuned, stage: Stage | None) -> str:
     total = sum(found.drawings.values())
     of_each = ", ".join(f"{count} of {html.escape(label)}" for label, count in found.drawings.items())
     rows = "".join(map(_row, found.metrics))
-    notes = []
+    notes = [NOT_RECOMMENDED.format(found.forgot.set)] if found.forgot else []
     if any(each.n < MIN_CHARACTERS for each in found.metrics):
         notes.append(f"With fewer than {MIN_CHARACTERS} characters, the accuracy is a rough estimate.")
     if found.base_was_finetuned:

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.finetune.finetuned import finetuned_folder, read_finetuned
-from dashboard.finetune.training_section import show_training
+from dashboard.finetune.training_section import show_needs, show_training
 from dashboard.finetune.version_section import show_versions
 from dashboard.shared import answer_html
 from dashboard.shared.clicked import clicked
@@ -18,10 +18,16 @@ from dashboard.shared.keep_drawing import drawing_store
 from dashboard.shared.loaded_versions import versions_or_empty
 from dashboard.shared.picture_html import thumbnail_url
 from training.drawing_store import Store, StoreError
+from training.drawings import MIN_CLASSES, MIN_DRAWINGS
 
 CSS = Path(__file__).with_name("finetune.css")
 SHOWN = 60
 THUMBNAIL_PX = 56
+STEPS = f"""<p class="ink-note">Teach a recogniser your own handwriting:</p><ol>
+<li>On Draw, or with a picture of your own, choose <b>Keep for fine-tuning</b> below the answer and name what it shows.
+Keep at least {MIN_DRAWINGS} drawings each of {MIN_CLASSES} labels.</li>
+<li>Here, start fine-tuning. It makes a new version and replaces none.</li>
+<li>Compare both versions, and promote the new one if it reads better.</li></ol>"""
 
 
 def main() -> None:
@@ -34,7 +40,8 @@ def main() -> None:
         if counts:
             _show_drawings(store, counts)
         else:
-            st.html(answer_html.remark("No drawings are kept yet. Draw one, and keep it below its answer."))
+            st.html(STEPS)
+            show_needs()
         loaded = versions_or_empty() if counts or found else ()
         if counts:
             show_training(store, loaded)
@@ -56,11 +63,18 @@ def _offer_corrections(store: Store) -> None:
         st.rerun()
 
 
+def progress_of(label: str, count: int) -> str:
+    """Return how many drawings of a label there are, of those needed while there are too few."""
+    return f"{label}: {count}" if count >= MIN_DRAWINGS else f"{label}: {count}/{MIN_DRAWINGS}"
+
+
 def _show_drawings(store: Store, counts: Mapping[str, int]) -> None:
     """Show the drawings kept last, which can be deleted, and offer all of them as a ZIP file."""
     total = sum(counts.values())
     st.html(f'<h2 class="ink-name">{answer_html.count(total, "drawing")} for fine-tuning</h2>')
-    label = st.pills("Label", list(counts), format_func=lambda each: f"{each}: {counts[each]}", key="finetune-label")
+    label = st.pills(
+        "Label", list(counts), format_func=lambda each: progress_of(each, counts[each]), key="finetune-label"
+    )
     with st.container(key="ink-kept", horizontal=True, gap="small"):
         for drawing in store.latest(SHOWN, label):
             with st.container(width=THUMBNAIL_PX + 24, gap=None):

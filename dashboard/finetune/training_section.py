@@ -7,14 +7,16 @@ import streamlit as st
 
 from dashboard.finetune.finetune_process import FineTuning, Progress, missing
 from dashboard.finetune.finetuned import WEIGHTS, finetuned_folder
-from dashboard.shared import answer_html
+from dashboard.shared.kept import kept
 from dashboard.shared.loaded_versions import model_store
-from handwriting.labels import LABELS
+from handwriting.labels import LABELS, NORMAL_FORMS
 from inkserve.management import ModelVersion
 from inkserve.versions import next_version, versions_in
+from training.data import is_there
 from training.drawing_store import Store
 
 TICK_S = 1.0
+FORMS = {"mnist": "make data", "emnist": 'make data ARGS="--emnist"'}  # data sets, and what downloads them
 MODEL, BASE, EPOCHS = "finetune-model", "finetune-base", "finetune-epochs"  # keys of the inputs
 
 
@@ -40,18 +42,17 @@ def show_training(store: Store, loaded: Sequence[ModelVersion]) -> None:
         " drawings each. A fifth of the drawings is held out to measure accuracy. The result is a new version; no"
         " version is replaced.</p>"
     )
-    if packages := ", ".join(missing()):
-        st.html(
-            answer_html.remark(f"Fine-tuning needs {packages}. `make train` installs them; then restart the dashboard.")
-        )
+    if not show_needs():
         return
     running = current().is_running()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        models = sorted(LABELS)
-        model = st.selectbox("Recogniser", models, index=models.index("digits"), width=200, key=MODEL)
+        models = [each for each in sorted(LABELS) if is_there(NORMAL_FORMS[each], "train")]
+        default = "digits" if "digits" in models else models[0]
+        model = st.selectbox("Recogniser", models, width=200, **kept(MODEL, default, models))
         bases = _bases(model)
-        st.selectbox("Base version", bases, index=_default(model, bases, loaded), width=130, key=f"{BASE}-{model}")
-        st.number_input("Epochs", 1, 50, 8, width=140, key=EPOCHS)
+        base = bases[_default(model, bases, loaded)] if bases else None
+        st.selectbox("Base version", bases, width=130, **kept(f"{BASE}-{model}", base, bases))
+        st.number_input("Epochs", 1, 50, width=140, **kept(EPOCHS, 8))
         st.button(
             "Fine-tune",
             icon=":material/school:",
@@ -65,8 +66,27 @@ def show_training(store: Store, loaded: Sequence[ModelVersion]) -> None:
         if fault := ended.fault():
             st.error(f"No new version: {fault}.")
         else:
-            st.success("The new version is shown below.")
+            left_out = ended.left_out()
+            st.success(f"The new version is shown below.{f' Drawings {left_out}.' if left_out else ''}")
         _show_output(ended)
+
+
+def show_needs() -> bool:
+    """Say what fine-tuning needs and is not there, with the command that brings it, and tell whether it can start."""
+    needs = [f"{package}: <code>make .venv/installed-dev</code> installs it" for package in missing()]
+    there = [form for form in FORMS if is_there(form, "train")]
+    needs += [
+        f"the training data of {form.upper()}, to keep what was learned: <code>{FORMS[form]}</code> downloads it"
+        for form in FORMS
+        if form not in there
+    ]
+    if needs:
+        st.html(
+            '<p class="ink-note">For fine-tuning, this is missing here. Drawings can be kept already.</p><ul>'
+            + "".join(f"<li>{need}</li>" for need in needs)
+            + "</ul>"
+        )
+    return not missing() and bool(there)
 
 
 def _bases(model: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ from dashboard.finetune.finetuned import DrawingComparison, FineTuned, compare_o
 from dashboard.finetune.rollout import Stage, Task
 from dashboard.shared import answer_html, server_watch
 from dashboard.shared.clicked import clicked
+from dashboard.shared.kept import kept
 from dashboard.shared.loaded_versions import management, model_store
 from inkserve import RecogniserError
 from inkserve.client.address import server_url
@@ -41,7 +42,9 @@ def show_versions(found: Sequence[FineTuned], loaded: Sequence[ModelVersion], st
     """
     shown = found[0]
     if len(found) > 1:
-        shown = st.selectbox("Fine-tuned versions", found, format_func=lambda each: str(each.tuned), width=220)
+        named = {str(each.tuned): each for each in found}
+        choice = kept("finetuned-version", str(shown.tuned), named)
+        shown = named[st.selectbox("Fine-tuned versions", list(named), width=220, **choice)]
     stage = rollout.stage_of(shown, loaded)
     with st.container(border=True, key="ink-finetuned"):
         st.html(finetuned_html.report(shown, stage if loaded else None))
@@ -66,11 +69,17 @@ def _actions(shown: FineTuned, stage: Stage) -> None:
             st.button(label, icon=":material/add:", on_click=_load, args=(shown,))
             return
         if stage is Stage.BESIDE:
-            st.button(f"Promote {shown.tuned}", icon=":material/star:", on_click=_promote, args=(shown,))
+            label, action = f"Promote {shown.tuned}", {"on_click": _promote, "args": (shown,)}
+            if shown.forgot is None:
+                st.button(label, icon=":material/star:", **action)
+            else:
+                with st.popover(label, icon=":material/star:"):
+                    st.write(finetuned_html.NOT_RECOMMENDED.format(shown.forgot.set))
+                    st.button("Promote it all the same", **action)
         is_default = stage is Stage.DEFAULT
         with st.popover("Roll back" if is_default else "Unload", icon=":material/undo:"):
             st.write(f"{_after_rollback(shown, is_default)} The weights are kept, so it can be loaded again.")
-            if not st.checkbox("Delete the archive, too", value=True, key=DELETE, help=KEPT_ARCHIVE):
+            if not st.checkbox("Delete the archive, too", help=KEPT_ARCHIVE, **kept(DELETE, True)):
                 st.caption(KEPT_ARCHIVE)
             label = f"Roll back to {shown.base}" if is_default else f"Unload {shown.tuned}"
             st.button(label, icon=":material/undo:", on_click=_roll_back, args=(shown, is_default))

@@ -26,6 +26,7 @@ from dashboard.live.window_figures import (
 )
 from dashboard.shared import server_watch
 from dashboard.shared.clicked import clicked
+from dashboard.shared.kept import kept
 
 ROOT = Path(__file__).parents[2]
 CSS = Path(__file__).with_name("live.css")
@@ -80,9 +81,9 @@ def _controls(sampler: Sampler, windows: Mapping[str, float]) -> tuple[float, fl
     st.session_state["live-offered"] = list(offered)
     st.session_state["live-is-new"] = True
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        window = st.segmented_control("Window", list(windows), default="1 min", required=True, key="live-window")
-        refresh = st.segmented_control("Refresh", list(REFRESHES), default="1 s", required=True, key="live-refresh")
-        name = st.selectbox("Recogniser", list(offered), key="live-choice", width=240)
+        window = st.segmented_control("Window", list(windows), required=True, **kept("live-window", "1 min", windows))
+        refresh = st.segmented_control("Refresh", list(REFRESHES), required=True, **kept("live-refresh", "1 s"))
+        name = st.selectbox("Recogniser", list(offered), width=240, **kept("live-choice", next(iter(offered)), offered))
     return windows[window], REFRESHES[refresh], offered[name]
 
 
@@ -167,10 +168,12 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     at = models.index(server_watch.MODEL) if server_watch.MODEL in models else 0
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         model = st.selectbox(
-            "Recogniser under load", models, index=at, key="live-load-model", disabled=running, width=200
+            "Recogniser under load", models, disabled=running, width=200, **kept("live-load-model", models[at], models)
         )
-        rate = st.number_input("Requests/s", 1, MAX_RATE, 20, key="live-load-rate", disabled=running, width=140)
-        seconds = st.number_input("Seconds", 1, MAX_SECONDS, 10, key="live-load-seconds", disabled=running, width=140)
+        rate = st.number_input("Requests/s", 1, MAX_RATE, disabled=running, width=140, **kept("live-load-rate", 20))
+        seconds = st.number_input(
+            "Seconds", 1, MAX_SECONDS, disabled=running, width=140, **kept("live-load-seconds", 10)
+        )
         started = clicked(
             "Send", "load-send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up()
         )

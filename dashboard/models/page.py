@@ -10,14 +10,16 @@ import streamlit as st
 from dashboard.shared import answer_html, loaded_versions, server_watch
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK, Endpoint
+from dashboard.shared.kept import kept
 from dashboard.shared.recogniser_comparison import compare
 from dashboard.shared.traffic_split import show_traffic
 from deploy.checksums import check_all
 from inkserve import RecogniserError
-from inkserve.management import Management, ManagementError, ModelVersion
+from inkserve.management import Management, ManagementError, ModelApiOffError, ModelVersion
 from inkserve.versions import ARCHIVE
 
 MAX_WORKERS = 8
+OUTCOME, LOAD = "outcome", "load"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 
@@ -30,11 +32,11 @@ def main() -> None:
         st.html(answer_html.note(f"The recognisers cannot be listed: {err}."))
         server_watch.retry_soon()
         return
-    if outcome := st.session_state.pop("outcome", None):
-        (st.success if outcome[0] else st.error)(outcome[1])
+    loading_off = _loading_off(api.url)
     for version in loaded:
-        _show(api, version, is_only=sum(each.model == version.model for each in loaded) == 1)
-    _offer_to_load(api, loaded)
+        is_only = sum(each.model == version.model for each in loaded) == 1
+        _show(api, version, is_only, loading_off)
+    _offer_to_load(api, loaded, loading_off)
     show_traffic(loaded)
     _compare(loaded)
 
@@ -57,7 +59,7 @@ def describe(version: ModelVersion) -> str:
     return f"{ready} · {version.waiting} waiting · {memory}{batches}"
 
 
-def _show(api: Management, version: ModelVersion, is_only: bool) -> None:
+def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: str) -> None:
     name, model, number = version.name, version.model, version.version
     with st.container(border=True, key=f"ink-model-{model}-{number}"):
         mark = '<span class="ink-mark">default</span>' if version.is_default and not is_only else ""
@@ -77,42 +79,66 @@ def _show(api: Management, version: ModelVersion, is_only: bool) -> None:
                     help="At most one for each core",
                 )
                 if clicked(f"Set {name} to {wanted}", f"scale-{name}"):
-                    _do(f"{name} has {wanted} workers", lambda: api.scale(model, number, wanted))
+                    _do(name, f"{name} has {wanted} workers", lambda: api.scale(model, number, wanted))
             if not version.is_default:
                 with st.popover("Make default", icon=":material/star:"):
                     st.write(f"Requests without a version go to {name} from then on.")
                     if clicked(f"Make {name} the default", f"default-{name}"):
-                        _do(f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
-            with st.popover("Unload", icon=":material/eject:"):
+                        _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
+            with st.popover("Unload", icon=":material/eject:", disabled=bool(loading_off), help=loading_off or None):
                 st.write(f"Requests to {name} fail until it is loaded again.")
                 if clicked(f"Unload {name}", f"unload-{name}"):
-                    _do(f"{name} is unloaded", lambda: api.unload(model, number))
+                    _do(LOAD, f"{name} is unloaded", lambda: api.unload(model, number))
+        _show_outcome(name)
         if card:
             with st.expander("Card"):
                 st.json(card, expanded=1)
 
 
-def _offer_to_load(api: Management, loaded: Sequence[ModelVersion]) -> None:
+def _offer_to_load(api: Management, loaded: Sequence[ModelVersion], loading_off: str) -> None:
     names = {f"{each.model}-{each.version}{ARCHIVE}" for each in loaded}
     valid, errors = check_all(loaded_versions.model_store())
     missing = [path.name for path in valid if path.name not in names]
-    with st.popover("Load an archive of the model store", icon=":material/add:"):
+    with st.popover("Load an archive of the model store", icon=":material/add:", disabled=bool(loading_off)):
         if not missing:
             st.write("All valid archives of the model store are loaded.")
-        elif (archive := st.selectbox("Archive", missing)) and clicked(f"Load {archive}", "load-archive"):
-            _do(f"{archive} is loaded", lambda: api.load(archive))
+        else:
+            archive = st.selectbox("Archive", missing, **kept("load-choice", missing[0], missing))
+            if clicked(f"Load {archive}", "load-archive"):
+                _do(LOAD, f"{archive} is loaded", lambda: api.load(archive))
         for error in errors:
             st.html(answer_html.remark(f"Cannot be loaded: {error}."))
+    if loading_off:
+        st.html(answer_html.remark(f"{loading_off[:1].upper()}{loading_off[1:]}."))
+    _show_outcome(LOAD)
 
 
-def _do(done: str, action: Callable[[], None]) -> None:
+def _do(place: str, done: str, action: Callable[[], None]) -> None:
+    """Do something, and show its outcome at the place of its button: a version's name, or LOAD."""
     with st.spinner("Waiting for the server ...", show_time=True):
         try:
             action()
-            st.session_state["outcome"] = (True, f"{done}.")
+            st.session_state[OUTCOME] = (place, st.success, f"{done}.")
         except ManagementError as err:
-            st.session_state["outcome"] = (False, f"Failed: {err}")
+            st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}")
     st.rerun()
+
+
+def _show_outcome(place: str) -> None:
+    if (outcome := st.session_state.get(OUTCOME)) and outcome[0] == place:
+        del st.session_state[OUTCOME]
+        outcome[1](outcome[2])
+
+
+@st.cache_data(ttl=60, max_entries=8, show_spinner=False)
+def _loading_off(url: str) -> str:
+    """Return why the server does not load and unload while it runs, or ""."""
+    try:
+        with Management(url, timeout_s=loaded_versions.TIMEOUT_S) as api:
+            api.check_loading()
+    except ModelApiOffError as err:
+        return str(err)
+    return ""
 
 
 def _compare(loaded: Sequence[ModelVersion]) -> None:
@@ -125,8 +151,10 @@ def _compare(loaded: Sequence[ModelVersion]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         start = next((i for i, each in enumerate(endpoints[:-1]) if each.model == FALLBACK.model), 0)
-        first = st.selectbox("First", endpoints, index=start, format_func=str, key="first", width=220)
-        second = st.selectbox("Second", endpoints, index=start + 1, format_func=str, key="second", width=220)
+        named = {str(each): each for each in endpoints}
+        names = list(named)
+        first = named[st.selectbox("First", names, width=220, **kept("first", names[start], names))]
+        second = named[st.selectbox("Second", names, width=220, **kept("second", names[start + 1], names))]
         requested = clicked("Compare", "compare", icon=":material/compare_arrows:")
     files = st.file_uploader("Pictures (default: the examples)", accept_multiple_files=True, key="compared")
     if not requested:

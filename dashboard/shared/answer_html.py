@@ -22,7 +22,7 @@ def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: 
         '<div class="ink-answer">'
         f'<span class="ink-label">{html.escape(answer.label)}</span>'
         f'<span class="ink-confidence"><b>{percent(answer.confidence)}</b> confidence {unsure}</span>'
-        f"</div>{notes}"
+        f"</div>{notes}{strip(answer.label, percent(answer.confidence))}"
         f'<ol class="ink-top" aria-label="Most probable labels">{bars}</ol>'
         f"{figures}{_source(answer)}</section>"
     )
@@ -35,8 +35,13 @@ def page(answer: PageReading, figures: str, unsure_below: float = 0.0) -> str:
     return (
         '<section class="ink-result" role="status">'
         f'<pre class="ink-text">{html.escape(answer.text)}</pre><p class="ink-note">{note}</p>'
-        f"{figures}{_source(answer)}</section>"
+        f"{figures}{_source(answer)}{strip(answer.text, note)}</section>"
     )
+
+
+def strip(text: str, detail: str) -> str:
+    """Return an answer in a line, which a phone shows at its lower edge while the answer itself is out of sight."""
+    return f'<p class="ink-glance" aria-hidden="true"><b>{html.escape(text)}</b> {detail}</p>'
 
 
 def note(message: str) -> str:

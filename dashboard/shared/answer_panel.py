@@ -19,7 +19,7 @@ from inkserve import Explanation, PageReading, Prediction, RecogniserError, Reje
 
 TRIES = 3  # after so many failures of a ready server on one picture, the page stops asking
 CROP_PX = 224  # longest side of the small picture beside the model input
-UNSURE_BELOW = 0.6
+UNSURE, UNSURE_BELOW = "unsure-below", 0.6  # key and default of the threshold, one for all pages
 WAITING = "Waiting for the server. The answer appears here when the server is back."
 
 Answer = Prediction | PageReading | Rejected | UnusablePicture  # another try would not change these

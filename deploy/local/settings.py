@@ -33,6 +33,7 @@ HOSTS = {  # other services listen on HOST
 }
 TOKENS_FILE = "INKSERVE_TOKENS_FILE"  # variable; the agent of the front end reads the file
 EXPOSURE = {*HOSTS.values(), "TOKENS", TOKENS_FILE}  # the variables that decide who can use TorchServe
+TEMP_ROOT = "temp_root"  # of the running TorchServe, in the record
 
 
 class StackError(CommandError):
@@ -51,6 +52,7 @@ class Settings:
         inference_host: IPv4 address on which TorchServe takes predictions over HTTP.
         management_host: IPv4 address of its management API.
         tokens: whether each request to TorchServe needs a token.
+        temp_root: folder of temp_dir; None for that of temporary files.
         tokens_file: file of named tokens, which servers may share; None if there are only TorchServe's own.
         models: recognisers to serve; all of the model store if empty.
     """
@@ -65,12 +67,13 @@ class Settings:
     tokens: bool = False
     tokens_file: Path | None = None
     models: tuple[str, ...] = ()
+    temp_root: Path | None = None
 
     @property
     def temp_dir(self) -> Path:
         """Private folder of TorchServe's sockets and unpacked archives; short, as paths of sockets have 107 bytes."""
         digest = hashlib.sha256(str(self.run_dir).encode()).hexdigest()[:8]
-        return Path(tempfile.gettempdir()) / f"inkserve-{os.getuid()}-{digest}"
+        return (self.temp_root or Path(tempfile.gettempdir())) / f"inkserve-{os.getuid()}-{digest}"
 
     @property
     def logs(self) -> Path:
@@ -89,7 +92,7 @@ class Settings:
 
     @property
     def variables(self) -> Mapping[str, int | str]:
-        """All ports, hosts and the state of the tokens, by the environment variable that sets each."""
+        """All ports, hosts, the state of the tokens and the model store, by the environment variable that sets each."""
         tokens = "on" if self.tokens else "off"
         return {
             **self.ports,
@@ -98,6 +101,7 @@ class Settings:
             "METRICS_HOST": self.metrics_host,
             "TOKENS": tokens,
             TOKENS_FILE: str(self.tokens_file or ""),
+            "MODEL_STORE": str(self.model_store),
         }
 
     def host(self, port_name: str) -> str:

@@ -12,7 +12,7 @@ import psutil
 
 from deploy.local import process, torchserve
 from deploy.local.services import DASHBOARD, METRICS, PROMETHEUS, reload_prometheus
-from deploy.local.settings import HOST, TOKENS_FILE, Settings, StackError
+from deploy.local.settings import HOST, TEMP_ROOT, TOKENS_FILE, Settings, StackError
 from deploy.local.torchserve import TORCHSERVE
 
 SERVICES = {each.name: each for each in (TORCHSERVE, METRICS, DASHBOARD)}  # in the order of their start
@@ -24,8 +24,10 @@ class Stack:
     """TorchServe, the metrics page and the dashboard with one set of ports and folders."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
         self.record = process.Record(settings.run_dir / "stack.json")
+        self.settings = settings
+        if self.record.find("torchserve"):  # its folder, wherever TMPDIR is now
+            self.settings = replace(settings, temp_root=self._temp_root())
 
     def up(self) -> None:
         """Start what does not run yet, and return when a real prediction was answered.
@@ -68,7 +70,8 @@ class Stack:
             running = service.start(self.settings)
             recorded = self.record.read()
             own = {name: self.settings.variables[name] for name in service.variables}
-            self.record.write(recorded | {"ports": recorded.get("ports", {}) | own})
+            folder = {TEMP_ROOT: str(self.settings.temp_dir.parent)} if name == "torchserve" else {}
+            self.record.write(recorded | {"ports": recorded.get("ports", {}) | own} | folder)
             self.record.add(name, running)
         try:
             logs = [self.settings.logs / each for each in service.logs]
@@ -97,7 +100,8 @@ class Stack:
             process.stop(running)
             print(f"{name} stopped")
         if name == "torchserve":
-            shutil.rmtree(self.settings.temp_dir, ignore_errors=True)
+            for root in {self.settings.temp_root, self._temp_root()}:
+                shutil.rmtree(replace(self.settings, temp_root=root).temp_dir, ignore_errors=True)
             self.settings.key_file.unlink(missing_ok=True)  # TorchServe does not remove it
 
     def running(self) -> dict[str, psutil.Process | None]:
@@ -105,17 +109,25 @@ class Stack:
         return {name: self.record.find(name) for name in SERVICES}
 
     def as_running(self) -> Settings:
-        """Return the settings with the hosts and tokens of the running server."""
-        if self.record.find("torchserve") is None:
-            return self.settings
-        recorded = self.settings.variables | self.record.read().get("ports", {})
+        """Return the settings with what the running services were started with: ports, hosts, tokens and folders."""
+        found = self.record.read().get("ports", {})
+        running = [service for name, service in ALL.items() if self.record.find(name)]
+        names = frozenset().union(*(service.variables for service in running))
+        recorded = self.settings.variables | {name: value for name, value in found.items() if name in names}
         return replace(
             self.settings,
+            ports={name: int(recorded[name]) for name in self.settings.ports},
+            model_store=Path(recorded["MODEL_STORE"]),
             inference_host=recorded["INFERENCE_HOST"],
             management_host=recorded["MANAGEMENT_HOST"],
+            metrics_host=recorded["METRICS_HOST"],
             tokens=recorded["TOKENS"] == "on",
             tokens_file=Path(file) if (file := recorded[TOKENS_FILE]) else None,
         )
+
+    def _temp_root(self) -> Path | None:
+        recorded = self.record.read().get(TEMP_ROOT)
+        return Path(recorded) if recorded else None
 
     def check_same_ports(self, services: Collection[str]) -> None:
         """Check that running services use the ports, hosts and tokens of the settings.

@@ -177,5 +177,5 @@ TORCHSERVE = Service(
     start,
     is_ready,
     ready_timeout_s=180,  # six recognisers on two busy cores
-    exposure=frozenset(EXPOSURE),
+    exposure=frozenset({*EXPOSURE, "MODEL_STORE"}),
 )

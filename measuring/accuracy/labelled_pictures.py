@@ -13,6 +13,7 @@ from training.data import data_dir, load_characters, title_of
 
 PHOTOS = "photos-dev/photos-dev.zip"
 TOP_K = 3
+NO_LABEL = -2  # index of a right label that the recogniser does not have
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class LabelledPictures:
     Attributes:
         title: name in results.
         pictures: encoded, or frames of (28, 28) uint8; 255 is ink.
-        labels: the right ones, from the recogniser's labels.
+        labels: the right ones; one that the recogniser does not have is never read right.
     """
 
     title: str
@@ -78,4 +79,4 @@ def read_answers(url: str, model: str, version: str, pictures: LabelledPictures)
                 confidences[row] = result.confidence
             elif not isinstance(result, Rejected):
                 raise result if isinstance(result, ServerError) else TypeError(result)
-    return Answers(labels, np.array([index[label] for label in pictures.labels]), top, confidences)
+    return Answers(labels, np.array([index.get(label, NO_LABEL) for label in pictures.labels]), top, confidences)

@@ -1,27 +1,39 @@
-"""A recogniser on paper of every kind: characters of its test set in scenes of `training.ink`, one kind at a time."""
+"""A recogniser on paper of every kind: characters of its test set in scenes of `training.ink`, one kind at a time.
+
+`reader` gets pages of text and numbers instead, on plain, ruled and squared paper and in boxes.
+"""
 
 import argparse
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
-from handwriting.labels import LABELS, NORMAL_FORMS
+from handwriting.labels import DIGITS, LABELS, NORMAL_FORMS
 from inkserve.intervals import wilson_interval
 from measuring.accuracy.labelled_pictures import LabelledPictures, read_answers
+from measuring.accuracy.reader_accuracy import READER, read_all, summarise
 from measuring.accuracy.scores import Answers
 from measuring.common.example_digits import frames as example_frames
-from measuring.common.papers import KINDS, SEED, pictures_of
+from measuring.common.paper_pages import KINDS as PAGE_KINDS
+from measuring.common.paper_pages import pages_on
+from measuring.common.papers import KINDS, SEED, frames_of, pictures_of
 from measuring.common.results_page import table_of, write_results
 from measuring.common.temporary_server import serving
+from training.augment import soften
 from training.data import load_characters
+from training.marks import draw_mark, draw_one, draw_seven
+from training.paper import any_letter
 from training.provenance import commit
 
 PICTURES = 200  # of each kind, unless --limit says otherwise
+NUMBERS, PAGES = 200, 60  # with numbers, and with text
 SURE = 0.9
 SHOWN, SHOWN_PX = 8, 80  # examples of each kind, from the project's own drawings
 COLUMNS = {
@@ -31,6 +43,14 @@ COLUMNS = {
     "refused": "{refused:.1%}",
     "wrong": "{wrong:.1%}",
     "wrong and sure": "{wrong_and_sure:.1%}",
+}
+PAGE_COLUMNS = {
+    "pages": "{set}",
+    "n": "{pages}",
+    "characters": "{characters:,}",
+    "error rate, case merged": "**{error_rate:.1%}**",
+    "95 % interval": "{error_rate_interval_95[0]:.1%} to {error_rate_interval_95[1]:.1%}",
+    "without error": "{pages_without_error}",
 }
 
 
@@ -42,20 +62,57 @@ def evaluate_papers(options: argparse.Namespace) -> None:
         StackError: the server does not start.
         ServerError: it fails on a picture.
     """
+    measured = measure_pages(options) if options.model == READER else measure_characters(options)
+    write(options.out.parent, options.model, measured)
+
+
+def measure_pages(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return a row of figures for each kind of page."""
+    counts = {kind: options.limit or (NUMBERS if kind.startswith("numbers") else PAGES) for kind in PAGE_KINDS}
+    readings = read_all(options, {kind: (pages_on(kind, count), count) for kind, count in counts.items()})
+    measured = [summarise(kind, each) for kind, each in readings.items()]
+    print("\n".join(table_of(PAGE_COLUMNS, measured)))
+    return measured
+
+
+def measure_characters(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return a row of figures for each kind of picture of a character, and for what digits are not."""
     model, count = options.model, options.limit or PICTURES
     test = load_characters(NORMAL_FORMS[model], "test")
     rows = np.random.default_rng(SEED).choice(len(test), count, replace=False)
     labels = [LABELS[model][index] for index in test.labels[rows]]
+    sets = [LabelledPictures(kind, list(pictures_of(test.images[rows], kind)), labels) for kind in KINDS]
+    sets += others(model, test.images[rows], labels)
     server = (
         nullcontext(options.url) if options.url else serving(options.model_store / f"{model}-{options.version}.mar")
     )
     measured = []
     with server as url:
-        for kind in KINDS:
-            pictures = LabelledPictures(kind, list(pictures_of(test.images[rows], kind)), labels)
-            measured.append(row_of(kind, read_answers(url, model, options.version, pictures)))
+        for pictures in sets:
+            measured.append(row_of(pictures.title, read_answers(url, model, options.version, pictures)))
             print("\n".join(table_of(COLUMNS, measured[-1:])[-1:]), flush=True)
-    write(options.out.parent, model, measured)
+    return measured
+
+
+def others(model: str, frames: np.ndarray, labels: Sequence[str]) -> list[LabelledPictures]:
+    """Return blurred frames, ones and sevens as no data set has them, and marks and letters, which have no label."""
+    count = len(frames)
+    torch.manual_seed(SEED)
+    blurred = soften(torch.from_numpy(frames)[:, None].float() / 255, 1.0)[:, 0]
+    images = np.round(blurred.numpy() * 255).astype(np.uint8)
+    sets = [LabelledPictures("frames out of focus or shaken by up to 7 px", images, labels)]
+    drawn = {
+        "1 with a long upstroke": (draw_one, "1"),
+        "7, most with a bar": (draw_seven, "7"),
+        "marks": (draw_mark, ""),
+    }
+    if LABELS[model] == DIGITS:
+        characters = load_characters("emnist", "test")
+        drawn["letters, without those like digits"] = (partial(any_letter, characters), "")
+    for kind, (draw, label) in drawn.items():
+        pictures = list(pictures_of(frames_of(draw, count), "plain paper"))
+        sets.append(LabelledPictures(kind, pictures, [label] * count))
+    return sets
 
 
 def row_of(kind: str, answers: Answers) -> dict[str, Any]:
@@ -82,18 +139,16 @@ def write(folder: Path, model: str, measured: Sequence[Mapping[str, Any]]) -> No
         "# On paper of every kind",
         "",
         "`make evaluate MODEL=digits ARGS=--papers` puts characters of the test set into scenes of the project's own",
-        "generator, one kind at a time, sends them to a server and writes this page. It learned from other scenes.",
-        f"Wrong and sure: read wrong with a confidence of {SURE} or more.",
+        "generator, one kind at a time, sends them to a server and writes this page. The networks learned from other",
+        f"scenes of it. Wrong and sure: read wrong with a confidence of {SURE} or more. `reader` gets numbers of",
+        "two to four digits and pages of text.",
         "",
         "![Examples, from the project's own drawings](papers.png)",
     ]
     for name, found in results.items():
-        lines += [
-            "",
-            f"## {name}, {found['rows'][0]['n']} pictures of each kind",
-            "",
-            *table_of(COLUMNS, found["rows"]),
-        ]
+        rows = found["rows"]
+        title = name if name == READER else f"{name}, {rows[0]['n']} pictures of each kind"
+        lines += ["", f"## {title}", "", *table_of(PAGE_COLUMNS if name == READER else COLUMNS, rows)]
     write_results(path, results, lines)
     draw_examples(path.with_suffix(".png"))
     print(f"wrote {path}.md")

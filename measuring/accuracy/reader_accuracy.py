@@ -1,7 +1,7 @@
 """The character error rate of `reader` over HTTP, on pages that measuring.common.composed_pages composes."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
@@ -37,11 +37,9 @@ def evaluate_reader(options: argparse.Namespace) -> None:
         StackError: the server does not start.
         ServerDown: it fails on a page.
     """
-    archive = options.model_store / f"{READER}-{options.version}.mar"
-    server = nullcontext(options.url) if options.url else serving(archive)
     count = options.limit or PAGES
-    with server as url:
-        readings = {kind: read(url, options.version, kind, count) for kind in KINDS}
+    made = {title: (pages(kind, count, SEED), count) for kind, title in KINDS.items()}
+    readings = read_all(options, made)
     card = Card.read(options.weights / f"characters-{options.version}.json")
     results = {
         "model": READER,
@@ -50,39 +48,55 @@ def evaluate_reader(options: argparse.Namespace) -> None:
         "commit": commit(),
         "command": "make evaluate MODEL=reader",
         "seed": SEED,
-        "sets": [summarise(kind, each) for kind, each in readings.items()],
+        "sets": [summarise(title, each) for title, each in readings.items()],
     }
-    page = write_report(options.out, results, {KINDS[kind]: each for kind, each in readings.items()})
+    page = write_report(options.out, results, readings)
     print(page, f"wrote {options.out}", sep="\n")
 
 
-def read(url: str, version: str, kind: str, count: int) -> list[Reading]:
+def read_all(
+    options: argparse.Namespace, made: Mapping[str, tuple[Iterable[Page], int]]
+) -> Mapping[str, Sequence[Reading]]:
+    """Send pages of several kinds to a server, which is started where the options name none.
+
+    Args:
+        options: of the command line.
+        made: pages of each kind, and how many.
+    """
+    archive = options.model_store / f"{READER}-{options.version}.mar"
+    server = nullcontext(options.url) if options.url else serving(archive)
+    with server as url:
+        address = f"{url}/predictions/{READER}/{options.version}"
+        return {title: read(address, title, some, count) for title, (some, count) in made.items()}
+
+
+def read(address: str, title: str, made: Iterable[Page], count: int) -> list[Reading]:
     """Send pages, and return them with their answers, in order.
 
     Raises:
         ServerDown: a page was not read.
     """
-    address = f"{url}/predictions/{READER}/{version}"
     with requests.Session() as session, ThreadPoolExecutor(CLIENTS) as pool:
         session.auth = inference_token()
 
         def ask(page: Page) -> Reading:
             response = session.post(address, data=encode(from_array(page.picture)), timeout=TIMEOUT_S)
+            if response.status_code == requests.codes.bad_request:  # no writing found: nothing was read
+                return Reading(page, {"text": "", "lines": []})
             if not response.ok:
                 raise ServerDown(f"{address} answers {response.status_code}: {response.text[:200]}")
             return Reading(page, response.json())
 
-        made = tqdm(pages(kind, count, SEED), desc=kind, total=count, unit="page", disable=None)
-        return list(pool.map(ask, made))
+        return list(pool.map(ask, tqdm(made, desc=title, total=count, unit="page", disable=None)))
 
 
-def summarise(kind: str, readings: Sequence[Reading]) -> dict[str, Any]:
+def summarise(title: str, readings: Sequence[Reading]) -> dict[str, Any]:
     """Sum up one kind of pages; the interval is a bootstrap over pages."""
     lengths = np.array([len(reading.page.text) for reading in readings])
     errors = np.array([reading.errors for reading in readings])
     with_case = sum(reading.errors_with_case for reading in readings)
     return {
-        "set": KINDS[kind],
+        "set": title,
         "pages": len(readings),
         "lines": sum(reading.page.text.count("\n") + 1 for reading in readings),
         "characters": int(lengths.sum()),

@@ -6,7 +6,7 @@ one label, letters whose cases look alike are drawn in either case with equal pr
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,8 @@ STYLE_LIMITS = {
     "grain": (0, 0.02),
 }
 Style = Mapping[str, float]
+# Makes a page's print, (H, W) float32 in [0, 1], from its shape, where its lines stand, and a capital's height in px
+Paper = Callable[[tuple[int, ...], Sequence[float], float, np.random.Generator], np.ndarray]
 SETS = {"digits": ("mnist", DIGITS), "mixed": ("emnist", CHARACTERS)}  # test sets and their labels, by kind of page
 
 
@@ -76,9 +78,18 @@ def pages(kind: str, count: int, seed: int) -> Iterator[Page]:
         yield compose(characters, labels, generator)
 
 
-def compose(characters: Characters, labels: tuple[str, ...], generator: np.random.Generator) -> Page:
-    """Write one to four lines of two to four words of two to six characters on a page."""
-    style = {name: generator.uniform(*limits) for name, limits in STYLE_LIMITS.items()}
+def compose(
+    characters: Characters, labels: tuple[str, ...], generator: np.random.Generator, paper: Paper | None = None
+) -> Page:
+    """Write one to four lines of two to four words of two to six characters on a page.
+
+    Args:
+        characters: to write.
+        labels: of the characters.
+        generator: of everything random.
+        paper: its print; plain without.
+    """
+    style = style_of(generator)
     lines, texts = [], []
     for _ in range(generator.integers(1, 5)):
         words = []
@@ -87,8 +98,23 @@ def compose(characters: Characters, labels: tuple[str, ...], generator: np.rando
             words.append([spell(labels[characters.labels[row]], characters.images[row], generator) for row in rows])
         lines.append(write_line(words, style, generator))
         texts.append(" ".join("".join(character for character, _ in word) for word in words))
-    picture = light(tilt(stack(lines, style), style["slope_deg"]), style, generator)
-    return Page(picture, "\n".join(texts), style["capital_px"])
+    ink = stack(lines, style)
+    printed = None if paper is None else paper(ink.shape, baselines(lines, style), style["capital_px"], generator)
+    return finish(ink, "\n".join(texts), style, generator, printed)
+
+
+def style_of(generator: np.random.Generator) -> Style:
+    """Draw a style."""
+    return {name: generator.uniform(*limits) for name, limits in STYLE_LIMITS.items()}
+
+
+def finish(
+    ink: np.ndarray, text: str, style: Style, generator: np.random.Generator, printed: np.ndarray | None = None
+) -> Page:
+    """Turn and light a page: (H, W) float32 ink and print."""
+    ink = tilt(ink, style["slope_deg"])
+    picture = light(ink, style, generator, None if printed is None else tilt(printed, style["slope_deg"]))
+    return Page(picture, text, style["capital_px"])
 
 
 def spell(label: str, image: np.ndarray, generator: np.random.Generator) -> tuple[str, np.ndarray]:
@@ -130,12 +156,25 @@ def write_line(words: list[list[tuple[str, np.ndarray]]], style: Style, generato
     return np.clip(line[:, : round(x)], 0, 1)
 
 
+def baselines(lines: list[np.ndarray], style: Style) -> list[float]:
+    """Return where the lines of `stack` stand, in px from the top."""
+    size, y, found = style["capital_px"], float(round(style["capital_px"])), []
+    for line in lines:
+        found.append(y + size * 1.3)
+        y += line.shape[0] + between(style)
+    return found
+
+
+def between(style: Style) -> int:
+    """Return the room between lines in px."""
+    return round(style["capital_px"] * max(0.0, style["leading"] - 0.3))  # a line brings some room above it
+
+
 def stack(lines: list[np.ndarray], style: Style) -> np.ndarray:
     """Put lines below each other, with a margin around them: (H, W) float32 ink."""
     margin = round(style["capital_px"])
-    between = round(style["capital_px"] * max(0.0, style["leading"] - 0.3))  # a line brings some room above it
     width = max(line.shape[1] for line in lines)
-    rows = [np.pad(line, ((0, between), (0, width - line.shape[1]))) for line in lines]
+    rows = [np.pad(line, ((0, between(style)), (0, width - line.shape[1]))) for line in lines]
     return np.pad(np.concatenate(rows), margin)
 
 
@@ -146,13 +185,17 @@ def tilt(ink: np.ndarray, slope_deg: float) -> np.ndarray:
     return np.clip(cv2.warpAffine(ink, turn, (width, height), flags=cv2.INTER_LINEAR), 0, 1)
 
 
-def light(ink: np.ndarray, style: Style, generator: np.random.Generator) -> np.ndarray:
-    """Put ink on unevenly lit paper: (H, W) uint8."""
+def light(
+    ink: np.ndarray, style: Style, generator: np.random.Generator, printed: np.ndarray | None = None
+) -> np.ndarray:
+    """Put ink on unevenly lit paper, with its print where it has some: (H, W) uint8."""
     height, width = ink.shape
     across = np.linspace(0, 1, width)[None] * np.cos(angle := generator.uniform(0, 2 * np.pi))
     down = np.linspace(0, 1, height)[:, None] * np.sin(angle)
     slope = across + down
     paper = style["paper_grey"] * (1 - style["shade"] * (slope - slope.min()) / np.ptp(slope))
+    if printed is not None:
+        paper = paper * (1 - printed)
     grey = paper * (1 - ink * (1 - style["pen_grey"])) + generator.normal(0, style["grain"], ink.shape)
     return np.round(np.clip(grey, 0, 1) * 255).astype(np.uint8)
 

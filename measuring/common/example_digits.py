@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,9 +35,6 @@ def frames() -> Sequence[Picture]:
 def frame(content: bytes) -> bytes:
     """Bring a picture into MNIST's form and encode it as PNG."""
     return encode(from_array(picture_frame(content, "mnist")))
-
-
-KINDS: Mapping[str, Callable[[], Sequence[Picture]]] = {"drawings": drawings, "frames": frames}
 
 
 def zipped(pictures: Sequence[Picture]) -> bytes:

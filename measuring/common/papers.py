@@ -1,6 +1,6 @@
 """Characters on paper of every kind: scenes of `training.ink`, one kind at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,11 @@ def scene_of(frame: np.ndarray, kind: Kind, generator: np.random.Generator) -> S
     if kind.after[-1:] not in ([scenes.dithered], [scenes.one_bit]):
         scenes.compressed(scene)
     return scene
+
+
+def frames_of(draw: Callable[[np.random.Generator], np.ndarray], count: int) -> list[np.ndarray]:
+    """Draw (28, 28) uint8 frames, such as marks, with generators of their own."""
+    return [draw(np.random.default_rng((SEED, number))) for number in range(count)]
 
 
 def pictures_of(frames: Sequence[np.ndarray] | np.ndarray, kind: str) -> Iterator[bytes]:

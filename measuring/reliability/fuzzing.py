@@ -13,9 +13,10 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from handwriting.preprocess import FORMATS
+from handwriting.preprocess.formats import READ_APART, READ_HERE
 from measuring.reliability.corpus.multipart_forms import BOUNDARY, END, FORM
 from measuring.reliability.corpus.picture_files import SEVEN, drawing, encode
+from measuring.reliability.corpus.sandboxed_files import heic
 from measuring.reliability.corpus.zip_npy import header_of, honest, npy, npy_header, ordinary, zip_of
 from measuring.reliability.http_wire import Request
 
@@ -23,8 +24,11 @@ PATHS = ("/predictions/digits", "/predictions/digits", "/explanations/digits", "
 SMALL_PX = 96
 MAX_EDITS = 5
 NUMBERS = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x00\x01", b"\xff\xff", b"\x80")
-PICTURES = [encode(drawing().resize((SMALL_PX, SMALL_PX)), form) for form in FORMATS]
+PICTURES = [encode(drawing().resize((SMALL_PX, SMALL_PX)), form) for form in READ_HERE]
 PICTURES += [encode(np.asarray(drawing().resize((28, 28))) ^ 255), encode(drawing().convert("RGBA").resize((40, 40)))]
+SMALL = drawing().resize((SMALL_PX, SMALL_PX))
+# Fewer of them are sent, as each is decoded in a process of its own
+APART = [heic(SMALL), *(encode(SMALL, form) for form in READ_APART if form != "HEIF")]
 FRAMES = npy(np.zeros((2, 28, 28), np.uint8))
 ARCHIVE = ordinary({"7.png": PICTURES[0], "a/7.jpg": PICTURES[1]})
 DOCUMENTS = [
@@ -96,7 +100,7 @@ def trees() -> st.SearchStrategy[Any]:
     numbers = st.one_of(st.integers(0, 255), st.integers(), st.floats())
     picture = st.sampled_from([base64.b64encode(each).decode() for each in PICTURES[:2]])
     leaves = st.one_of(st.none(), st.booleans(), numbers, st.text(max_size=9), picture)
-    keys = st.one_of(st.sampled_from(("data", "instances", "b64", "top_k")), st.text(max_size=9))
+    keys = st.one_of(st.sampled_from(("data", "instances", "b64", "top_k", "image", "parameters")), st.text(max_size=9))
 
     def nest(each: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.one_of(st.lists(each, max_size=5), st.dictionaries(keys, each, max_size=4))
@@ -217,8 +221,9 @@ def raw_requests() -> st.SearchStrategy[Mutant]:
 def mutants() -> st.SearchStrategy[Mutant]:
     """Make requests of all kinds, pictures and JSON more often than others."""
     pictures = mutants_of("picture", edited(PICTURES), paths=st.sampled_from(PATHS))
+    apart = mutants_of("file decoded apart", edited(APART), paths=st.sampled_from(PATHS))
     often = (pictures, pictures, documents(), documents())
-    return st.one_of(*often, forms(), arrays(), zip_files(), paths(), headers(), raw_requests())
+    return st.one_of(*often, apart, forms(), arrays(), zip_files(), paths(), headers(), raw_requests())
 
 
 def generate(count: int, number: int, take: Callable[[Mutant], object]) -> None:

@@ -28,10 +28,17 @@ INTRODUCTION = """# Inkserve and other servers
 
 `{command}` writes this page. Each server has the same {model} weights, preprocessing and answers,
 {workers} processes of one torch thread, and, where it batches, batches of up to {batch_size} with a batch delay of
-{delay_ms} ms. A request is one 28 x 28 PNG of MNIST's test set, sent by wrk from the same machine ({processor},
-{cores} cores). {rounds} interleaved rounds of {seconds} s each; median (least to largest). Ratios are ours to theirs
-within a round: they can be compared between machines, the other figures cannot.
+{delay_ms} ms. A request is one picture, sent by wrk from the same machine ({processor}, {cores} cores): a frame, which
+is a 28 x 28 PNG of MNIST's test set; a drawing of 320 x 320 px; a crop of 60 x 60 px from paper with lines, boxes or
+shadows; or a photograph of 12 megapixels of such paper. {rounds} interleaved rounds of {seconds} s each; median (least
+to largest). Ratios are within a round: they can be compared between machines, the other figures cannot.
 """
+KIND_COLUMNS = {
+    "pictures": "{pictures}",
+    "requests/s": "{requests_per_s:,.0f}",
+    "to those of frames": "{to_frames:.2f}",
+}
+COMPARED_AT = 64  # connections at which all kinds of pictures are sent
 
 
 def write_report(
@@ -58,28 +65,36 @@ def write_report(
 
 
 def summarise(name: str, ours: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Sum up a server's rounds at each number of connections, with ratios to ours in the same rounds."""
+    """Sum up the rounds of a server at each load, with ratios to ours and to those of frames in the same rounds."""
     loads = []
-    for connections in sorted({row["connections"] for row in rows}):
-        own, other = (
-            [row for row in rows if (row["server"], row["connections"]) == (each, connections)] for each in (name, ours)
+    for kind, connections in dict.fromkeys((row["pictures"], row["connections"]) for row in rows):
+        own, other, frames = (
+            [
+                row
+                for row in rows
+                if (row["server"], row["pictures"], row["connections"]) == (server, pictures, connections)
+            ]
+            for server, pictures in ((name, kind), (ours, kind), (name, "frames"))
         )
         compared = ("requests_per_s", "p50_ms", "p99_ms")
         loads.append(
-            {"connections": connections, "errors": sum(row["errors"] for row in own)}
+            {"pictures": kind, "connections": connections, "errors": sum(row["errors"] for row in own)}
             | spreads(own, *compared, "memory_mib", "generator_cpu")
             | {f"ours_{key}_ratio": Spread(ratios(other, own, key)) for key in compared}
+            | {"to_frames": Spread(ratios(own, frames, "requests_per_s"))}
         )
     return {"name": name, "loads": loads}
 
 
 def page_lines(results: Mapping[str, Any]) -> list[str]:
     """Return bench.md."""
+    ours = [load for load in results["servers"][0]["loads"] if load["connections"] == COMPARED_AT]
     lines = [INTRODUCTION.format(**results, **results["settings"], **results["machine"])]
+    lines += [f"## What pictures cost Inkserve, {COMPARED_AT} connections", "", *table_of(KIND_COLUMNS, ours), ""]
     for loads in zip(*(server["loads"] for server in results["servers"]), strict=True):
         rows = [load | {"name": server["name"]} for server, load in zip(results["servers"], loads, strict=True)]
-        count = loads[0]["connections"]
-        lines += [f"## {count} connection{'s' * (count > 1)}", "", *table_of(COLUMNS, rows), ""]
+        kind, count = loads[0]["pictures"], loads[0]["connections"]
+        lines += [f"## {kind.capitalize()}, {count} connection{'s' * (count > 1)}", "", *table_of(COLUMNS, rows), ""]
     lines += [f"- {name} did not run: {why}" for name, why in results["not_run"].items()]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     return [*lines, f"Versions: {versions}."]

@@ -16,17 +16,15 @@ import numpy as np
 from handwriting.preprocess import FORMS, find_ink, ink, read_picture
 from handwriting.preprocess.frame import to_frame
 from handwriting.preprocess.ink_network import Seen, look_at
-from inkserve.client.pictures import encode, from_array
 from inkserve.command import run
 from measuring.common.command_line import parser_of
 from measuring.common.example_digits import drawings
-from measuring.common.papers import KINDS, scene_of
+from measuring.common.load_pictures import crops, photographs, scans
 from measuring.common.results_page import Spread, provenance, write_json
 
 FORM = FORMS["mnist"]
 TIMES = 20  # that everything is run in a round
-JPEG = [cv2.IMWRITE_JPEG_QUALITY, 90]
-MEGAPIXELS_12 = (4032, 3024)
+USED = 6  # pictures of each kind
 
 
 class Measured(NamedTuple):
@@ -43,30 +41,14 @@ class Measured(NamedTuple):
 
 def pictures() -> Mapping[str, Measured]:
     """Make the pictures: the project's own drawings, clean and on paper."""
-    own = [cv2.imdecode(np.frombuffer(each.content, np.uint8), cv2.IMREAD_GRAYSCALE) for each in drawings()[:6]]
-    inked = [cv2.resize(255 - each, (28, 28), interpolation=cv2.INTER_AREA) for each in own]
-
-    def photographs(size: tuple[int, int] | None, kinds: Sequence[str]) -> list[np.ndarray]:
-        made = []
-        for number, frame in enumerate(inked):
-            generator = np.random.default_rng(number)
-            scene = scene_of(frame, KINDS[kinds[number % len(kinds)]], generator)
-            grey = np.round(np.clip(scene.grey, 0, 1) * 255).astype(np.uint8)
-            made.append(grey if size is None else cv2.resize(grey, size, interpolation=cv2.INTER_CUBIC))
-        return made
-
-    papers = ("ruled", "squared", "in printed boxes", "a sheet on a desk", "a shadow", "plain paper")
-    crops = [cv2.resize(each, (60, 60), interpolation=cv2.INTER_AREA) for each in photographs(None, papers)]
-    scans = photographs((1200, 900), papers)
-    phones = [cv2.cvtColor(each, cv2.COLOR_GRAY2BGR) for each in photographs(MEGAPIXELS_12, papers)]
-    return {
-        "drawing of 320 px, PNG": Measured(cv2.IMREAD_GRAYSCALE, [each.content for each in drawings()[:6]]),
-        "crop of 60 px, PNG": Measured(cv2.IMREAD_GRAYSCALE, [encode(from_array(each)) for each in crops]),
-        "scan of 1200 x 900 px, PNG": Measured(cv2.IMREAD_GRAYSCALE, [encode(from_array(each)) for each in scans]),
-        "photograph of 12 megapixels, JPEG": Measured(
-            cv2.IMREAD_REDUCED_GRAYSCALE_4, [cv2.imencode(".jpg", each, JPEG)[1].tobytes() for each in phones]
-        ),
+    grey = cv2.IMREAD_GRAYSCALE
+    made = {
+        "drawing of 320 px, PNG": (grey, drawings()),
+        "crop of 60 px, PNG": (grey, crops()),
+        "scan of 1200 x 900 px, PNG": (grey, scans()),
+        "photograph of 12 megapixels, JPEG": (cv2.IMREAD_REDUCED_GRAYSCALE_4, photographs()),
     }
+    return {kind: Measured(flags, [each.content for each in some[:USED]]) for kind, (flags, some) in made.items()}
 
 
 def frame_of(content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Reads untrusted ZIP files: skips hidden files, and unpacks within limits."""
+"""Reads untrusted ZIP files: leaves out what is no picture, and unpacks within limits."""
 
 import struct
 import zipfile
@@ -10,6 +10,12 @@ from handwriting.preprocess import MAX_BYTES
 SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others without a limit
 # Raised by Python for damaged ZIP files; IndexError for an encrypted file without a name
 BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, IndexError)
+# Files that lie beside pictures, and are none: of systems, and lists of labels and other text
+SYSTEM_FILES = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
+OTHER_SUFFIXES = (
+    ".csv", ".tsv", ".txt", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".md", ".html", ".htm", ".log",
+    ".db", ".xls", ".xlsx", ".ods", ".py", ".ipynb", ".parquet",
+)  # fmt: skip
 
 
 def is_folder(info: zipfile.ZipInfo) -> bool:
@@ -20,6 +26,12 @@ def is_folder(info: zipfile.ZipInfo) -> bool:
 def is_hidden(name: str) -> bool:
     """Tell whether a file lies in a hidden folder or macOS's `__MACOSX`, or is hidden itself."""
     return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in PurePosixPath(name).parts)
+
+
+def is_left_out(name: str) -> bool:
+    """Tell by its name whether a file that lies among pictures is none: hidden, of a system, or a list or text."""
+    lower = name.lower()
+    return is_hidden(name) or PurePosixPath(lower).name in SYSTEM_FILES or lower.endswith(OTHER_SUFFIXES)
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

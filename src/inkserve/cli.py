@@ -4,16 +4,18 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
-from inkserve.batch.results import COLUMNS, FORMATS, json_object, open_results, partial_of
-from inkserve.batch.sources import SUFFIXES, Source, SourceError, open_source
+from inkserve.batch.results import COLUMNS, FORMATS, PARQUET, json_objects, open_results, partial_of
+from inkserve.batch.sources import Source, SourceError, open_source
 from inkserve.batch.summary import Summary, printable
-from inkserve.client import PageReading, Prediction, Recogniser, RecogniserError, ServerDown
+from inkserve.client import Prediction, Recogniser, RecogniserError, ServerDown
 from inkserve.client.address import DEFAULT_URL, MANAGEMENT_DEFAULT_URL, MANAGEMENT_VARIABLE, VARIABLE
+from inkserve.client.answers import Document, Result
 from inkserve.client.pictures import MAX_BYTES
 from inkserve.client.recogniser import TOP_K
 from inkserve.command import INTERRUPTED, CommandError, run
@@ -50,7 +52,7 @@ def start(
 
 @app.command()
 def read(  # noqa: PLR0913 - each parameter is an option
-    pictures: Annotated[list[Path], typer.Argument(help="Files: PNG, JPEG, WebP, BMP, GIF or TIFF.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Files: PNG, JPEG, HEIC, TIFF, PDF and more.")],
     *,
     model: Model = "digits",
     version: Version = "",
@@ -65,16 +67,18 @@ def read(  # noqa: PLR0913 - each parameter is an option
     failed = 0
     with Recogniser(model, url, version, top_k=top_k) as recogniser:
         for picture in pictures:
-            result: Prediction | PageReading | RecogniserError
+            result: Result
             try:
-                result = recogniser.read(picture)
+                pages = recogniser.read_pages(picture)
+                result = pages[0] if len(pages) == 1 else Document(pages)
             except ServerDown as err:
                 raise CommandError(f"{model} at {recogniser.url}: {err}") from err
             except RecogniserError as err:
                 result = err
                 failed += 1
             if as_json:
-                print(json.dumps(json_object(str(picture), result), ensure_ascii=False), flush=True)
+                for each in json_objects(str(picture), result):
+                    print(json.dumps(each, ensure_ascii=False), flush=True)
             else:
                 _show(picture, result, is_one=len(pictures) == 1)
     return 1 if failed else 0
@@ -86,15 +90,17 @@ def batch(  # noqa: PLR0913
         Path,
         typer.Argument(
             metavar="FOLDER|ZIP",
-            help="Its pictures are read in the order of their names, those in folders inside it, too: files that end "
-            f"in {', '.join(SUFFIXES)}, of at most {MAX_BYTES // 2**20} MiB each. A ZIP file is not unpacked to disk.",
+            help="Its pictures are read in the order of their names, those in folders inside it, too: files that begin "
+            f"like a picture or PDF, of at most {MAX_BYTES // 2**20} MiB each. All other files are listed at the end. "
+            "A ZIP file is not unpacked to disk.",
         ),
     ],
     out: Annotated[
         Path,
         typer.Option(
-            help=f"Where the results go: a .json file has a list with all labels, a .csv file a table of "
-            f"{', '.join(COLUMNS)}. Until the end, the results are in OUT.partial."
+            help=f"Where the results go: a .json file has a list with all labels, a .csv or .parquet file a table of "
+            f"{', '.join(COLUMNS)}. A page of several is a row of its own. Until the end, the results are in "
+            "OUT.partial. Parquet needs pyarrow."
         ),
     ],
     *,
@@ -102,19 +108,24 @@ def batch(  # noqa: PLR0913
     version: Version = "",
     url: Url = "",
     top_k: TopK = TOP_K,
+    for_excel: Annotated[
+        bool, typer.Option("--excel", help="Begin a .csv file with a byte order mark, so that Excel reads umlauts.")
+    ] = False,
 ) -> int:
-    """Read all pictures of a folder or ZIP file into a CSV or JSON file.
+    """Read all pictures of a folder or ZIP file into a CSV, JSON or Parquet file.
 
     Ends with 0 when every picture was read, 1 when some were not or the server is down, 2 when the command itself is
     wrong, and 130 after Ctrl-C.
     """
     if out.suffix.lower() not in FORMATS:
         raise typer.BadParameter(f"{out}: wanted a name that ends in {' or '.join(FORMATS)}", param_hint="--out")
+    if out.suffix.lower() == PARQUET and find_spec("pyarrow") is None:
+        raise CommandError(f"{out}: a Parquet file needs pyarrow: pip install 'inkserve[parquet]'")
     if out.is_dir() or not out.parent.is_dir():
         raise typer.BadParameter(f"{out}: wanted a file in a folder that exists", param_hint="--out")
     try:
         with open_source(source) as opened, Recogniser(model, url, version, top_k=top_k) as recogniser:
-            return _read_all(opened, recogniser, out)
+            return _read_all(opened, recogniser, out, for_excel)
     except SourceError as err:
         raise typer.BadParameter(str(err), param_hint="FOLDER|ZIP") from err
     except OSError as err:
@@ -159,8 +170,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         return WRONG_USE
 
 
-def _show(picture: Path, result: Prediction | PageReading | RecogniserError, is_one: bool) -> None:
+def _show(picture: Path, result: Result, is_one: bool) -> None:
     name = printable(str(picture))
+    if isinstance(result, Document):
+        for number, page in enumerate(result.pages, start=1):
+            _show(Path(f"{picture}, page {number}"), page, is_one=False)
+        return
     if isinstance(result, RecogniserError):
         reason = printable(str(result))
         print(f"{NAME}: {reason if name in reason else f'{name}: {reason}'}", file=sys.stderr)
@@ -171,13 +186,13 @@ def _show(picture: Path, result: Prediction | PageReading | RecogniserError, is_
         _print([*([] if is_one else [f"{name}:"]), *result.text.split("\n")])
 
 
-def _read_all(source: Source, recogniser: Recogniser, out: Path) -> int:
+def _read_all(source: Source, recogniser: Recogniser, out: Path, for_excel: bool) -> int:
     """Read pictures, write each result to `out`, print the summary, and return the exit code."""
     if fault := recogniser.fault():
         raise CommandError(f"{recogniser.model} at {recogniser.url}: {printable(fault)}")
     summary = Summary()
     try:
-        with open_results(out) as write:
+        with open_results(out, for_excel) as write:
             results = recogniser.predict_many([entry.picture for entry in source.entries], progress=True)
             for entry, result in zip(source.entries, results, strict=True):
                 write(entry.name, result)
@@ -187,8 +202,9 @@ def _read_all(source: Source, recogniser: Recogniser, out: Path) -> int:
         print(f"{NAME}: stopped after {done}; their results are in {printable(str(partial_of(out)))}", file=sys.stderr)
         return INTERRUPTED
     _print(summary.lines())
-    if source.others:
-        print(f"\n{source.others:,} other files skipped: their names end in none of {', '.join(SUFFIXES)}")
+    if source.excluded:
+        print(f"\nof {len(source.entries) + len(source.excluded):,} files, {len(source.excluded):,} were left out:")
+        _print(f"  {each.name}: {each.reason}" for each in source.excluded)
     print(f"\nresults in {printable(str(out))}")
     return 1 if summary.failed else 0
 

@@ -1,5 +1,6 @@
 """How a command ends: with 0, with one line on standard error and 1, or with 130 after Ctrl-C."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -19,9 +20,14 @@ def run(name: str, main: Callable[[], int | None], interrupted: str = "interrupt
         interrupted: what to say after Ctrl-C.
     """
     try:
-        return main() or 0
+        code = main() or 0
+        sys.stdout.flush()
+        return code
     except CommandError as err:
         print(f"{name}: {err}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of the output has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
         return 1
     except KeyboardInterrupt:
         print(f"\n{name}: {interrupted}", file=sys.stderr)

@@ -24,6 +24,7 @@ from inkserve.client.address import is_loopback, management_url
 from inkserve.client.connection import Timeout
 from inkserve.client.tokens import management_token
 from inkserve.command import CommandError
+from inkserve.forks import renew_after_fork
 from inkserve.versions import order
 
 READY = "READY"
@@ -118,8 +119,14 @@ class Management:
         """
         self.url = (url or management_url()).rstrip("/")
         self._timeout_s = timeout_s
+        self._auth = management_token(self.url) if auth is None else auth
+        self.after_fork()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Open connections of this process's own."""
         self._http = requests.Session()
-        self._http.auth = management_token(self.url) if auth is None else auth
+        self._http.auth = self._auth
         self._http.trust_env = not is_loopback(self.url)  # no proxy leads to this machine
 
     def __enter__(self) -> Self:
@@ -174,6 +181,19 @@ class Management:
             ManagementError: it is not; the message says why.
         """
         self._call("PUT", f"{_path(model, version)}/set-default")
+
+    def check_loading(self) -> None:
+        """Check that the server loads and unloads archives while it runs, by asking it to load none.
+
+        Raises:
+            ModelApiOffError: it does not.
+        """
+        try:
+            self._call("POST", "")
+        except ModelApiOffError:
+            raise
+        except ManagementError:  # it wants the name of an archive, or does not answer, as `versions` says
+            return
 
     def load(self, archive_name: str, workers: int = 1) -> None:
         """Load an archive of the model store, and return when its workers are ready.

@@ -38,8 +38,9 @@ def make_pruned(source: Source, options: argparse.Namespace) -> Path:
     Raises:
         DataError: the data is missing or damaged.
     """
-    characters = load_characters(source.normal_form, "train").take(slice(options.limit))
+    characters = load_characters(source.normal_form, "train")
     training, held_out = hold_out(characters, options.hold_out, options.seed)
+    training = training.take(slice(options.limit))
     test = load_characters(source.normal_form, "test").take(slice(options.test_limit))
     start = load_checkpoint(source.weights)
     prune(start, options.sparsity)

@@ -22,7 +22,7 @@ from training.card import DataFile, Record, card_path, sha256
 from training.data import load_characters
 from training.ink.export import export
 from training.ink.network import InkNetwork
-from training.ink.pool import SETS, view_pool
+from training.ink.pool import SETS, make_views, pool_of
 from training.provenance import command, commit
 
 BATCH = 64
@@ -83,8 +83,10 @@ def train(options: argparse.Namespace) -> Path:
     """Train as the options say, and return the path of the network."""
     folder = options.runs / "train" / "ink"
     folder.mkdir(parents=True, exist_ok=True)
-    pool = view_pool(options.scenes, options.seed, folder, options.threads)
-    held_out = view_pool(HELD_OUT, options.seed + 1, folder, options.threads)
+    pool, held_out = (
+        pool_of(make_views, count, seed, folder / f"views-{seed}-{count}.npy", options.threads)
+        for count, seed in ((options.scenes, options.seed), (HELD_OUT, options.seed + 1))
+    )
     torch.manual_seed(options.seed)
     network = InkNetwork().to(memory_format=torch.channels_last)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(MEMORY), use_buffers=True)

@@ -4,7 +4,7 @@ A scene is put together in the order in which it comes about: paper with its pri
 light, and the camera, scanner or screen.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -630,13 +630,29 @@ SURROUNDINGS: Mapping[str, Step] = {"on_desk": on_desk, "scanner_edge": scanner_
 LIGHTS: Mapping[str, Step] = {"gradient": gradient, "shadow": shadow, "reflection": reflection}
 
 
-def make_scene(frames: Sequence[np.ndarray], generator: np.random.Generator) -> Scene:
+def make_scene(
+    frames: Sequence[np.ndarray],
+    generator: np.random.Generator,
+    *,
+    alone: bool = False,
+    struck_share: float = STRUCK_SHARE,
+    without: Container[str] = (),
+) -> Scene:
     """Make a random scene with the first of these (28, 28) uint8 frames as its character.
 
     Where light, blur or dithering left nothing to see of it, another scene is made: nothing can be learned from that.
+
+    Args:
+        frames: at least four.
+        generator: of everything random.
+        alone: whether it is a picture of one character, for a recogniser to read.
+        struck_share: of the scenes in which it is struck through.
+        without: names of papers, marks and surroundings that are left out.
     """
-    scene = any_scene(frames, generator)
-    return scene if is_visible(scene) else make_scene(frames, generator)
+    while True:
+        scene = any_scene(frames, generator, alone, struck_share, without)
+        if is_visible(scene):
+            return scene
 
 
 def is_visible(scene: Scene) -> bool:
@@ -648,23 +664,30 @@ def is_visible(scene: Scene) -> bool:
     return bool(abs(scene.grey[ink].mean() - scene.grey[beside].mean()) >= FAINTEST)
 
 
-def any_scene(frames: Sequence[np.ndarray], generator: np.random.Generator) -> Scene:
-    """Make a random scene."""
+def any_scene(
+    frames: Sequence[np.ndarray],
+    generator: np.random.Generator,
+    alone: bool,
+    struck_share: float,
+    without: Container[str],
+) -> Scene:
+    """Make a random scene, as `make_scene` says."""
 
     def one_of(share: float, steps: Mapping[str, Step]) -> list[Step]:
-        return [list(steps.values())[generator.integers(len(steps))]] if generator.random() < share else []
+        left = [step for name, step in steps.items() if name not in without]
+        return [left[generator.integers(len(left))]] if generator.random() < share else []
 
     scene = start(frames, generator, (0.09, 0.95))
     steps: list[Step] = [texture] if generator.random() < 0.7 else []  # noqa: PLR2004
-    if generator.random() < 0.32:  # noqa: PLR2004
+    if not alone and generator.random() < 0.32:  # noqa: PLR2004
         steps.append(rows(frames[1 : 2 + generator.integers(len(frames) - 3)]))
     steps += one_of(0.55, PAPERS) + one_of(0.12, PAPERS)
     steps += one_of(0.22, MARKS)
-    if generator.random() < STRUCK_SHARE:
+    if generator.random() < struck_share:
         steps.append(struck)
     if generator.random() < 0.2:  # noqa: PLR2004
         steps.append(neighbours(frames[-2:]))
-    if generator.random() < EMPTY_SHARE:
+    if not alone and generator.random() < EMPTY_SHARE:
         scene.ink[:] = 0
     steps.append(put_ink)
     steps += one_of(0.35, SURROUNDINGS)

@@ -4,6 +4,7 @@
 |---|---|
 | picture_files | rare, damaged, empty and oversized pictures |
 | slow_pictures | pictures within all limits that are slow to decode or to search |
+| sandboxed_files | files whose decoders run in a process of their own: readable ones and bombs |
 | zip_npy | ZIP and npy files |
 | json_documents | JSON documents |
 | multipart_forms | forms, and bodies under a wrong content type |
@@ -14,11 +15,21 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 
 from measuring.reliability.corpus import http_messages as http
-from measuring.reliability.corpus import json_documents, multipart_forms, picture_files, slow_pictures, zip_npy
+from measuring.reliability.corpus import (
+    json_documents,
+    multipart_forms,
+    picture_files,
+    sandboxed_files,
+    slow_pictures,
+    zip_npy,
+)
 from measuring.reliability.corpus.case import Case
 
 ENDPOINTS = {"digits": "/predictions/digits", "reader": "/predictions/reader", "explanations": "/explanations/digits"}
-PICTURES = (picture_files.readable, picture_files.damaged, picture_files.empty, picture_files.bombs)  # to all of them
+PICTURES = (
+    picture_files.readable, picture_files.damaged, picture_files.empty, picture_files.bombs,
+    sandboxed_files.readable_apart, sandboxed_files.bombs_apart,
+)  # fmt: skip
 OTHERS: Sequence[Callable[[], Iterator[Case]]] = (
     zip_npy.zips_with_odd_names, zip_npy.zips_with_wrong_headers, zip_npy.zip_bombs, zip_npy.npy_files,
     json_documents.good_documents, json_documents.bad_documents, json_documents.large_documents,

@@ -28,7 +28,9 @@ def good_documents() -> Iterator[Case]:
         "rows": {"data": rows},
         "rows of floats": {"data": (grey + 0.25).clip(0, 255).tolist()},
         "rows of colours": {"data": np.dstack([grey] * 3).tolist()},
-        "rows, and other keys": {"data": rows, "a": {"b": None}},
+        "rows and top_k": {"data": rows, "top_k": 2, "parameters": {}},
+        "floats from 0 to 1": {"data": (grey / 255).tolist()},
+        "a data URL": {"image": f"data:image/png;base64,{b64(SEVEN)}"},
     }
     twice = b'{"data": 1, "data": ' + json.dumps(rows).encode() + b"}"
     mixed: list[object] = [{"b64": b64(SEVEN)}, {"data": rows}, {"b64": "%"}, {"a": 1}, [], None, {"data": "x"}]
@@ -83,7 +85,8 @@ def bad_documents() -> Iterator[Case]:
         "empty rows": '{"data": [[], []]}',
         "a row": '{"data": [1, 2, 3]}',
         "data null": '{"data": null}',
-        "data a text": '{"data": "abc"}',
+        "another key": '{"data": [[1]], "a": {"b": null}}',
+        "data a text": '{"data": "abcde"}',
         "data an object": '{"data": {"a": [[1]]}}',
         "two channels": '{"data": [[[1, 2]]]}',
         "five channels": '{"data": [[[1, 2, 3, 4, 5]]]}',

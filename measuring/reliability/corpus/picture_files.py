@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from handwriting.preprocess import FORMATS
+from handwriting.preprocess.formats import READ_HERE
 from measuring.common.example_digits import drawings
 from measuring.reliability.corpus.case import Bodies, Case, cases
-from measuring.reliability.expected import READ_OR_REFUSED, read_as, refused
+from measuring.reliability.expected import READ, READ_OR_REFUSED, read_as, refused
 
 LABEL = "7"
 SEVEN = next(each.content for each in drawings() if each.label == LABEL)
@@ -46,7 +46,7 @@ def readable() -> Iterator[Case]:
     palette = plain.quantize(8)
     pages = {"save_all": True, "append_images": [blank]}
     variants = {
-        **{f"plain {form}": encode(plain, form) for form in FORMATS},
+        **{f"plain {form}": encode(plain, form) for form in READ_HERE},
         **{f"{mode} PNG": encode(plain.convert(mode)) for mode in ("1", "P", "LA", "RGB", "RGBA")},
         "16-bit PNG": encode(deep),
         "16-bit TIFF": encode(deep, "TIFF"),
@@ -64,7 +64,6 @@ def readable() -> Iterator[Case]:
         "animated GIF": encode(plain, "GIF", **pages),
         "animated WebP": encode(plain.convert("RGB"), "WEBP", **pages),
         "animated PNG": encode(plain, "PNG", **pages),
-        "TIFF of two pages": encode(plain, "TIFF", **pages),
         "alpha alone, black": encode(np.dstack([np.zeros_like(grey), 255 - grey])),
         "alpha alone, white": encode(np.dstack([np.full_like(grey, 255), 255 - grey])),
         "light on dark": encode(255 - grey),
@@ -77,14 +76,16 @@ def readable() -> Iterator[Case]:
         variants |= {
             f"EXIF-rotated {form} ({value})": encode(page, form, exif=exif) for form in ("JPEG", "PNG", "WEBP")
         }
-    return cases("", None, (read_as(LABEL), variants))
+    # A recogniser of pages answers for each page
+    several = {"TIFF of two pages": encode(plain, "TIFF", **pages), "PDF of two pages": encode(plain, "PDF", **pages)}
+    return cases("", None, (read_as(LABEL), variants), (READ, several))
 
 
 def damaged() -> Iterator[Case]:
     """Yield the seven cut short, and with flipped bits, in each format."""
     random = np.random.default_rng(7)
     short, flipped = {"nothing": b""}, {}
-    for form in FORMATS:
+    for form in READ_HERE:
         whole = encode(drawing(), form)
         short |= {f"{form} cut to 1/{share}": whole[: len(whole) // share] for share in (10, 3, 2)}
         short[f"{form} of 12 bytes"] = whole[:12]
@@ -112,7 +113,7 @@ def empty() -> Iterator[Case]:
         "HTML": b"<html><script>alert(1)</script></html>",
         "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>',
         "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) (r) file\n",
-        "PDF": b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n",
+        "the start of a PDF": b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n",
         "a PPM picture": b"P6 2 2 255 " + bytes(12),
         "an ICO picture": b"\x00\x00\x01\x00\x01\x00\x10\x10" + bytes(40),
         "a PSD picture": b"8BPS\x00\x01" + bytes(40),

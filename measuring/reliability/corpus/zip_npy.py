@@ -134,7 +134,7 @@ def zips_with_wrong_headers() -> Iterator[Case]:
         "of 300,000 files": lambda: zip_of(*[tiny] * 300_000, overlapping=True),
         "whose directory is out of bounds": whole[:-10] + b"\xff" * 8 + b"\x00\x00",
     }
-    mixed = {"of a picture and of text": ordinary({"7.png": SEVEN, "a.txt": b"x"})}
+    mixed = {"of a picture and of text": ordinary({"7.png": SEVEN, "a.png": b"x", "labels.txt": b"x"})}
     comment = {"with a long comment": whole[:-2] + b"\xff\xff" + bytes(65_535)}
     yield from cases("ZIP", None, (read_as("InvalidRequest"), unsupported))
     yield from cases(

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from handwriting.errors import InvalidImage
+from handwriting.pages.depth import measure_depth
 from handwriting.pages.pieces import weighted_median
-from handwriting.preprocess.depth import measure_depth
 from handwriting.preprocess.ink import INKED, NO_WRITING, SAME_GREY, SEEN, check_contrast
 from handwriting.preprocess.ink_network import TILE_MARGIN_PX, VIEW_PX, look_at_all
 
@@ -19,7 +19,6 @@ MAX_SIDE_PX = 2048  # of a look
 STEP_PX = VIEW_PX - 2 * TILE_MARGIN_PX  # from tile to tile
 AT_ONCE = 64  # tiles in a pass; more take more memory and are not faster
 REACH = 1 / 6  # of the writing's size: from where the paper's grey is taken
-FULL = 0.8  # quantile of the depths of ink where it is 1; with less, bold strokes of two characters touch
 LARGEST = 2.0  # factor by which a page is enlarged at most
 
 
@@ -50,7 +49,7 @@ def find_page_ink(grey: np.ndarray) -> np.ndarray:
         raise InvalidImage(NO_WRITING)
     height, width = grey.shape
     ink = cv2.resize(ink / ink.max(), (width, height), interpolation=cv2.INTER_LINEAR)
-    return measure_depth(grey / np.float32(255), ink, REACH * max(size, 1.0) / factor, FULL).ink
+    return measure_depth(grey / np.float32(255), ink, REACH * max(size, 1.0) / factor)
 
 
 def scaled(grey: np.ndarray, factor: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from handwriting.pages.context import choose_cases, weigh_by_word_kind
 from handwriting.pages.layout import Group, Layout
 
 CUT = 1.5  # nats that a cut has to gain, as few pieces are several characters
+SKIPPED = 2.0  # nats that leaving an atom out costs: it is dirt, if no label is more probable than this
 JOINED = 0.6  # nats that joining two pieces has to gain
 WORD_GAP = 0.35  # of the size: a gap wider than the page's median gap by this is between words
 
@@ -42,7 +43,7 @@ class Line:
 
 
 def read_layout(layout: Layout, probabilities: np.ndarray, labels: Sequence[str]) -> list[Line]:
-    """Read a page.
+    """Read a page; lines of dirt are left out.
 
     Args:
         layout: of the page.
@@ -53,7 +54,10 @@ def read_layout(layout: Layout, probabilities: np.ndarray, labels: Sequence[str]
     for groups in layout.lines:
         rows = probabilities[first : first + len(groups)]
         first += len(groups)
-        chosen.append([(groups[i], rows[i]) for i in most_likely(groups, rows)])
+        if kept := most_likely(groups, rows):
+            chosen.append([(groups[i], rows[i]) for i in kept])
+    if not chosen:
+        return []
     gap = word_gap(chosen, layout.size)
     lines = [split_words(line, gap) for line in chosen]
     words = [word for line in lines for word in line]
@@ -70,18 +74,18 @@ def read_layout(layout: Layout, probabilities: np.ndarray, labels: Sequence[str]
 
 
 def most_likely(groups: Sequence[Group], probabilities: np.ndarray) -> list[int]:
-    """Choose the most probable groups that together hold each atom of a line once.
+    """Choose the most probable groups that together hold each atom of a line once, or leave it out as dirt.
 
     Each atom counts the logarithm of its group's largest probability, so fewer characters are not an advantage.
 
     Returns:
-        indices of the groups, from left to right.
+        indices of the groups, from left to right; none for a line of dirt.
     """
     end = max(group.end for group in groups)
     best: list[tuple[float, int]] = [(0.0, -1)] + [(-np.inf, -1)] * end
     scores = np.log(np.maximum(probabilities.max(axis=1), np.finfo(np.float32).tiny))
     for position in range(1, end + 1):
-        arriving = [(best[position - 1][0] - 20, -1)]  # skips an atom that is in no group
+        arriving = [(best[position - 1][0] - SKIPPED, -1)]
         for i, group in enumerate(groups):
             if group.end == position:
                 arriving.append((best[group.first][0] + (group.end - group.first) * float(scores[i]) - cost(group), i))

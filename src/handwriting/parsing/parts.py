@@ -1,18 +1,21 @@
 """The pictures of a request, not yet decoded. Each is decoded on its own, so that one error affects one picture."""
 
-import base64
-import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from handwriting.errors import InvalidRequest, RequestError
-from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array, read_picture
+from handwriting.parsing.base64_text import decode_base64
+from handwriting.preprocess import MAX_SIDE_PX, Picture, read_array
+from handwriting.preprocess.page_files import PageFile, open_pages, single
 
-JSON_SINGLE = '{"data": [[...]]}, numbers from 0 to 255'
+PICTURE_KEYS = ("data", "image", "b64", "image_bytes")  # of a JSON object
+JSON_SINGLE = '{"data": [[...]]}, numbers from 0 to 255, or {"image": BASE64}'
 MAX_KEY = 40  # characters of a key that an error quotes
-JSON_LIST = '{"instances": [{"b64": "..."} or {"data": [[...]]}, ...]}'
+JSON_LIST = '{"instances": [{"b64": BASE64} or {"data": [[...]]}, ...]}'
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class NestedLists:
 Part = bytes | np.ndarray | NestedLists | RequestError
 
 
-def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
-    """Decode a picture.
+@contextmanager
+def open_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Iterator[PageFile]:
+    """Open a picture, or a file of pages, which are decoded as they are asked for.
 
     Args:
         part: of a request.
@@ -38,24 +42,27 @@ def read_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """
     if isinstance(part, RequestError):
         raise part
-    if isinstance(part, NestedLists):
-        return read_array(part.values, max_side_px)
-    if isinstance(part, np.ndarray):
-        return Picture(part, channels=1)
-    return read_picture(part, max_side_px)
+    if isinstance(part, bytes):
+        with open_pages(part, max_side_px) as file:
+            yield file
+        return
+    yield single(Picture(part, channels=1) if isinstance(part, np.ndarray) else read_array(part.values, max_side_px))
 
 
-def read_instance(instance: object) -> Part:
-    """Return the picture of one of a JSON document's instances: {"b64": ...} or {"data": ...}."""
-    fields = instance if isinstance(instance, Mapping) else {}
-    if set(fields) == {"data"}:
-        return NestedLists(fields["data"])
-    if set(fields) != {"b64"} or not isinstance(fields["b64"], str):
-        return InvalidRequest(f"the instance has {describe(instance)}; wanted a picture as in {JSON_LIST}")
+def read_picture_keys(fields: Mapping[str, Any], where: str) -> Part:
+    """Return the picture of an object with one of PICTURE_KEYS: base64, {"b64": base64}, or rows of numbers."""
+    key = next(key for key in PICTURE_KEYS if key in fields)
+    value = fields[key]
+    if isinstance(value, Mapping) and set(value) == {"b64"}:
+        value = value["b64"]
+    elif isinstance(value, list) and key != "b64":
+        return NestedLists(value)
+    if not isinstance(value, str):
+        return InvalidRequest(f'"{key}" of {where} is {describe(value)}; wanted base64, or rows of numbers')
     try:
-        return base64.b64decode(fields["b64"], validate=True)
-    except (binascii.Error, ValueError) as err:
-        return InvalidRequest(f'"b64" is not base64: {err}')
+        return decode_base64(value, f'"{key}"')
+    except InvalidRequest as err:
+        return err
 
 
 def describe(document: object) -> str:

@@ -1,15 +1,24 @@
 """Parses requests of all forms: a picture as the body, form parts, JSON, a ZIP file or an npy file."""
 
-import gc
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import orjson
+from dataclasses import dataclass
 
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
-from handwriting.parsing.containers import NPY_MAGIC, ZIP_MAGIC, check_count, read_npy, read_zip
-from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, NestedLists, Part, describe, read_instance
+from handwriting.parsing.base64_text import decode_base64, is_data_url
+from handwriting.parsing.containers import (
+    IDX_MAGIC,
+    NPY_MAGIC,
+    ZIP_MAGIC,
+    check_count,
+    read_idx,
+    read_npy,
+    read_zip,
+)
+from handwriting.parsing.document import parse_json, read_document, starts_json
+from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, MAX_KEY, Part, describe
 from handwriting.parsing.query import read_query
+from handwriting.preprocess.formats import is_text
 
 DEFAULT_TOP_K = 3
 TOP_K_DIGITS = 9  # longer numbers are rejected without parsing them
@@ -19,12 +28,17 @@ TIMING_HEADER = "x-timing"
 ADDRESS = {"model_name", "model_version"}  # /invocations passes these query parameters on as inputs
 FORM = "application/x-www-form-urlencoded"
 BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # content types that say nothing about the body
-MAX_LISTS = 1_000_000  # lists and objects in a JSON body; an RGB pixel is a list
-MAX_TEXTS = 50_000  # strings in a JSON body, including keys
+TEXT_KIND, JSON_KINDS = "text/plain", {"application/json", "text/json"}  # fetch() calls texts and JSON text/plain
+DOCUMENTS = {"application/pdf", "application/x-pdf"}
+# How PNG, JPEG, GIF, WebP, TIFF, PDF, and HEIC and AVIF begin in base64
+BASE64_START = re.compile(rb"iVBORw0KGgo|[/_]9j[/_]|R0lGOD|UklGR|SUkq|TU0AK|JVBERi|AAAA.{2,4}Z0eX")
+LONGEST_START, FIELD_BYTES = 64, 1024  # of a field that are looked at
+MAX_LISTED = 5  # names in a note
 KINDS = {"application/zip": ZIP_MAGIC, "application/x-zip-compressed": ZIP_MAGIC, "application/x-npy": NPY_MAGIC}
+MAGICS = (ZIP_MAGIC, NPY_MAGIC, IDX_MAGIC)
 WANTED = (
     f"a picture as the body, one or more as parts of a form, JSON {JSON_SINGLE}, or {JSON_LIST}, a ZIP file of "
-    "pictures, or npy"
+    "pictures, or frames as npy or IDX"
 )
 
 
@@ -38,6 +52,8 @@ class ParsedRequest:
         is_list: whether the client sent a list of pictures, even of one, and so gets a list of answers.
         top_k: how many of the most probable labels each answer lists.
         timing: whether the client wants the times of its batch.
+        left_out: files of a ZIP file that are no pictures.
+        notes: for people, about the request as a whole.
     """
 
     parts: Sequence[Part]
@@ -45,6 +61,20 @@ class ParsedRequest:
     is_list: bool
     top_k: int
     timing: bool = False
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Body:
+    """What the body of a request holds; attributes as of ParsedRequest, with top_k as it was sent, None without one."""
+
+    parts: Sequence[Part]
+    names: Sequence[str] | None = None
+    is_list: bool = True
+    top_k: object = None
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], labels: int) -> ParsedRequest:
@@ -62,21 +92,47 @@ def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], l
     bodies = {name: value for name, value in inputs.items() if name not in ADDRESS}
     request_headers = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
     query = read_query(request_headers, PARAMETERS)
-    top_k = read_top_k(bodies.pop("top_k", query.get("top_k", request_headers.get(TOP_K_HEADER))), labels)
+    sent_top_k = bodies.pop("top_k", query.get("top_k"))
     if request_headers.get("content-type", "").lower().startswith(FORM):
         raise UnsupportedMedia(
             f"the body was sent as {FORM}, curl's default for --data; send {WANTED}, as curl -T does"
         )
-    if not bodies:
-        raise InvalidRequest(f"the request has no body; wanted {WANTED}")
-    check_count(len(bodies))
     kinds = {name: content_type(headers.get(name)) for name in bodies}
+    fields = [name for name, body in bodies.items() if len(bodies) > 1 and is_other_field(body, kinds[name])]
+    bodies = {name: body for name, body in bodies.items() if name not in fields}
+    if not bodies:
+        raise InvalidRequest(f"the request has no {'picture' if fields else 'body'}; wanted {WANTED}")
+    check_count(len(bodies))
     if len(bodies) > 1:
-        parsed = ParsedRequest([read_one(body, kinds[name]) for name, body in bodies.items()], None, True, top_k)
+        read = Body([read_one(body, kinds[name]) for name, body in bodies.items()])
     else:
         name, body = bodies.popitem()
-        parsed = read_body(body, kinds[name], top_k)
-    return replace(parsed, timing=True) if TIMING_HEADER in request_headers else parsed
+        read = read_body(body, kinds[name])
+    ranked = (sent_top_k, read.top_k, request_headers.get(TOP_K_HEADER))
+    top_k = read_top_k(next((each for each in ranked if each is not None), None), labels)
+    notes = (*read.notes, *note_unused("fields", fields))
+    timing = TIMING_HEADER in request_headers
+    return ParsedRequest(read.parts, read.names, read.is_list, top_k, timing, read.left_out, notes)
+
+
+def is_other_field(body: object, kind: str) -> bool:
+    """Tell whether a part of a form is a text field that holds no picture; TorchServe gives files a content type."""
+    if kind or not isinstance(body, bytes | bytearray):
+        return False
+    return not is_data_url(body) and is_text(bytes(body[:FIELD_BYTES])) and not is_base64_picture(body)
+
+
+def is_base64_picture(body: bytes | bytearray) -> bool:
+    """Tell whether a text field begins like a picture in base64."""
+    return BASE64_START.match(bytes(body[:LONGEST_START]).lstrip()) is not None
+
+
+def note_unused(what: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Return a note that names what has no effect, if there is something."""
+    if not names:
+        return ()
+    listed = ", ".join(name[:MAX_KEY] for name in names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+    return (f"{what} that have no effect: {listed}",)
 
 
 def content_type(headers: object) -> str:
@@ -99,71 +155,41 @@ def read_top_k(value: object, labels: int) -> int:
     return int(text)
 
 
-def read_body(body: object, kind: str, top_k: int) -> ParsedRequest:
+def read_body(body: object, kind: str) -> Body:
     """Parse a request with a single body, which holds all pictures.
 
     Raises:
         RequestError: the body holds no pictures.
     """
-    if kind == "application/json" or not isinstance(body, bytes | bytearray):
-        return read_document(parse_json(body), top_k)
+    is_plain = kind in BYTES or kind == TEXT_KIND
+    if not isinstance(body, bytes | bytearray) or kind in JSON_KINDS or (is_plain and starts_json(bytes(body[:64]))):
+        document = read_document(parse_json(body))
+        notes = note_unused("keys", document.unused)
+        return Body(document.parts, None, document.is_list, document.top_k, notes=notes)
     content = bytes(body)
-    magic = KINDS.get(kind) if kind not in BYTES else next((m for m in KINDS.values() if content.startswith(m)), None)
+    magic = KINDS.get(kind) if kind not in BYTES else next((m for m in MAGICS if content.startswith(m)), None)
     if magic == ZIP_MAGIC:
-        names, parts = read_zip(content)
-        return ParsedRequest(parts, names, True, top_k)
+        unpacked = read_zip(content)
+        return Body(unpacked.parts, unpacked.names, left_out=unpacked.left_out)
+    if magic == IDX_MAGIC:
+        return Body(read_idx(content))
     if magic == NPY_MAGIC:
-        return ParsedRequest(read_npy(content), None, True, top_k)
+        return Body(read_npy(content))
     part = read_one(content, kind)
     if isinstance(part, RequestError):
         raise part
-    return ParsedRequest([part], None, False, top_k)
+    return Body([part], is_list=False)
 
 
 def read_one(body: object, kind: str) -> Part:
     """Return the picture in a body, or the error if it cannot be one."""
-    if kind not in BYTES and not kind.startswith("image/"):
-        return UnsupportedMedia(f"the body is {kind[:80]}; wanted {WANTED}")
     if not isinstance(body, bytes | bytearray):
         return InvalidRequest(f"the part is {describe(body)}; wanted a picture")
+    if (kind in BYTES or kind == TEXT_KIND) and (is_data_url(body) or is_base64_picture(body)):
+        try:
+            return decode_base64(body.decode("utf-8", "replace"), "the text")
+        except InvalidRequest as err:
+            return err
+    if kind not in BYTES | DOCUMENTS and not kind.startswith("image/"):
+        return UnsupportedMedia(f"the body is {kind[:80]}; wanted {WANTED}")
     return bytes(body)
-
-
-def parse_json(body: object) -> object:
-    """Parse a JSON body, unless the server already did.
-
-    Raises:
-        InvalidRequest: the body is not JSON, or has too many lists or strings.
-    """
-    if not isinstance(body, bytes | bytearray):
-        return body
-    if body.count(b"[") + body.count(b"{") > MAX_LISTS:
-        raise InvalidRequest(f"the JSON body has over {MAX_LISTS:,} lists and objects; wanted fewer")
-    if body.count(b'"') > 2 * MAX_TEXTS:
-        raise InvalidRequest(f"the JSON body has over {MAX_TEXTS:,} texts; wanted fewer")
-    gc.disable()  # it would scan millions of new lists again and again
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as err:
-        raise InvalidRequest(f"the body is not JSON: {err}") from err
-    finally:
-        gc.enable()
-
-
-def read_document(document: object, top_k: int) -> ParsedRequest:
-    """Return the pictures in a parsed JSON document.
-
-    Raises:
-        InvalidRequest: the document has neither or both of `data` and `instances`, or too few or many instances.
-    """
-    fields = document if isinstance(document, Mapping) else {}
-    keys = {"data", "instances"} & set(fields)
-    if keys == {"data"}:
-        return ParsedRequest([NestedLists(fields["data"])], None, False, top_k)
-    if keys != {"instances"}:
-        raise InvalidRequest(f"the JSON body has {describe(document)}; wanted {JSON_SINGLE}, or {JSON_LIST}")
-    instances = fields["instances"]
-    if not isinstance(instances, list):
-        raise InvalidRequest(f'"instances" is {describe(instances)}; wanted {JSON_LIST}')
-    check_count(len(instances))
-    return ParsedRequest([read_instance(instance) for instance in instances], None, True, top_k)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from handwriting.errors import InvalidRequest
 from handwriting.parsing.containers import check_count
-from handwriting.parsing.request import parse_json
+from handwriting.parsing.document import parse_json
 
 LENGTH_HEADER = "inference-header-content-length"  # of the JSON, which binary data follows
 LENGTH_BYTES = 4  # before each element of binary BYTES, little endian

@@ -9,7 +9,6 @@ import numpy as np
 
 from handwriting.errors import InvalidImage
 from handwriting.preprocess.decode import (
-    FORMATS,
     MAX_BYTES,
     MAX_MEGAPIXELS,
     MAX_SIDE_PX,
@@ -23,7 +22,6 @@ from handwriting.preprocess.notes import notes_on
 from handwriting.preprocess.windows import border_of
 
 __all__ = [
-    "FORMATS",
     "FORMS",
     "FRAME_PX",
     "MAX_BYTES",
@@ -32,6 +30,7 @@ __all__ = [
     "Ink",
     "Picture",
     "character_box",
+    "check_cut",
     "find_character",
     "find_ink",
     "is_frame",
@@ -44,6 +43,7 @@ __all__ = [
 
 FORMS = {"mnist": MNIST, "emnist": EMNIST}  # by the name in a checkpoint's config
 DARK = 51  # at least half of the border of an MNIST frame is no lighter than this grey
+CUT_SHARE = 0.01  # of a picture's longer side: ink so close to a side may go on where rows are missing
 FAINTEST = 30  # a frame without a lighter pixel is blank
 BORDER = border_of(np.arange(FRAME_PX**2).reshape(FRAME_PX, FRAME_PX))  # indices of a frame's border pixels
 
@@ -85,14 +85,32 @@ def find_character(picture: Picture, form: str) -> Character:
         form: "mnist" or "emnist".
 
     Raises:
-        InvalidImage: blank, or a speck.
+        InvalidImage: blank, a speck, or cut off.
     """
     if not is_frame(picture):
         ink = find_ink(picture.grey)
-        return Character(to_frame(ink.ink, FORMS[form]), notes_on(ink))
+        check_cut(picture, ink.box)
+        return Character(to_frame(ink.ink, FORMS[form]), (*notes_on(ink), *picture.notes))
     if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
-    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32)))
+    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32)), picture.notes)
+
+
+def check_cut(picture: Picture, box: Box) -> None:
+    """Check that a picture whose file ends early shows all of its writing.
+
+    Args:
+        picture: of which rows at one side may be missing.
+        box: around the writing, in px.
+
+    Raises:
+        InvalidImage: it reaches a side of the picture, and so perhaps the missing rows.
+    """
+    height, width = picture.grey.shape
+    left, top, right, bottom = box
+    margin = CUT_SHARE * max(height, width)
+    if picture.is_cut and min(left, top, width - right, height - bottom) < margin:
+        raise InvalidImage("the JPEG is truncated, and its writing reaches the rows that are missing")
 
 
 def normal_form(picture: Picture, form: str) -> np.ndarray:

@@ -7,24 +7,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from handwriting import jpeg
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
 from handwriting.preprocess.decode_limits import check_decode_limits
 from handwriting.preprocess.fast_png import read_frame_png
+from handwriting.preprocess.formats import READ_HERE, describe_unread, format_apart
+from handwriting.preprocess.grey import grey_values
+from handwriting.preprocess.meant import as_meant
 from handwriting.preprocess.windows import halved
+from handwriting.sandbox.child import MISSING
+from handwriting.sandbox.parent import decoding
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # of arrays, by number of channels
 MAX_MEGAPIXELS = 25
 LONGEST_PX = 65_535  # longest side; each row costs time, and JPEG and WebP have no longer sides
 MAX_SIDE_PX = 1536  # larger pictures are halved; a character needs no more
-MAX_16_BIT = 65535  # largest value of a 16-bit picture
 MAX_BYTES = 16 * 2**20  # as max_request_size in config.properties
+MOST_MISSING = 0.1  # share of the rows of a JPEG that ends early
+ONLY_0_AND_1 = (
+    'the picture is blank: "data" holds 0 and 1 alone, both nearly black; wanted 0 to 255, or shares such as 0.5'
+)
+UNIT_VALUES = "the numbers were read as 0 for black to 1 for white, as none is larger"
+ENDS_EARLY = "the file ends early; all that is there was read"
 MAX_RUNS_BYTES = 2**20  # of a run-length encoded BMP, which Pillow decodes in slow Python
-OPAQUE = 255
 
 NO_RECTANGLE = '"data" is not a rectangle of numbers: rows differ in length, or hold other things'
 
@@ -48,18 +56,22 @@ class Picture(NamedTuple):
         grey: (H, W) uint8; 0 is black, 255 is white.
         channels: of the picture as sent; an MNIST frame has one.
         reduction: factor by which the sides were reduced.
+        notes: for people, about the file.
+        is_cut: whether rows at one of its sides are missing, because the file ends early.
     """
 
     grey: np.ndarray
     channels: int
     reduction: float = 1.0
+    notes: tuple[str, ...] = ()
+    is_cut: bool = False
 
 
 def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """Decode a picture's first frame to grey values, rotated as its EXIF data say. Transparent pixels become paper.
 
     Args:
-        picture: an encoded picture, one of FORMATS.
+        picture: an encoded picture of one of READ_HERE or READ_APART.
         max_side_px: a larger picture is halved until its longest side is not larger.
 
     Raises:
@@ -69,12 +81,45 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
     frame = read_frame_png(picture)
     if frame is not None:
         return Picture(frame, channels=1)
-    with opened(picture) as image:
-        channels = len(image.getbands())
-        sent = max(image.size)
-        draft(image, "L", max_side_px)
-        ImageOps.exif_transpose(image, in_place=True)
-        return reduced(grey_values(image), channels, sent, max_side_px)
+    return read_frame(picture, 0, max_side_px)
+
+
+def read_frame(picture: bytes, frame: int, max_side_px: int = MAX_SIDE_PX) -> Picture:
+    """Decode a page of a TIFF or a frame of an animation, counted from 0, as `read_picture` decodes the first.
+
+    Raises:
+        As `read_picture`.
+    """
+    with opened(picture, frame) as image:
+        return from_image(image, max_side_px)
+
+
+def from_image(image: Image.Image, max_side_px: int) -> Picture:
+    """Turn an opened picture into grey values.
+
+    Raises:
+        InvalidImage: its values mean no grey, or much of it is missing.
+    """
+    channels = len(image.getbands())
+    sent = max(image.size)
+    draft(image, "L", max_side_px)
+    ImageOps.exif_transpose(image, in_place=True)
+    notes, is_cut = check_end(image)
+    return reduced(grey_values(image), channels, sent, max_side_px)._replace(notes=notes, is_cut=is_cut)
+
+
+def check_end(image: Image.Image) -> tuple[tuple[str, ...], bool]:
+    """Return notes on a picture whose file ends early, and whether rows are missing.
+
+    Raises:
+        InvalidImage: more than MOST_MISSING of them are.
+    """
+    missing = image.info.get(MISSING)
+    if missing is None:
+        return (), False
+    if missing > MOST_MISSING:
+        raise InvalidImage(f"the JPEG is truncated: the last {missing:.0%} of its rows are missing")
+    return (ENDS_EARLY,), missing > 0
 
 
 def draft(image: Image.Image, mode: str, max_side_px: int) -> None:
@@ -85,11 +130,15 @@ def draft(image: Image.Image, mode: str, max_side_px: int) -> None:
 
 
 @contextmanager
-def opened(picture: bytes) -> Iterator[Image.Image]:
+def opened(picture: bytes, frame: int = 0) -> Iterator[Image.Image]:
     """Open a picture after checking its header against the limits. Errors while it is decoded become ours, too.
 
+    Args:
+        picture: an encoded picture.
+        frame: number of the page of a TIFF, or of the frame of an animation.
+
     Raises:
-        InvalidImage: the bytes are empty, not one of FORMATS, or damaged.
+        InvalidImage: the bytes are empty, of no format that is read, or damaged.
         ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
     """
     if not picture:
@@ -97,20 +146,25 @@ def opened(picture: bytes) -> Iterator[Image.Image]:
     if len(picture) > MAX_BYTES:
         raise ImageTooLarge(f"the picture has {len(picture):,} bytes; at most {MAX_BYTES:,}")
     check_decode_limits(picture)
+    if form := "JPEG" if jpeg.is_cut(picture) else format_apart(picture):
+        with decoding(picture, form) as decoded:
+            yield next(decoded.pages)
+        return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata and of sizes that are checked here
-            with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(picture), formats=READ_HERE) as image:
+                if frame:
+                    image.seek(frame)
                 check_size(image.width, image.height)
                 check_runs(image, len(picture))
-                yield image
+                yield as_meant(image, picture)
     except RequestError:
         raise
     except Image.DecompressionBombError as err:
         raise ImageTooLarge(f"{err}; at most {MAX_MEGAPIXELS} megapixels") from err
     except UnidentifiedImageError as err:
-        start = bytes(picture[:8]).hex(" ")
-        raise InvalidImage(f"not a picture (it starts with {start}); wanted one of {', '.join(FORMATS)}") from err
+        raise InvalidImage(describe_unread(picture)) from err
     except DECODE_ERRORS as err:
         raise InvalidImage(f"the picture is damaged or truncated: {err}") from err
 
@@ -137,35 +191,6 @@ def check_runs(image: Image.Image, size_bytes: int) -> None:
         raise InvalidImage(f"the BMP has {size_bytes:,} bytes of runs; at most {MAX_RUNS_BYTES:,}")
 
 
-def grey_values(image: Image.Image) -> np.ndarray:
-    """Turn an opened picture of any mode into (H, W) uint8 grey values."""
-    if image.mode.startswith(("I", "F")):  # Pillow's own conversion clips larger values instead of scaling them
-        return scaled_values(np.asarray(image, dtype=np.float32))
-    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (OPAQUE, OPAQUE):
-        return np.asarray(image.convert("L"))
-    if image.has_transparency_data:
-        return composite(np.asarray(image.convert("LA")))
-    return np.asarray(image.convert("L"))
-
-
-def scaled_values(values: np.ndarray) -> np.ndarray:
-    """Scale (H, W) float32 values by the smallest range of bits that holds them: 1, or 8 to 16.
-
-    Scanners and microscopes write 10 or 12 bits into files of 16.
-
-    Returns:
-        (H, W) uint8.
-
-    Raises:
-        InvalidImage: a value is negative, infinite, not a number, or over 65535.
-    """
-    if not np.isfinite(values).all() or values.min() < 0 or values.max() > MAX_16_BIT:
-        raise InvalidImage(f"the picture's values are not all numbers from 0 to {MAX_16_BIT}")
-    most = float(values.max())
-    top = next(top for top in (1, *(2**bits - 1 for bits in range(8, 17))) if most <= top)
-    return np.round(values * np.float32(255 / top)).astype(np.uint8)
-
-
 def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Picture:
     """Halve (H, W) uint8 grey values until no side is over max_side_px.
 
@@ -180,33 +205,16 @@ def reduced(grey: np.ndarray, channels: int, sent: int, max_side_px: int) -> Pic
     return Picture(grey, channels, sent / max(grey.shape))
 
 
-def composite(grey_alpha: np.ndarray) -> np.ndarray:
-    """Composite grey and alpha over paper that contrasts with the ink: white, or black under light ink.
-
-    Args:
-        grey_alpha: (H, W, 2) uint8.
-
-    Returns:
-        (H, W) uint8.
-    """
-    grey, alpha = cv2.split(grey_alpha)
-    if cv2.minMaxLoc(alpha)[0] == OPAQUE:
-        return np.asarray(grey)
-    inked = cv2.multiply(grey, alpha, scale=1 / OPAQUE)
-    cover = cv2.mean(alpha)[0] / OPAQUE
-    if 0 < cover < 0.5 < cv2.mean(inked)[0] / OPAQUE / cover:  # noqa: PLR2004 - mostly transparent, light where not
-        return np.asarray(inked)
-    return np.asarray(cv2.add(inked, cv2.bitwise_not(alpha)))
-
-
 def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
     """Read a picture from nested lists of numbers.
 
     Args:
-        values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white.
+        values: H x W, or H x W x C with C = 1 (grey), 3 (RGB) or 4 (RGBA); numbers from 0 to 255, 255 is white. Where
+            none is over 1, and one is no integer, 1 is white.
         max_side_px: a larger picture is halved until its longest side is not larger.
 
     Raises:
+        InvalidImage: only 0 and 1.
         InvalidRequest: another shape, or something else than numbers from 0 to 255.
         ImageTooLarge: over MAX_MEGAPIXELS.
     """
@@ -225,6 +233,10 @@ def read_array(values: object, max_side_px: int = MAX_SIDE_PX) -> Picture:
     check_size(array.shape[1], array.shape[0])
     if not ((array >= 0) & (array <= 255)).all():  # noqa: PLR2004 - also catches NaN
         raise InvalidRequest('"data" holds values outside 0 to 255')
-    pixels = array.round().astype(np.uint8)
+    is_unit = array.max() <= 1 and bool((array != array.round()).any())
+    if not is_unit and (array.min(), array.max()) == (0, 1):
+        raise InvalidImage(ONLY_0_AND_1)
+    pixels = (array * 255 if is_unit else array).round().astype(np.uint8)
     image = Image.fromarray(pixels[..., 0] if array.shape[2] == 1 else pixels, MODES[array.shape[2]])
-    return reduced(grey_values(image), array.shape[2], max(image.size), max_side_px)
+    notes = (UNIT_VALUES,) if is_unit else ()
+    return reduced(grey_values(image), array.shape[2], max(image.size), max_side_px)._replace(notes=notes)

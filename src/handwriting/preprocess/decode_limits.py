@@ -3,12 +3,14 @@
 The limits are far above what cameras and programs write. A file at a limit takes some tenths of a second to decode.
 """
 
-import re
+import contextlib
 import struct
+from typing import NamedTuple
 
 from PIL import PngImagePlugin
 
 from handwriting.errors import InvalidImage
+from handwriting.jpeg import END, MARKER, SCAN
 
 MAX_SCANS = 50  # of a JPEG; each may cover all pixels; progressive files have about 10
 MAX_SEGMENTS = 2_000  # of a JPEG before its first scan
@@ -17,9 +19,9 @@ MAX_BLOCKS = 100_000  # before a GIF's first frame, of at most 255 bytes each
 MAX_STRIPS = 65_536  # strips or tiles of a TIFF
 MAX_TAGS = 2_000  # of a page of a TIFF
 MAX_TEXT_BYTES = 4 * 2**20  # of a PNG's texts together, unpacked
-SCAN = b"\xff\xda"
 EXTENSION, FRAME = b"!,"  # start of an extension and of a frame of a GIF
-MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in a JPEG's pixel data, 0 follows each 255
+MAX_PAGES = 50  # of a file that are read; further ones are not looked at
+SUBFILE_TYPE, EXTRA = 254, 1 | 4  # TIFF tag, and its bits for a smaller copy and for a mask of another page
 OFFSETS = {273, 324}  # TIFF tags with the offsets of strips and tiles
 PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT_BYTES  # Pillow's default is 64 MiB
 TIFF_HEADS = {b"II*\x00": ("<", False), b"MM\x00*": (">", False), b"II+\x00": ("<", True), b"MM\x00+": (">", True)}
@@ -36,11 +38,11 @@ def check_decode_limits(content: bytes) -> None:
     elif content.startswith(b"\x89PNG"):
         check_parts("PNG", "chunks", count_chunks(content), MAX_CHUNKS)
     elif content.startswith(b"GIF8"):
-        check_parts("GIF", "blocks before its first frame", count_blocks(content), MAX_BLOCKS)
+        check_parts("GIF", "blocks before its first frame", count_blocks(content)[0], MAX_BLOCKS)
     elif content[:4] in TIFF_HEADS:
-        tags, strips = count_tags_and_strips(content)
-        check_parts("TIFF", "tags", tags, MAX_TAGS)
-        check_parts("TIFF", "strips or tiles", strips, MAX_STRIPS)
+        for page in tiff_pages(content):
+            check_parts("TIFF", "tags on a page", page.tags, MAX_TAGS)
+            check_parts("TIFF", "strips or tiles on a page", page.strips, MAX_STRIPS)
 
 
 def check_parts(kind: str, parts: str, count: int, limit: int) -> None:
@@ -63,7 +65,7 @@ def check_jpeg(content: bytes) -> None:
     position, segments, scans = 2, 0, 0
     while (found := MARKER.search(content, position)) is not None:
         start, kind = found.start(), found[0]
-        if kind == b"\xff\xd9":
+        if kind == END:
             return  # end of the picture; a preview or a video may follow
         if kind == SCAN:
             scans += 1
@@ -87,33 +89,67 @@ def count_chunks(content: bytes) -> int:
     return count
 
 
-def count_blocks(content: bytes) -> int:
-    """Count the extension blocks before a GIF's first frame; stops one over MAX_BLOCKS."""
+def count_blocks(content: bytes, most_frames: int = 1) -> tuple[int, int]:
+    """Count a GIF's blocks and frames.
+
+    Args:
+        content: of the file.
+        most_frames: the count ends where the next frame begins.
+
+    Returns:
+        blocks before that, at most a little over MAX_BLOCKS; frames, at most most_frames.
+    """
     flags = content[10] if len(content) > 10 else 0  # noqa: PLR2004 - offset of the palette's size
-    position, count = 13 + (3 << 1 + (flags & 7) if flags & 0x80 else 0), 0
-    while position < len(content) and content[position] != FRAME and count <= MAX_BLOCKS:
-        if content[position] == EXTENSION:
+    position, count, frames = 13 + palette_bytes(flags), 0, 0
+    while position < len(content) and count <= MAX_BLOCKS:
+        kind = content[position]
+        if kind == FRAME:
+            frames += 1
+            if frames == most_frames:
+                break
+            flags = content[position + 9] if position + 9 < len(content) else 0
+            position += 11 + palette_bytes(flags)
+        elif kind == EXTENSION:
             position += 2
-            while position < len(content) and content[position] and count <= MAX_BLOCKS:
-                position += 1 + content[position]
-                count += 1
-        position += 1
-        count += 1
-    return count
+        else:
+            position, count = position + 1, count + 1
+            continue
+        while position < len(content) and content[position] and count <= MAX_BLOCKS:
+            position += 1 + content[position]
+            count += 1
+        position, count = position + 1, count + 1
+    return count, frames
 
 
-def count_tags_and_strips(content: bytes) -> tuple[int, int]:
-    """Return the number of tags and of strips or tiles on the first page of a TIFF; 0 if unknown."""
+def palette_bytes(flags: int) -> int:
+    """Return the length of a GIF's palette."""
+    return 3 << 1 + (flags & 7) if flags & 0x80 else 0
+
+
+class TiffPage(NamedTuple):
+    """A page of a TIFF: its numbers of tags and of strips or tiles, and whether it is a copy or mask of another."""
+
+    tags: int
+    strips: int
+    is_extra: bool
+
+
+def tiff_pages(content: bytes) -> list[TiffPage]:
+    """List the first pages of a TIFF, one more than MAX_PAGES at most; ends early where it is damaged."""
     order, big = TIFF_HEADS[content[:4]]
     offset, count, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
-    try:
+    size = struct.calcsize(order + entry)
+    pages: list[TiffPage] = []
+    with contextlib.suppress(struct.error):  # truncated; Pillow reports it
         (start,) = struct.unpack_from(order + offset, content, 8 if big else 4)
-        (entries,) = struct.unpack_from(order + count, content, start)
-        if entries > MAX_TAGS:
-            return entries, 0
-        start += struct.calcsize(order + count)
-        size = struct.calcsize(order + entry)
-        tags = [struct.unpack_from(order + entry, content, start + i * size) for i in range(entries)]
-        return entries, max((values for tag, _, values, _ in tags if tag in OFFSETS), default=0)
-    except struct.error:
-        return 0, 0  # truncated; Pillow reports it
+        while start and len(pages) <= MAX_PAGES:
+            (entries,) = struct.unpack_from(order + count, content, start)
+            if entries > MAX_TAGS:
+                return [*pages, TiffPage(entries, 0, False)]
+            start += struct.calcsize(order + count)
+            tags = [struct.unpack_from(order + entry, content, start + i * size) for i in range(entries)]
+            strips = max((values for tag, _, values, _ in tags if tag in OFFSETS), default=0)
+            extra = any(tag == SUBFILE_TYPE and value & EXTRA for tag, _, _, value in tags)
+            pages.append(TiffPage(entries, strips, extra))
+            (start,) = struct.unpack_from(order + offset, content, start + entries * size)
+    return pages

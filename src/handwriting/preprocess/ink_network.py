@@ -25,10 +25,12 @@ class Seen(NamedTuple):
     Attributes:
         ink: of characters.
         marks: of the pen, such as underlines and strokes of characters that are cut off.
+        darkness: against what is near by, in its deviations; light ink counts as dark.
     """
 
     ink: np.ndarray
     marks: np.ndarray
+    darkness: np.ndarray
 
 
 def look_at(view: np.ndarray) -> Seen:
@@ -37,13 +39,19 @@ def look_at(view: np.ndarray) -> Seen:
     Args:
         view: (H, W) float32 grey in [0, 1], of any contrast; the sides are multiples of 8.
     """
-    [(ink, marks)] = look_at_all(view[None])
-    return Seen(ink, marks)
+    inputs = stretched(view[None])
+    [(ink, marks)] = run(inputs)
+    return Seen(ink, marks, -inputs[0, 1])
 
 
 def look_at_all(views: np.ndarray) -> np.ndarray:
     """Run the network on (N, H, W) float32 views: (N, 2, H, W) float32 in [0, 1], ink and marks of each."""
-    return np.asarray(session().run(None, {"views": stretched(views)})[0])
+    return run(stretched(views))
+
+
+def run(inputs: np.ndarray) -> np.ndarray:
+    """Run the network on what `stretched` makes of views."""
+    return np.asarray(session().run(None, {"views": inputs})[0])
 
 
 def stretched(views: np.ndarray) -> np.ndarray:

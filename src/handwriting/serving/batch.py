@@ -1,6 +1,6 @@
 """Requests of a batch on their way through the handler: their pictures as frames, and which scores belong to which."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,11 +33,13 @@ class PreparedRequest:
         parsed: the request as it came.
         pictures: one entry for each picture; an error where a picture is invalid.
         is_explained: whether the client wants an explanation.
+        names: what the answer for each picture of a list begins with: the name of its file, the number of its page.
     """
 
     parsed: ParsedRequest
     pictures: Sequence[PreparedPicture | RequestError]
     is_explained: bool
+    names: Sequence[Mapping[str, object]] = ()
 
     def valid_pictures(self) -> Iterator[PreparedPicture]:
         """Return the pictures that the network scores."""

@@ -6,6 +6,7 @@ An invalid request gets its own status and error, and the other requests of its 
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import torch
 from ts.context import Context
 
 from handwriting.checkpoint import load_checkpoint
-from handwriting.errors import InternalError, InvalidRequest, Overloaded, RequestError
+from handwriting.errors import InternalError, InvalidImage, InvalidRequest, Overloaded, RequestError
 from handwriting.networks import Network
-from handwriting.parsing import Part, parse_request, read_part
+from handwriting.parsing import Part, open_part, parse_request
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, find_character
+from handwriting.preprocess.formats import is_read_apart
 from handwriting.preprocess.ink_network import VIEW_PX, look_at
+from handwriting.preprocess.page_files import PageFile
 from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequest
 from handwriting.serving.explanation import explain
 from handwriting.serving.infer import InferBatch
@@ -36,6 +39,10 @@ REQUEST_S = 2.0  # a request may take this long, and picture_s more for each of 
 MAX_BATCH_S = 10.0  # after this time only the first picture of each further request is read
 FULL_BATCH_S = 20.0  # after this time the remaining requests of the batch are refused
 MAX_ANSWER_BYTES = 16 * 2**20  # max_response_size in config.properties is larger; TorchServe drops longer answers
+APART_S = 1.0  # more for each picture that is decoded in a process of its own
+FIRST_PAGE = "page 1 of {count} was read; `reader` reads every page"
+LATER_PAGE = "page {number} of {count} was read, the first that shows a character; `reader` reads every page"
+LAST_FRAME = "the last of {count} frames was read, as the first shows no character"
 MAX_FRAMES = 256  # frames scored in one pass; larger passes take more memory and are not faster
 
 
@@ -152,7 +159,7 @@ class RecogniserHandler:
         return requests
 
     def read(
-        self, inputs: Mapping[str, object], headers: Mapping[str, object], deadline_s: float = float("inf")
+        self, inputs: Mapping[str, object], headers: Mapping[str, object], latest_s: float = float("inf")
     ) -> PreparedRequest:
         """Parse a request and prepare its pictures: the first, and then as many as there is time for.
 
@@ -165,23 +172,54 @@ class RecogniserHandler:
             raise InvalidRequest(f"{self.model} gives no explanations")
         if is_explained and parsed.is_list:
             raise InvalidRequest("the request has a list of pictures; an explanation is of one")
-        deadline_s = min(deadline_s, time.perf_counter() + REQUEST_S + self.picture_s * len(parsed.parts))
-        pictures = [
-            self.prepare_part(part) if i == 0 or time.perf_counter() < deadline_s else time_limit_error(i)
-            for i, part in enumerate(parsed.parts)
-        ]
-        if not parsed.is_list and isinstance(pictures[0], RequestError):
+        extra_s = APART_S * sum(isinstance(part, bytes) and is_read_apart(part) for part in parsed.parts)
+        deadline_s = min(latest_s, time.perf_counter() + REQUEST_S + self.picture_s * len(parsed.parts) + extra_s)
+        pictures: list[PreparedPicture | RequestError] = []
+        names: list[Mapping[str, object]] = []
+        for i, part in enumerate(parsed.parts):
+            in_time = i == 0 or time.perf_counter() < deadline_s
+            pages = self.prepare_part(part, latest_s) if in_time else [time_limit_error(i)]
+            name = {"name": parsed.names[i]} if parsed.names is not None else {}
+            names += [name | ({"page": number} if len(pages) > 1 else {}) for number in range(1, len(pages) + 1)]
+            pictures += pages
+        if len(pictures) > len(parsed.parts):
+            parsed = replace(parsed, is_list=True)
+        elif not parsed.is_list and isinstance(pictures[0], RequestError):
             raise pictures[0]
-        return PreparedRequest(parsed, pictures, is_explained)
+        return PreparedRequest(parsed, pictures, is_explained, names)
 
-    def prepare_part(self, part: Part) -> PreparedPicture | RequestError:
-        """Prepare one picture of a request, or return its error."""
+    def prepare_part(self, part: Part, latest_s: float) -> list[PreparedPicture | RequestError]:
+        """Prepare one picture of a request, or the pages of one file, or return the error.
+
+        Args:
+            part: of the request.
+            latest_s: after this time, no further page is begun.
+        """
         try:
-            return self.prepare(read_part(part, self.max_side_px))
+            with open_part(part, self.max_side_px) as file:
+                return self.prepare_file(file, latest_s)
         except RequestError as err:
-            return err
+            return [err]
         except Exception as err:  # a bug must not fail the other pictures of the request
-            return internal_error(err)
+            return [internal_error(err)]
+
+    def prepare_file(self, file: PageFile, latest_s: float) -> list[PreparedPicture | RequestError]:
+        """Prepare the first page of a file that shows a character.
+
+        Raises:
+            RequestError: none does; the error of the first page.
+        """
+        failure: RequestError | None = None
+        for number, page in enumerate(file.pages, start=1):
+            try:
+                if isinstance(page, RequestError):
+                    raise page
+                return [with_page_note(self.prepare(page), file, number)]
+            except InvalidImage as err:
+                failure = failure or err
+                if time.perf_counter() > latest_s:
+                    break
+        raise failure or InvalidImage("the file has no pages")
 
     def prepare(self, picture: Picture) -> PreparedPicture:
         """Make the frames of a picture: one, as the picture shows one character.
@@ -227,11 +265,11 @@ class RecogniserHandler:
             for each in request.pictures
         ]
         if request.parsed.is_list:
-            return to_json(list_answer(answers, request.parsed.names))
+            return to_json(list_answer(answers, request.names, request.parsed.left_out, request.parsed.notes))
         [picture], [answer] = request.pictures, answers
         if request.is_explained and isinstance(picture, PreparedPicture) and isinstance(answer, dict):
-            return to_json(self.explanation(picture, answer))
-        return to_json(answer)
+            answer = self.explanation(picture, answer)
+        return to_json(with_notes(answer, request.parsed.notes))
 
     def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:
         """Describe the prediction for one picture as the API documents it.
@@ -260,10 +298,28 @@ class RecogniserHandler:
         }
 
 
-def time_limit_error(index: int) -> InvalidRequest:
+def with_notes(answer: Mapping[str, Any] | RequestError, notes: Sequence[str]) -> object:
+    """Add notes on the request to the answer for its only picture."""
+    if not notes or isinstance(answer, RequestError):
+        return answer
+    return {**answer, "notes": [*answer.get("notes", ()), *notes]}
+
+
+def with_page_note(picture: PreparedPicture, file: PageFile, number: int) -> PreparedPicture:
+    """Add a note on which page of a file of several was read."""
+    if file.is_animation:
+        note = LAST_FRAME.format(count=file.count) if number > 1 else ""
+    elif file.count > 1:
+        note = (FIRST_PAGE if number == 1 else LATER_PAGE).format(number=number, count=file.count)
+    else:
+        note = ""
+    return replace(picture, notes=(*picture.notes, note)) if note else picture
+
+
+def time_limit_error(index: int, what: str = "pictures") -> InvalidRequest:
     """Return the error of a picture that is not read because the request took too long."""
     return InvalidRequest(
-        f"not read: the {index:,} pictures before it took all the time that the request has; send fewer at once"
+        f"not read: the {index:,} {what} before it took all the time that the request has; send fewer at once"
     )
 
 

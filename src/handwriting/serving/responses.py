@@ -18,12 +18,24 @@ def to_json(answer: object) -> bytes:
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def list_answer(answers: Sequence[Mapping[str, Any] | RequestError], names: Sequence[str] | None) -> dict[str, Any]:
-    """Combine the answers for a list of pictures, with the pictures' names if they have some."""
+def list_answer(
+    answers: Sequence[Mapping[str, Any] | RequestError],
+    names: Sequence[Mapping[str, object]],
+    left_out: int = 0,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Combine the answers for a list of pictures.
+
+    Args:
+        answers: of the pictures.
+        names: what each begins with: its picture's name and page, if it has them.
+        left_out: number of files that are no pictures.
+        notes: about the request as a whole.
+    """
     rows = [{"error": error_body(each)} if isinstance(each, RequestError) else each for each in answers]
-    if names is not None:
-        rows = [{"name": name, **row} for name, row in zip(names, rows, strict=True)]
-    return {"predictions": rows}
+    predictions = [{**name, **row} for name, row in zip(names, rows, strict=True)]
+    extra = {"left_out": left_out, "notes": notes}
+    return {"predictions": predictions} | {name: value for name, value in extra.items() if value}
 
 
 def reject(context: Context, index: int, error: RequestError) -> bytes:

@@ -2,12 +2,14 @@
 
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from inkserve.batch.kinds import START_BYTES, UNKNOWN, has_picture_suffix, is_picture, why_left_out
 from inkserve.client.pictures import MAX_BYTES, AnyPicture
 from inkserve.command import CommandError
 
@@ -15,7 +17,6 @@ from inkserve.command import CommandError
 SAFE_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python unpacks the others without a limit
 # Raised by Python for damaged ZIP files; IndexError for an encrypted file without a name
 BAD_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, IndexError)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 class SourceError(CommandError):
@@ -29,11 +30,18 @@ class Entry(NamedTuple):
     picture: AnyPicture
 
 
+class Exclusion(NamedTuple):
+    """A file that is left out, and why."""
+
+    name: str
+    reason: str
+
+
 class Source(NamedTuple):
-    """The pictures of a folder or ZIP file, sorted by name, and the number of other files."""
+    """The pictures of a folder or ZIP file, and all its other files; both sorted by name."""
 
     entries: list[Entry]
-    others: int
+    excluded: list[Exclusion]
 
 
 class Member:
@@ -46,6 +54,17 @@ class Member:
 
     def __str__(self) -> str:
         return self.info.filename
+
+    def read_start(self) -> bytes:
+        """Unpack the first bytes.
+
+        Raises:
+            As `read_bytes`.
+        """
+        if self.info.compress_type not in SAFE_METHODS:
+            raise ValueError(f"its packing method is {self.info.compress_type}")
+        with self.lock, self.archive.open(self.info) as file:
+            return file.read(START_BYTES)
 
     def read_bytes(self) -> bytes:
         """Unpack the picture, up to its declared size.
@@ -67,7 +86,7 @@ class Member:
 def open_source(path: Path) -> Iterator[Source]:
     """List the pictures of a folder, with those of folders inside it, or of a ZIP file, which stays open meanwhile.
 
-    A picture is a file with one of SUFFIXES. Hidden files and folders, and macOS's `__MACOSX`, are skipped.
+    A picture is a file that begins like one, or is called one. All others are listed with why they are left out.
 
     Raises:
         SourceError: there is no such folder or ZIP file, or no picture in it.
@@ -92,20 +111,37 @@ def list_members(archive: zipfile.ZipFile) -> list[tuple[str, Member]]:
     return [(info.filename, Member(archive, info, lock)) for info in archive.infolist() if info.filename[-1:] != "/"]
 
 
-def is_hidden(name: str) -> bool:
-    """Tell whether a file lies in a hidden folder or macOS's `__MACOSX`, or is hidden itself."""
-    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in PurePosixPath(name).parts)
-
-
 def choose(files: Sequence[tuple[str, AnyPicture]]) -> Source:
-    """Tell pictures from other files by their names, and sort them."""
-    visible = [Entry(*file) for file in files if not is_hidden(file[0])]
-    entries = sorted((each for each in visible if each.name.lower().endswith(SUFFIXES)), key=lambda each: each.name)
-    return Source(entries, len(visible) - len(entries))
+    """Tell pictures from other files by their first bytes and names, and sort both."""
+    entries, excluded = [], []
+    for name, picture in sorted(files, key=lambda each: each[0]):
+        reason = why_left_out(name)
+        if not reason and not has_picture_suffix(name) and not begins_like_a_picture(picture):
+            reason = UNKNOWN
+        if reason:
+            excluded.append(Exclusion(name, reason))
+        else:
+            entries.append(Entry(name, picture))
+    return Source(entries, excluded)
+
+
+def begins_like_a_picture(picture: AnyPicture) -> bool:
+    """Look at a file's first bytes. One that cannot be read counts as a picture, as its result says why."""
+    try:
+        if isinstance(picture, bytes):
+            return is_picture(picture[:START_BYTES])
+        if isinstance(picture, Member):
+            return is_picture(picture.read_start())
+        if isinstance(picture, Path):
+            with picture.open("rb") as file:
+                return is_picture(file.read(START_BYTES))
+    except (OSError, RuntimeError, zlib.error, *BAD_ZIP):
+        pass
+    return True
 
 
 def _choose(path: Path, files: Sequence[tuple[str, AnyPicture]]) -> Source:
     source = choose(files)
     if not source.entries:
-        raise SourceError(f"{path} holds no picture: no file that ends in {', '.join(SUFFIXES)}")
+        raise SourceError(f"{path} holds no picture: none of its {len(source.excluded):,} files begins like one")
     return source

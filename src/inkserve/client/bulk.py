@@ -1,6 +1,7 @@
 """Many pictures for one recogniser: many in a request, a few requests at once, results in order."""
 
 import io
+import re
 import sys
 import zipfile
 from collections import deque
@@ -20,6 +21,8 @@ from inkserve.client.pictures import MAX_BYTES, AnyPicture, to_bytes
 
 PICTURES = 64  # in a request at most: a request that fails loses no more than these
 FIRST_PICTURES = 8  # in a request before any answer; later as many as are answered within ROUND_TRIP_S
+SLOW = re.compile(rb"....ftyp|....jP  |%PDF-", re.DOTALL)  # HEIC, AVIF, JPEG 2000, PDF
+SLOW_WEIGHT, MOST_WEIGHT = 16, PICTURES  # of a HEIC or PDF; four fill a request, as each may take a second
 ROUND_TRIP_S = 0.5  # wanted of a request: other clients' single pictures wait in the same queue about as long
 IN_FLIGHT = 4  # requests at once: two workers have one each, and the next one is waiting for them
 FINISHED = 12  # blocks that may wait for the answer to an earlier one
@@ -108,7 +111,7 @@ class BulkRequests:
 
     def _blocks(self, pictures: Iterable[AnyPicture], cancelled: Event) -> Iterator[Block]:
         """Encode pictures as their turn comes, and put as many into a block as are wanted by then."""
-        block = Block()
+        block, weight = Block(), 0
         for picture in pictures:
             if cancelled.is_set():
                 return
@@ -119,11 +122,12 @@ class BulkRequests:
             else:
                 if block.size + len(content) > MAX_BYTES:  # the server takes 64 KiB more, enough for a ZIP's headers
                     yield block
-                    block = Block()
+                    block, weight = Block(), 0
                 block.add(self._path_of(content), content)
-            if len(block.results) >= self._block_pictures:
+                weight += SLOW_WEIGHT if is_slow(content) else 1
+            if len(block.results) >= self._block_pictures or weight >= MOST_WEIGHT:
                 yield block
-                block = Block()
+                block, weight = Block(), 0
         if block.results:
             yield block
 
@@ -176,6 +180,11 @@ class BulkRequests:
     def _probe(self, path: str) -> None:
         if not self._faults.get(path):
             self._faults[path] = self._server.fault(path, tries=1, timeout_s=PROBE_TIMEOUT_S)
+
+
+def is_slow(content: bytes) -> bool:
+    """Tell whether a file takes the server much longer than other pictures."""
+    return SLOW.match(content) is not None
 
 
 def zip_file(contents: Sequence[bytes]) -> bytes:

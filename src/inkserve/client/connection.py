@@ -12,22 +12,26 @@ from requests.auth import AuthBase
 from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError
 
 from inkserve.client.address import DEFAULT_URL, is_loopback, server_url
-from inkserve.client.answers import read_any
+from inkserve.client.answers import Response, read_any
 from inkserve.client.exceptions import Rejected, ServerDown
 from inkserve.client.pictures import encode
 from inkserve.client.tokens import KeyFileError, inference_token
+from inkserve.forks import renew_after_fork
 
 PASSING = (requests.codes.too_many_requests, requests.codes.service_unavailable)
 MAX_DEATHS = 2  # of workers under one request: the picture itself may be what kills them
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 3.0  # before the second try; three times as long before each further one
 CONNECTIONS = 32  # kept open: as many as a full batch of the server has requests, see batchSize in config/*.yaml
+NO_ANSWER, REFUSED = "it does not answer in time", "the connection is refused"  # why a server is down
+NO_ADDRESS = "no address is known for {url}"
+NO_SERVER = f"{{url!r}} is no address of a server; wanted one such as {DEFAULT_URL}"
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 Timeout = tuple[float, float]  # s to connect, s to wait for the answer
 
 
 class Server:
-    """Posts to one server, from any number of threads.
+    """Posts to one server, from any number of threads, and in processes forked from the one that made it.
 
     Attributes:
         url: its address, without a slash at the end.
@@ -53,11 +57,22 @@ class Server:
         self.url = server_url(url)
         self.timeout_s = timeout_s
         self.tries = tries
-        self.http = requests.Session()  # threads may share its pool; nothing else in it changes
-        self.http.auth = auth or inference_token()
-        self.http.trust_env = not is_loopback(self.url)  # no proxy leads to this machine
+        self._auth = auth or inference_token()
+        self._connections = connections
+        self.http = self._session()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Leave the connections to the parent process."""
+        self.http = self._session()
+
+    def _session(self) -> requests.Session:
+        session = requests.Session()  # threads may share its pool; nothing else in it changes
+        session.auth = self._auth
+        session.trust_env = not is_loopback(self.url)  # no proxy leads to this machine
         for scheme in ("http://", "https://"):
-            self.http.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+            session.mount(scheme, HTTPAdapter(pool_maxsize=self._connections))
+        return session
 
     def post(
         self,
@@ -86,9 +101,8 @@ class Server:
         Raises:
             ServerDown: no response.
         """
-        deaths, number, tries = 0, 0, tries or self.tries
+        attempts = Attempts(tries or self.tries)
         while True:
-            number += 1
             began = time.perf_counter()
             try:
                 # A redirected POST would come back as a GET, without the picture
@@ -100,14 +114,12 @@ class Server:
                     allow_redirects=False,
                 )
             except requests.RequestException as err:
-                if number >= tries or not is_broken_connection(err):
+                if not attempts.is_worth_another(None, is_broken_connection(err)):
                     raise ServerDown(self._reason(err)) from err
             else:
-                deaths += is_death(response)
-                is_passing = response.status_code in PASSING or is_death(response)
-                if number >= tries or not is_passing or deaths > MAX_DEATHS:
+                if not attempts.is_worth_another(response):
                     return response, (time.perf_counter() - began) * 1000
-            time.sleep(pause_s(number))
+            time.sleep(pause_s(attempts.number - 1))
 
     def get(self, path: str) -> requests.Response:
         """Get a path of the address once.
@@ -136,20 +148,48 @@ class Server:
 
     def _reason(self, err: requests.RequestException) -> str:
         if isinstance(err, requests.Timeout):
-            return "it does not answer in time"
+            return NO_ANSWER
         if isinstance(err, KeyFileError):
             return str(err)
         if isinstance(err, ValueError):  # requests' errors of addresses
-            return f"{self.url!r} is no address of a server; wanted one such as {DEFAULT_URL}"
+            return NO_SERVER.format(url=self.url)
         cause = getattr(err.args[0] if err.args else None, "reason", None)  # urllib3's, inside its MaxRetryError
         if isinstance(cause, NameResolutionError):
-            return f"no address is known for {self.url}"
+            return NO_ADDRESS.format(url=self.url)
         if isinstance(cause, NewConnectionError):
-            return "the connection is refused"
+            return REFUSED
         return f"the request failed ({type(err).__name__})"
 
 
-def is_death(response: requests.Response) -> bool:
+class Attempts:
+    """Counts how often a request was sent, and says when it is worth sending again.
+
+    Attributes:
+        number: of the last attempt, counted from 1.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.number, self._most, self._deaths = 1, most, 0
+
+    def is_worth_another(self, response: Response | None, is_broken: bool = False) -> bool:
+        """Tell whether to send the request again after a pause, and count that.
+
+        Args:
+            response: None without one.
+            is_broken: whether the connection ended before the response.
+        """
+        passes = is_broken
+        if response is not None:
+            self._deaths += is_death(response)
+            is_full = response.status_code in PASSING
+            passes = (is_full or is_death(response)) and self._deaths <= MAX_DEATHS
+        if not passes or self.number >= self._most:
+            return False
+        self.number += 1
+        return True
+
+
+def is_death(response: Response) -> bool:
     """Return whether a worker died during the request: killed, crashed, or stopped for taking too long."""
     return response.status_code >= requests.codes.server_error and "Worker died" in response.text  # 500, or 507
 

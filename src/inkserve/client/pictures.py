@@ -33,15 +33,26 @@ class Readable(Protocol):
         """Return an encoded picture."""
 
 
-AnyPicture: TypeAlias = "str | Path | Readable | bytes | bytearray | memoryview | Image.Image | np.ndarray[Any, Any]"
+@runtime_checkable
+class BinaryFile(Protocol):
+    """An open file, or something like it: an `io.BytesIO`, or Streamlit's UploadedFile."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return what follows."""
+
+
+AnyPicture: TypeAlias = (
+    "str | Path | Readable | BinaryFile | bytes | bytearray | memoryview | Image.Image | np.ndarray[Any, Any]"
+)
 
 
 def to_bytes(picture: AnyPicture) -> bytes:
     """Encode a picture, or read an encoded one as it is.
 
     Args:
-        picture: a path or anything else with `read_bytes`; the bytes of PNG, JPEG, WebP, BMP, GIF or TIFF; a
-            Pillow image; or an array as `from_array` takes it.
+        picture: a path or anything else with `read_bytes`; the bytes of a picture or PDF; a file that is open for
+            reading bytes, which is read from its start and stays where it was; a Pillow image; or an array as
+            `from_array` takes it.
 
     Raises:
         UnusablePicture: it is none of these, cannot be read, or is over MAX_BYTES, MAX_MEGAPIXELS or LONGEST_PX.
@@ -56,9 +67,11 @@ def to_bytes(picture: AnyPicture) -> bytes:
         content = encode(picture)
     elif isinstance(picture, Readable):
         content = _read(picture)
+    elif isinstance(picture, BinaryFile):
+        content = _read_open(picture)
     else:
         raise UnusablePicture(
-            f"{type(picture).__name__} is no picture; wanted a path, bytes, a Pillow image or an array"
+            f"{type(picture).__name__} is no picture; wanted a path, bytes, an open file, a Pillow image or an array"
         )
     _check_bytes(len(content))
     return content
@@ -131,6 +144,23 @@ def _read(picture: Readable) -> bytes:
         return picture.read_bytes()
     except Exception as err:  # the caller's own code may raise anything; it is about this picture only
         raise UnusablePicture(f"{picture} cannot be read: {err}") from err
+
+
+def _read_open(file: BinaryFile) -> bytes:
+    name = getattr(file, "name", type(file).__name__)
+    try:
+        if isinstance(file, io.IOBase) and file.seekable():
+            place = file.tell()
+            file.seek(0)
+            content = file.read(MAX_BYTES + 1)
+            file.seek(place)
+        else:
+            content = file.read(MAX_BYTES + 1)
+    except Exception as err:  # a closed file, or whatever the caller's own raises; it is about this picture only
+        raise UnusablePicture(f"{name} cannot be read: {err}") from err
+    if not isinstance(content, bytes | bytearray):
+        raise UnusablePicture(f'{name} is open for text; wanted a file opened with "rb"')
+    return bytes(content)
 
 
 def _check_bytes(count: int) -> None:

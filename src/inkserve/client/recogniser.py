@@ -11,12 +11,14 @@ from requests.auth import AuthBase
 
 from inkserve.client.answers import (
     Explanation,
+    OfPage,
     PageReading,
     Prediction,
     Result,
     read_any,
     read_explanation,
     read_page,
+    read_pages,
     read_prediction,
 )
 from inkserve.client.bulk import BulkRequests, progress_bar
@@ -86,9 +88,9 @@ class Recogniser:
         """Send a picture of one character, and return its label.
 
         Args:
-            picture: a path or anything else with `read_bytes`; the bytes of PNG, JPEG, WebP, BMP, GIF or TIFF; a
-                Pillow image; or an array, H x W or H x W x 1, 3 or 4: integers from 0 to 255, where 255 is white, or
-                floats from 0 to 1, where 1 is white.
+            picture: a path or anything else with `read_bytes`; the bytes of PNG, JPEG, HEIC, PDF or another format of
+                the API; a file open for reading bytes; a Pillow image; or an array, H x W or H x W x 1, 3 or 4:
+                integers from 0 to 255, where 255 is white, or floats from 0 to 1, where 1 is white.
             request_id: names the request in the server's log, should it fail: 1 to 64 of A-Z, a-z, 0-9, ".", "_", "-".
 
         Raises:
@@ -122,6 +124,16 @@ class Recogniser:
         """
         return read_page(*self._send("predictions", picture))
 
+    def read_pages(self, picture: AnyPicture) -> tuple[OfPage, ...]:
+        """Send a PDF or TIFF, and return what was read on each page: with `reader` on all, otherwise on one.
+
+        A page that could not be read is a `Rejected` in its place. A file of one page has a result of one.
+
+        Raises:
+            As `predict`.
+        """
+        return read_pages(*self._send("predictions", picture))
+
     def predict_many(
         self, pictures: Iterable[AnyPicture], *, progress: bool = False, cancelled: Event | None = None
     ) -> Iterator[Result]:
@@ -141,8 +153,9 @@ class Recogniser:
             cancelled: when it is set, the iterator ends soon, without the remaining results.
 
         Returns:
-            for each picture its Prediction, whose round trip is that of its request, or the RecogniserError that
-            `predict` would have raised. Nothing is sent before the first result is asked for.
+            for each picture its Prediction (of `reader`, a PageReading, or a Document of several pages), whose round
+            trip is that of its request, or the RecogniserError that `predict` would have raised. Nothing is sent
+            before the first result is asked for.
 
         Raises:
             TypeError: `pictures` is a single path or picture.

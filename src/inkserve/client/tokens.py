@@ -19,6 +19,7 @@ import requests
 from requests.auth import AuthBase
 
 from inkserve.client.address import management_url
+from inkserve.forks import renew_after_fork
 
 KEY_FILE_VARIABLE = "INKSERVE_KEY_FILE"
 TOKEN_VARIABLE = "INKSERVE_TOKEN"  # nosec B105 # noqa: S105 - the name of a variable
@@ -98,6 +99,11 @@ class KeyFile(Token):
         self.path = Path(path)
         self.kind = kind
         self.management = management or management_url()
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Take a lock of this process's own."""
         self._lock = threading.Lock()
 
     def current(self) -> str:

@@ -1,15 +1,16 @@
-"""How dark each pixel is against the paper around it, where the ink network sees ink: the shape that is recognised.
+"""How dark each pixel of a page is against the paper around it, where the ink network sees ink.
 
-The network says which strokes are a character's. Their shape is taken from the grey values, as its own is softer.
+The network says which strokes are characters. Their shape is taken from the grey values: a pixel of the network covers
+several of the page, and its own ink lets neighbours touch.
 """
 
 import math
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from handwriting.preprocess.frame import INK_THRESHOLD
+from handwriting.preprocess.ink import BESIDE, HALF, quantile, with_edges
 from handwriting.preprocess.windows import halved
 
 NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
@@ -23,33 +24,22 @@ OUTLIERS = 3.7  # median differences from the paper's grey; larger ones are prin
 SAME_GREY = 0.01  # difference that even paper may have
 GRAIN_FACTOR = 4.0  # standard deviations of the paper's grain that are subtracted from the ink
 MOST_GRAIN = 0.4  # of the depth of ink; more is not subtracted
-FULL = 0.6  # quantile of the depths of ink: where it is 1
-HALF = 0.5
-BESIDE, AROUND, RING = (np.ones((side, side), np.uint8) for side in (3, 5, 17))
+FULL = 0.8  # quantile of the depths of ink: where it is 1
+AROUND, RING = (np.ones((side, side), np.uint8) for side in (5, 17))
 BLUR_PX = 3.0  # largest standard deviation of a blur; for more, the map is halved first
 LEAST = np.float32(1e-3)  # share of paper that is taken from everywhere
 
 
-class Depth(NamedTuple):
-    """How dark ink is.
-
-    Attributes:
-        ink: (H, W) float32 in [0, 1]: 1 where it is as dark as the pen writes, or as light as chalk.
-        left_out: what is as dark but no character's ink, as a share of that.
-    """
-
-    ink: np.ndarray
-    left_out: float
-
-
-def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float, full_at: float = FULL) -> Depth:
+def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float) -> np.ndarray:
     """Measure how dark the ink of characters is.
 
     Args:
         view: (H, W) float32 grey in [0, 1].
         ink: (H, W) float32 in [0, 1], as the network sees it.
         reach_px: from where the paper's grey is taken, as a standard deviation.
-        full_at: quantile of the depths of ink at which it is 1; with less, strokes are bolder.
+
+    Returns:
+        (H, W) float32 in [0, 1]: 1 where it is as dark as the pen writes, or as light as chalk.
     """
     inked = cv2.threshold(ink, NEAR, 1, cv2.THRESH_BINARY)[1]
     paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), reach_px)
@@ -57,13 +47,11 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float, full_at: f
     is_dark = float((ink * difference).sum()) >= 0
     light = np.maximum(paper if is_dark else 1 - paper, DARKEST)
     depth = (difference if is_dark else -difference) / light
-    full = max(quantile(depth[ink >= min(SURE, ink.max())], full_at), DARKEST)
+    full = max(quantile(depth[ink >= min(SURE, ink.max())], FULL), DARKEST)
     floor = min(GRAIN_FACTOR * grain, MOST_GRAIN * full)
     reached = np.minimum(cv2.dilate(ink, BESIDE) / np.float32(REACHED), 1)
     dark = np.minimum(np.maximum((depth - floor) / (full - floor), 0), 1)
-    kept = with_missed(without_doubtful(np.asarray(dark * reached, np.float32), ink), dark)
-    others = cv2.threshold(dark - kept, HALF, 0, cv2.THRESH_TOZERO)[1]
-    return Depth(kept, float(others.sum()) / max(float(kept.sum()), 1.0))
+    return with_missed(without_doubtful(np.asarray(dark * reached, np.float32), ink), dark)
 
 
 def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
@@ -101,23 +89,6 @@ def with_missed(kept: np.ndarray, dark: np.ndarray) -> np.ndarray:
         np.maximum.at(last, numbers, places)
         whole &= boxes[:, size] <= BEYOND * (last - first + 1)
     return np.where(with_edges(pieces, whole), dark, kept).astype(np.float32)
-
-
-def with_edges(pieces: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Return the pixels of some pieces and of their soft edges, which no piece has: (H, W) bool.
-
-    Args:
-        pieces: (H, W) int32 numbers of connected pieces, 0 is none.
-        chosen: (n,) bool, by number.
-    """
-    marked = chosen[pieces]
-    return np.asarray((cv2.dilate(marked.astype(np.uint8), BESIDE) > 0) & (marked | (pieces == 0)))
-
-
-def quantile(values: np.ndarray, share: float) -> float:
-    """Return the value below which a share of some values lies; np.quantile takes ten times as long."""
-    position = int(share * (values.size - 1))
-    return float(np.partition(values, position)[position])
 
 
 def find_paper(view: np.ndarray, is_paper: np.ndarray, reach_px: float) -> tuple[np.ndarray, float]:

@@ -1,0 +1,90 @@
+from dashboard.draw.sketch import MOST_STATES, Sketch
+
+A, B, C = ({"type": "Path", "path": name} for name in "abc")
+
+
+def drawn(*strokes: dict) -> Sketch:
+    """A sketch of strokes, as the canvas reports them, each run of the page once more."""
+    sketch = Sketch()
+    for count in range(1, len(strokes) + 1):
+        for _ in range(2):
+            sketch.report([dict(each) for each in strokes[:count]], b"picture %d" % count)
+    return sketch
+
+
+def test_strokes_are_taken_back_and_put_back_with_their_pictures():
+    sketch = drawn(A, B)
+    sketch.undo()
+    assert (sketch.now.strokes, sketch.now.picture) == ([A], b"picture 1")
+    sketch.redo()
+    assert (sketch.now.strokes, sketch.now.picture) == ([A, B], b"picture 2")
+    assert not sketch.can_redo
+
+
+def test_what_was_cleared_comes_back():
+    sketch = drawn(A, B)
+    sketch.clear()
+    assert not sketch.now.strokes
+    sketch.report([], b"white")
+    sketch.undo()
+    assert sketch.now.strokes == [A, B]
+
+
+def test_reports_from_before_an_undo_bring_nothing_back():
+    sketch = drawn(A, B, C)
+    sketch.undo()
+    sketch.report([A, B, C], b"picture 3")  # the run of the click: the canvas has not loaded the earlier state yet
+    sketch.undo()
+    sketch.report([A, B], b"picture 2")  # what the first undo loaded
+    assert sketch.now.strokes == [A]
+    sketch.report([A], b"picture 1")
+    assert sketch.now.strokes == [A]
+    sketch.redo()
+    assert sketch.now.strokes == [A, B]
+
+
+def test_a_stroke_after_an_undo_replaces_what_was_taken_back():
+    sketch = drawn(A, B)
+    sketch.undo()
+    sketch.report([A], b"picture 1")
+    sketch.report([A, C], b"new")
+    assert sketch.now.strokes == [A, C]
+    assert not sketch.can_redo
+    sketch.undo()
+    assert sketch.now.strokes == [A]
+
+
+def test_quick_strokes_are_taken_back_one_by_one():
+    sketch = drawn(A)
+    sketch.report([A, B, C], b"picture 3")
+    sketch.undo()
+    assert sketch.now.strokes == [A, B]
+    sketch.report([A, B], b"picture 2")
+    assert sketch.now.picture == b"picture 2"
+
+
+def test_each_state_put_back_is_another_edition():
+    sketch = drawn(A, B)
+    editions = [sketch.edition]
+    for act in (sketch.undo, sketch.redo, sketch.clear, sketch.undo):
+        act()
+        editions.append(sketch.edition)
+    assert len(set(editions)) == len(editions)
+
+
+def test_restored_strokes_that_are_reported_without_a_picture_keep_theirs():
+    sketch = drawn(A)
+    sketch.report((), None)
+    sketch.undo()
+    sketch.report([A], None)
+    assert sketch.now.picture == b"picture 1"
+
+
+def test_old_states_are_forgotten():
+    sketch = Sketch()
+    for count in range(1, MOST_STATES + 50):
+        sketch.report([A] * count, b"picture")
+    assert len(sketch.states) == MOST_STATES
+    while sketch.can_undo:
+        sketch.undo()
+    assert len(sketch.now.strokes) == 50

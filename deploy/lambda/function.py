@@ -86,9 +86,8 @@ def to_request(event: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
     headers = {name.lower(): str(value) for name, value in event.get("headers", {}).items()}
     body = read_body(event)
     kind = headers.get("content-type", "")
-    parts = split_form(body, kind) if kind.lower().startswith("multipart/form-data") else []
-    if not parts and body:
-        parts = [{"name": "body", "contentType": kind, "value": body}]
+    is_form = kind.lower().startswith("multipart/form-data")
+    parts = split_form(body, kind) if is_form else [{"name": "body", "contentType": kind, "value": body}]
     # As the server's front end tells its workers; a client's own headers of these names are dropped
     explain = "True" if words[0] == EXPLANATIONS else ""
     told = {"url_query": str(event.get("rawQueryString", "")), "explain": explain, "url_infer": ""}

@@ -1,13 +1,16 @@
 """A small HTTP server in place of TorchServe, for answers that the real one gives only when it is in trouble."""
 
+import asyncio
 import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 SEVEN = {
     "label": "7",
@@ -149,3 +152,9 @@ def closed_port() -> str:
     """Return an address where nobody listens."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         return f"http://127.0.0.1:{server.server_port}"
+
+
+def run_apart(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine in a thread of its own: in this one, the loop of the browser's tests may be running."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()

@@ -100,7 +100,7 @@ def test_a_label_can_be_corrected(chromium):
     grid = page.locator("[data-testid=stDataFrame] canvas").first
     grid.scroll_into_view_if_needed()
     box = grid.bounding_box()
-    page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 60)  # the last column of the first row
+    page.mouse.dblclick(box["x"] + 200, box["y"] + 60)  # the third column of the first row
     page.locator("#portal").get_by_text("9", exact=True).click()  # of the labels that the editor offers
     expect(page.get_by_text("Wrong 1")).to_be_visible(timeout=PATIENCE_MS)
 

@@ -295,8 +295,9 @@ def test_an_invalid_address_is_named(url):
 
 
 @pytest.mark.usefixtures("no_pauses")
-def test_a_full_queue_is_tried_again():
-    with answering(in_turn(QUEUE_FULL, QUEUE_FULL, (200, SEVEN))) as server:
+@pytest.mark.parametrize("full", [QUEUE_FULL, error(429)])
+def test_a_full_queue_or_a_token_in_use_is_tried_again(full):
+    with answering(in_turn(full, full, (200, SEVEN))) as server:
         assert ask(server).label == "7"
     assert len(server.bodies) == 3
 
@@ -324,7 +325,7 @@ def test_a_picture_that_kills_workers_is_sent_three_times_only():
     assert len(server.bodies) == 3
 
 
-@pytest.mark.parametrize("answer", [error(400), error(404), error(429), error(500), error(507), (200, {})])
+@pytest.mark.parametrize("answer", [error(400), error(404), error(500), error(507), (200, {})])
 def test_no_other_answer_is_tried_again(answer):
     with answering(answer) as server, pytest.raises(RecogniserError):
         ask(server)

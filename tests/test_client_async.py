@@ -18,6 +18,7 @@ from tests.answering import (
     closed_port,
     error,
     in_turn,
+    run_apart,
 )
 from tests.conftest import drawings
 from tests.phone_pictures import blank, of_pages, seven
@@ -41,7 +42,7 @@ def both(url: str, picture=b"x", **options) -> tuple[tuple, tuple]:
             return await client.predict(picture)
 
     with Recogniser("digits", url, **options) as client:
-        return outcome(lambda: client.predict(picture)), outcome(lambda: asyncio.run(ask()))
+        return outcome(lambda: client.predict(picture)), outcome(lambda: run_apart(ask()))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def both_one(url: str, which: int) -> tuple:
             return await client.predict(b"x")
 
     if which:
-        return outcome(lambda: asyncio.run(ask()))
+        return outcome(lambda: run_apart(ask()))
     with Recogniser("digits", url, **FAST) as client:
         return outcome(lambda: client.predict(b"x"))
 
@@ -121,7 +122,7 @@ def test_many_pictures_come_in_order_and_at_most_so_many_at_once():
             return [each async for each in client.predict_many(bytes([i]) for i in range(20))]
 
     with answering(slow) as server:
-        results = asyncio.run(ask(server.url))
+        results = run_apart(ask(server.url))
     assert [getattr(each, "label", each) for each in results[:7]] == [str(i) for i in range(7)]
     assert (results[7].type, results[19].label) == ("InvalidImage", "19")
     assert 1 < most[0] <= 3
@@ -136,7 +137,7 @@ def test_an_iteration_that_ends_early_cancels_what_is_on_its_way():
             return len(asyncio.all_tasks())
 
     with answering((200, SEVEN)) as server:
-        assert asyncio.run(ask(server.url)) == 1
+        assert run_apart(ask(server.url)) == 1
     assert len(server.bodies) < 10
 
 
@@ -150,7 +151,7 @@ def test_an_asynchronous_iterable_is_taken_too():
             return [each.label async for each in client.predict_many(pictures())]
 
     with answering((200, SEVEN)) as server:
-        assert asyncio.run(ask(server.url)) == ["7"] * 3
+        assert run_apart(ask(server.url)) == ["7"] * 3
 
 
 class Renewed(Token):
@@ -164,7 +165,7 @@ def test_a_refused_token_is_renewed_once():
             return (await client.predict(b"x")).label
 
     with answering(in_turn(error(400, "InvalidKeyException"), (200, SEVEN))) as server:
-        assert asyncio.run(ask(server.url)) == "7"
+        assert run_apart(ask(server.url)) == "7"
     sent = [{name.lower(): value for name, value in each.items()}["authorization"] for each in server.headers]
     assert sent == ["Bearer old", "Bearer new"]
 
@@ -182,7 +183,7 @@ def test_the_real_server_gives_both_clients_the_same_answers(stack):
             explained = await client.explain(drawings()[0])
             return [each async for each in client.predict_many([*drawings(), b"no picture"])], explained
 
-    results, explained = asyncio.run(ask())
+    results, explained = run_apart(ask())
     with Recogniser("digits", stack.inference_url) as client:
         wanted = list(client.predict_many([*drawings(), b"no picture"]))
         assert explained.label == client.explain(drawings()[0]).label
@@ -200,7 +201,7 @@ def test_the_real_server_reads_every_page_for_it(stack):
             text = (await client.read_page(page)).text
             return text, await client.read_pages(document), [each async for each in client.predict_many([document])]
 
-    text, pages, [result] = asyncio.run(ask())
+    text, pages, [result] = run_apart(ask())
     assert text == "314 159\n26 535\n897 93"
     assert [isinstance(each, RecogniserError) for each in pages] == [False, True, False]
     assert isinstance(result, Document)

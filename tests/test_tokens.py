@@ -1,6 +1,5 @@
 """Tokens: how a client gets them from a key file, and whom a real server that wants them lets in."""
 
-import asyncio
 import ipaddress
 import json
 import re
@@ -26,7 +25,7 @@ from deploy.local.settings import ROOT, StackError, read_settings
 from inkserve import AsyncRecogniser, KeyFile, Prediction, Recogniser, Rejected, ServerDown, Token
 from inkserve.client.tokens import KEY_FILE_VARIABLE, TOKEN_VARIABLE, inference_token, is_expired, management_token
 from inkserve.management import Management, ManagementError
-from tests.answering import SEVEN, answering
+from tests.answering import SEVEN, answering, run_apart
 from tests.conftest import RunningStack, drawings, environment, port_variables, run_stack
 
 TIMEOUT_S = 20
@@ -296,7 +295,7 @@ def test_the_asynchronous_client_finds_its_token_too(guarded, key_file, seven):
         async with AsyncRecogniser("digits", guarded.inference_url) as digits:
             return (await digits.predict(seven)).label
 
-    assert asyncio.run(ask()) == "7"
+    assert run_apart(ask()) == "7"
 
 
 @pytest.mark.server

@@ -122,6 +122,7 @@ def _table(batch: Batch, job: Job, view: View) -> None:
     key = f"batch-table-{view.number}"
     config = {
         "Picture": st.column_config.ImageColumn(width=60),
+        "Read as": st.column_config.TextColumn(width=90),
         "Name": st.column_config.TextColumn(width="medium"),
         "Confidence": st.column_config.ProgressColumn(min_value=0, max_value=1, format="percent", width=120),
         "Right label": st.column_config.SelectboxColumn(

@@ -362,7 +362,7 @@ def test_the_page_says_what_it_takes(app):
     with answering(answer) as server:
         text = text_of(app(server.url))
     assert "Choose pictures" in text
-    assert "At most 10,000 pictures and 200 MB unpacked" in text
+    assert "In ZIP files at most 10,000 pictures, as separate files about 300; 200 MB unpacked" in text
 
 
 def test_one_picture_shows_its_label(app):

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from requests import RequestException
@@ -32,6 +32,8 @@ from inkserve.client.connection import (
     REFUSED,
     Attempts,
     Timeout,
+    headers_of,
+    name_of,
     pause_s,
     probe_picture,
 )
@@ -95,8 +97,7 @@ class AsyncRecogniser:
         self._tries = tries
         self._timeout = httpx.Timeout(timeout_s[1], connect=timeout_s[0], pool=None)
         self._auth = _TokenAuth(auth or inference_token())
-        self._name = "/".join(quote(part, safe="") for part in (model, version) if part)
-        self._headers = {"X-Top-K": str(top_k)} | ({"X-Timing": "1"} if timing else {})
+        self._name, self._headers = name_of(model, version), headers_of(top_k, timing)
         self.after_fork()
         renew_after_fork(self)
 

@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping
 from functools import cache
+from urllib.parse import quote
 
 import requests
 from PIL import Image
@@ -28,6 +29,16 @@ NO_SERVER = f"{{url!r}} is no address of a server; wanted one such as {DEFAULT_U
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 Timeout = tuple[float, float]  # s to connect, s to wait for the answer
+
+
+def name_of(model: str, version: str | None) -> str:
+    """Return a recogniser's part of an address, with its version if there is one."""
+    return "/".join(quote(part, safe="") for part in (model, version) if part)
+
+
+def headers_of(top_k: int, timing: bool) -> dict[str, str]:
+    """Return the headers that ask for so many labels, and for the times in the worker."""
+    return {"X-Top-K": str(top_k)} | ({"X-Timing": "1"} if timing else {})
 
 
 class Server:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from operator import length_hint
 from threading import Event
 from typing import Self
-from urllib.parse import quote
 
 import requests
 from requests.auth import AuthBase
@@ -22,7 +21,7 @@ from inkserve.client.answers import (
     read_prediction,
 )
 from inkserve.client.bulk import BulkRequests, progress_bar
-from inkserve.client.connection import OCTETS, Server, Timeout, probe_picture
+from inkserve.client.connection import OCTETS, Server, Timeout, headers_of, name_of, probe_picture
 from inkserve.client.pictures import AnyPicture, to_bytes
 
 TOP_K = 3
@@ -71,8 +70,7 @@ class Recogniser:
         self.version = version or None
         self._server = Server(url, timeout_s, tries, auth)
         self.url = self._server.url
-        self._name = "/".join(quote(part, safe="") for part in (model, version) if part)
-        self._headers = {"X-Top-K": str(top_k)} | ({"X-Timing": "1"} if timing else {})
+        self._name, self._headers = name_of(model, version), headers_of(top_k, timing)
 
     def __enter__(self) -> Self:
         return self

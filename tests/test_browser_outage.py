@@ -11,6 +11,7 @@ from examples.digit_strokes import DIGIT_STROKES
 from tests.browsing import PATIENCE_MS, SCREENSHOTS
 from tests.conftest import drawings
 from tests.finetuned_version import finetuned_version
+from tests.prometheus import eventually
 from tests.test_browser_batch import CANCEL, LONG_MS, expect_outcome, upload, zipped
 from tests.test_browser_live import card
 
@@ -40,7 +41,9 @@ def test_every_page_says_that_the_server_is_down_and_recovers(chromium, stack):
     for page in pages.values():
         expect(page.locator(".ink-banner")).to_have_count(1)
     drawn.bring_to_front()
-    assert canvas(drawn).bounding_box() == place  # a banner that moved it would spoil a stroke in progress
+    # A banner that moved it would spoil a stroke in progress. Streamlit may take parts of a page away for a moment
+    # while it runs the page again on a busy machine, so this waits.
+    eventually(lambda: canvas(drawn).bounding_box() == place, f"the canvas at {place}", PATIENCE_MS / 1000)
     draw(drawn, SEVEN_WITH_BAR[1:])
     expect(drawn.locator(".ink-note")).to_contain_text("Waiting for the server")
     picture = picture_of_canvas(drawn)

@@ -114,6 +114,29 @@ def test_slow_answers_make_requests_smaller(monkeypatch):
     assert {len(pictures_of(body)) for body in server.bodies[8:]} <= {1, 2}
 
 
+def test_pictures_for_which_a_request_had_no_time_are_sent_again():
+    unread = {"error": {"code": 400, "type": "NotRead", "message": "not read"}}
+
+    def two_of(body: bytes):
+        found = pictures_of(body)
+        return 200, {
+            "predictions": [SEVEN | {"label": each.decode()} for each in found[:2]] + [unread] * len(found[2:])
+        }
+
+    with answering(two_of) as server:
+        results = read(server.url, pictures(FIRST_PICTURES))
+    assert [result.label for result in results] == [str(i) for i in range(FIRST_PICTURES)]
+    assert [len(pictures_of(body)) for body in server.bodies] == [8, 6, 4, 2]
+
+
+def test_a_server_that_reads_none_of_a_request_is_not_asked_for_ever():
+    unread = {"error": {"code": 400, "type": "NotRead", "message": "not read"}}
+    with answering(lambda body: (200, {"predictions": [unread] * len(pictures_of(body))})) as server:
+        results = read(server.url, pictures(3))
+    assert [result.type for result in results] == ["NotRead"] * 3
+    assert len(server.bodies) == 1
+
+
 def test_version_and_top_k_are_asked_for():
     with answering(sevens) as server:
         read(server.url, pictures(1), version="1.1", top_k=5)

@@ -171,7 +171,7 @@ def test_after_a_while_only_the_first_picture_of_each_request_is_read(handler, s
     many, one = map(json.loads, handler.handle([dict.fromkeys("abc", seven), {"a": seven}], context))
     first, *others = many["predictions"]
     assert (first["label"], one["label"]) == ("7", "7")
-    assert [each["error"]["type"] for each in others] == ["InvalidRequest"] * 2
+    assert [each["error"]["type"] for each in others] == ["NotRead"] * 2
     assert others[0]["error"]["message"].startswith("not read: the 1 pictures before it took all the time")
 
 

@@ -3,6 +3,7 @@
 RequestError                one request of a batch fails, the others do not
 ├── InvalidImage       400  not a picture, truncated, blank, a speck, or filled with ink
 ├── InvalidRequest     400  a body or parameter of the wrong shape
+├── NotRead            400  those before it in its request took the time
 ├── ImageTooLarge      413  over the pixel or byte limit; checked before decoding
 ├── UnsupportedMedia   415  a content type that no recogniser reads
 ├── InternalError      500  a bug; logged with its traceback
@@ -27,6 +28,10 @@ class InvalidImage(RequestError):  # noqa: N818 - the names are those of the API
 
 class InvalidRequest(RequestError):  # noqa: N818
     """The body or a parameter has the wrong shape."""
+
+
+class NotRead(RequestError):  # noqa: N818
+    """The picture was not looked at: those before it in its request took the time; alone it may be read."""
 
 
 class ImageTooLarge(RequestError):  # noqa: N818

@@ -153,12 +153,14 @@ def test_its_start_time_and_memory_are_shown(function, seven, capsys):
         began = time.perf_counter()
         assert function.ask(seven)[0] == 200
         times_ms.append((time.perf_counter() - began) * 1000)
-    memory_mb = function.process.memory_info().rss / MB
+    memory = function.process.memory_info()
+    own_mb = (memory.rss - memory.shared) / MB  # how much of the libraries' files is in memory is the kernel's choice
     with capsys.disabled():
         print(
-            f"\nfunction: cold {function.cold_s:.1f} s, warm {statistics.median(times_ms):.1f} ms, {memory_mb:.0f} MB"
+            f"\nfunction: cold {function.cold_s:.1f} s, warm {statistics.median(times_ms):.1f} ms, "
+            f"{memory.rss / MB:.0f} MB, {own_mb:.0f} of them its own"
         )
-    assert memory_mb < 400
+    assert own_mb < 300
 
 
 def test_an_explanation_has_a_heatmap(function, seven):

@@ -15,7 +15,7 @@ import torch
 from ts.context import Context
 
 from handwriting.checkpoint import load_checkpoint
-from handwriting.errors import InternalError, InvalidImage, InvalidRequest, Overloaded, RequestError
+from handwriting.errors import InternalError, InvalidImage, InvalidRequest, NotRead, Overloaded, RequestError
 from handwriting.networks import Network
 from handwriting.parsing import Part, open_part, parse_request
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, find_character
@@ -316,9 +316,9 @@ def with_page_note(picture: PreparedPicture, file: PageFile, number: int) -> Pre
     return replace(picture, notes=(*picture.notes, note)) if note else picture
 
 
-def time_limit_error(index: int, what: str = "pictures") -> InvalidRequest:
+def time_limit_error(index: int, what: str = "pictures") -> NotRead:
     """Return the error of a picture that is not read because the request took too long."""
-    return InvalidRequest(
+    return NotRead(
         f"not read: the {index:,} {what} before it took all the time that the request has; send fewer at once"
     )
 

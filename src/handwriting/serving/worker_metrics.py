@@ -16,6 +16,7 @@ from handwriting.errors import (
     InternalError,
     InvalidImage,
     InvalidRequest,
+    NotRead,
     Overloaded,
     RequestError,
     UnsupportedMedia,
@@ -25,7 +26,7 @@ from handwriting.serving.batch import PreparedRequest
 SWITCH, OFF = "HANDWRITING_METRICS", "off"
 LABELS = ("model", "version")
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-ERRORS = (InvalidImage, InvalidRequest, ImageTooLarge, UnsupportedMedia, InternalError, Overloaded)
+ERRORS = (InvalidImage, InvalidRequest, NotRead, ImageTooLarge, UnsupportedMedia, InternalError, Overloaded)
 KINDS = tuple(each().kind for each in ERRORS)
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 

@@ -16,7 +16,7 @@ import requests
 
 from inkserve.client.answers import Result, read_predictions
 from inkserve.client.connection import Server, pause_s
-from inkserve.client.exceptions import RecogniserError, ServerDown
+from inkserve.client.exceptions import RecogniserError, Rejected, ServerDown
 from inkserve.client.pictures import MAX_BYTES, AnyPicture, to_bytes
 
 PICTURES = 64  # in a request at most: a request that fails loses no more than these
@@ -27,6 +27,7 @@ ROUND_TRIP_S = 0.5  # wanted of a request: other clients' single pictures wait i
 IN_FLIGHT = 4  # requests at once: two workers have one each, and the next one is waiting for them
 FINISHED = 12  # blocks that may wait for the answer to an earlier one
 POLL_S = 0.1  # how often a cancelled run is noticed while all requests are on their way
+NOT_READ = "NotRead"  # type of the error of a picture for which a request had no time
 SILENT_TRIES = 2  # of a request that is not answered in time, each of which takes as long as the timeout
 PROBE_TIMEOUT_S = (1.0, 3.0)
 
@@ -136,16 +137,21 @@ class BulkRequests:
         block.answers = [pool.submit(self._read, block, path) for path in paths]
 
     def _read(self, block: Block, path: str) -> None:
-        """Send a block's pictures for one path, and note their results."""
-        places, contents = zip(*block.pictures.pop(path), strict=True)
-        body = zip_file(contents)
-        del contents
-        try:
-            results: Sequence[Result] = self._send_with_retries(path, body, len(places), len(block.results))
-        except RecogniserError as err:
-            results = [err] * len(places)
-        for place, result in zip(places, results, strict=True):
-            block.results[place] = result
+        """Send a block's pictures for one path, those again that the server had no time for, and note the results."""
+        pictures = block.pictures.pop(path)
+        while pictures:
+            body = zip_file([content for _, content in pictures])
+            try:
+                results: Sequence[Result] = self._send_with_retries(path, body, len(pictures), len(block.results))
+            except RecogniserError as err:
+                results = [err] * len(pictures)
+            unread = []
+            for picture, result in zip(pictures, results, strict=True):
+                block.results[picture[0]] = result
+                if isinstance(result, Rejected) and result.type == NOT_READ:
+                    unread.append(picture)
+            # The first picture of each request is read, so there are fewer each time
+            pictures = unread if len(unread) < len(pictures) and not self._ended.is_set() else []
 
     def _send_with_retries(self, path: str, body: bytes, count: int, block_pictures: int) -> Sequence[Result]:
         """Send a request until it is answered, the tries are used up, or a probe says that the server is down.

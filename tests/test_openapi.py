@@ -44,6 +44,15 @@ def test_all_recognisers_are_in_it():
 
 
 @pytest.mark.server
+def test_the_server_hands_it_out(stack):
+    answer = requests.get(f"{stack.inference_url}/openapi.json", timeout=20)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json() == API  # else: python -m deploy.frontend.build
+    head = requests.head(f"{stack.inference_url}/openapi.json", timeout=20)
+    assert (head.status_code, head.content) == (200, b"")
+
+
+@pytest.mark.server
 @pytest.mark.campaign
 @pytest.mark.quick
 def test_schemathesis_finds_no_5xx_and_no_undocumented_answer(stack, tmp_path):

@@ -10,14 +10,31 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 
 /** Answers with a JSON body. */
 final class Answers {
+    /** Address of the description of this API, and its place in this jar. */
+    static final String DESCRIPTION = "/openapi.json";
+
     private Answers() {}
 
     static FullHttpResponse json(HttpResponseStatus status, JsonElement document) {
-        ByteBuf body = Unpooled.copiedBuffer(document.toString(), StandardCharsets.UTF_8);
+        return json(status, Unpooled.copiedBuffer(document.toString(), StandardCharsets.UTF_8));
+    }
+
+    static FullHttpResponse description() {
+        try (InputStream packed = Answers.class.getResourceAsStream(DESCRIPTION)) {
+            return json(HttpResponseStatus.OK, Unpooled.wrappedBuffer(packed.readAllBytes()));
+        } catch (IOException damaged) {
+            throw new UncheckedIOException(damaged);
+        }
+    }
+
+    private static FullHttpResponse json(HttpResponseStatus status, ByteBuf body) {
         FullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status, body);
         response.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
         response.headers().set(HttpHeaderNames.CONTENT_LENGTH, body.readableBytes());

@@ -70,7 +70,14 @@ final class Routes extends ChannelInboundHandlerAdapter {
             return null;
         }
         String path = path(request.uri());
-        return path.equals("/ready") ? ready() : Kserve.answer(path);
+        switch (path) {
+            case "/ready":
+                return ready();
+            case Answers.DESCRIPTION:
+                return Answers.description();
+            default:
+                return Kserve.answer(path);
+        }
     }
 
     private static FullHttpResponse ready() {

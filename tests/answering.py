@@ -12,6 +12,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from inkserve.readiness import Readiness, VersionReadiness
+
 SEVEN = {
     "label": "7",
     "confidence": 0.98,
@@ -23,9 +25,19 @@ SILENCE = (0, None)  # no answer until the test ends, as from a server whose wor
 BREAK = (-1, None)  # the connection ends without an answer, as of a server that is stopped
 READY = {
     "ready": True,
-    "versions": [{"model": "digits", "version": "1.0", "ready_workers": 1, "wanted_workers": 1, "waiting": 0}],
+    "versions": [
+        {"model": "digits", "version": "1.0", "ready_workers": 1, "wanted_workers": 1, "waiting": 0, "is_default": True}
+    ],
 }
 Reply = tuple[int, object]  # status, JSON document; or bytes, to be sent as they are
+
+
+def readiness(fault: str = "", **workers: int) -> Readiness:
+    """What a server says of itself: why it is down, or how many workers version 1.0 of each recogniser has ready."""
+    versions = (
+        VersionReadiness(model, "1.0", count, 1, 0, True) for model, count in (workers or {"digits": 1}).items()
+    )
+    return Readiness(fault) if fault else Readiness("", True, tuple(versions))
 
 
 def error(status: int, kind: str = "X", message: str = "why") -> Reply:

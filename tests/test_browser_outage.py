@@ -5,9 +5,9 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.shared import server_watch
 from examples.browser import canvas, draw, picture_of_canvas
 from examples.digit_strokes import DIGIT_STROKES
+from inkserve.readiness import read_readiness
 from tests.browsing import PATIENCE_MS, SCREENSHOTS
 from tests.conftest import drawings
 from tests.finetuned_version import finetuned_version
@@ -91,6 +91,6 @@ def look_at(pages: dict[str, Page], state: str) -> None:
 def wait_until_ready(url: str) -> None:
     """Wait until a real prediction is answered."""
     give_up = time.monotonic() + PATIENCE_MS / 1000
-    while server_watch.fault("digits", url):
+    while read_readiness(url).fault("digits"):
         assert time.monotonic() < give_up
         time.sleep(0.05)

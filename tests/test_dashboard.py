@@ -13,11 +13,12 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.shared import answer_html, prepared_picture, server_watch
+from dashboard.shared.server_watch import Look
 from handwriting.preprocess import find_ink
 from handwriting.preprocess.decode import opened
 from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
 from inkserve.readiness import Readiness
-from tests.answering import QUEUE_FULL, SILENCE, answering
+from tests.answering import QUEUE_FULL, SILENCE, answering, readiness
 
 ROOT = Path(__file__).parents[1]
 PREDICTED = Prediction("7", 0.98, (Candidate("7", 0.98), Candidate("<1>", 0.015)), "digits", "1.0", 12.3)
@@ -26,15 +27,53 @@ PREDICTED = Prediction("7", 0.98, (Candidate("7", 0.98), Candidate("<1>", 0.015)
 def test_a_silent_server_is_given_up_before_the_next_look_but_one():
     with answering(SILENCE) as server:
         server.documents["/ready"] = SILENCE
-        assert server_watch.fault("digits", server.url) == "it does not answer in time"
-    assert sum(server_watch.CHECK_TIMEOUT_S) <= 2.5
+        found = server_watch.look_at(server.url)
+    assert (found.readiness.reason, found.readiness.is_silent, found.misses) == ("it does not answer in time", True, 1)
+    assert sum(server_watch.LOOK_TIMEOUT_S) <= 2.5
 
 
 def test_a_page_leaves_trying_again_to_its_next_look():
     with answering(QUEUE_FULL) as server:
         server.documents["/ready"] = QUEUE_FULL
-        assert "503" in server_watch.fault("digits", server.url)
+        assert not server_watch.look_at(server.url).serving
     assert server.paths == ["GET /ready"]
+
+
+SILENT = Readiness("it does not answer in time", is_silent=True)
+REFUSED = Readiness("the connection is refused")
+ENDED = Readiness("digits 1.0 has no ready worker of 2", True, readiness(digits=0).versions)
+
+
+def test_a_busy_server_may_miss_two_looks_but_a_refused_connection_is_believed_at_once():
+    serving = [("digits", "1.0")]
+    up = Look(readiness()).then(readiness())
+    once, twice = up.then(SILENT), up.then(SILENT).then(SILENT)
+    assert list(up.serving) == list(once.serving) == list(twice.serving) == serving
+    assert not twice.then(SILENT).serving
+    assert list(twice.then(readiness()).then(SILENT).serving) == serving  # in a row
+    assert not up.then(REFUSED).serving
+    assert up.then(REFUSED).versions == up.versions  # a choice of recogniser survives
+
+
+@pytest.mark.parametrize(
+    ("found", "title", "what_to_do"),
+    [
+        (REFUSED, "does not answer.", "make up"),
+        (SILENT, "does not answer in time.", "may be busy"),
+        (ENDED, "is not ready yet.", "digits 1.0 has no ready worker of 2"),
+        (Readiness("no model is loaded", True), "has no recogniser loaded.", "Models page"),
+    ],
+    ids=["down", "busy", "starting", "nothing loaded"],
+)
+def test_the_banner_says_what_is_wrong_and_what_to_do(found, title, what_to_do):
+    look = Look(readiness()).then(readiness())
+    for _ in range(server_watch.MISSES):
+        look = look.then(found)
+    assert not look.serving
+    words = server_watch.banner(look, "http://<x>")
+    assert f"The recognition server {title}</strong>" in words
+    assert what_to_do in words
+    assert "http://&lt;x&gt;" in words
 
 
 def test_the_dashboard_needs_no_torch():
@@ -69,7 +108,7 @@ def server(monkeypatch) -> Server:
     """Put a stand-in behind every recogniser of the pages."""
     stand_in = Server()
     monkeypatch.setattr(Recogniser, "predict", lambda _self, picture: stand_in.predict(picture))
-    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: Readiness(stand_in.fault))
+    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: readiness(stand_in.fault))
     st.cache_data.clear()
     return stand_in
 

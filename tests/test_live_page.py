@@ -9,8 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.live.sampler import Sampler
 from dashboard.shared import server_watch
-from inkserve.readiness import Readiness
-from tests.answering import SEVEN, AnsweringServer, answering, closed_port, described
+from tests.answering import SEVEN, AnsweringServer, answering, closed_port, described, readiness
 from tests.metrics_pages import Clock, environment, page, serving_pages
 from tests.test_dashboard import ROOT, text_of
 from tests.test_prometheus_history import query_answer
@@ -27,7 +26,7 @@ def live(server, monkeypatch) -> Iterator[Callable[..., AppTest]]:
     """Open the page on samples of the made pages, two seconds apart."""
     for name, value in environment(server).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: Readiness(server.documents.get("fault", "")))
+    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: readiness(server.documents.get("fault", "")))
     found: list[Sampler] = []
 
     def start(sampler: Sampler) -> Sampler:

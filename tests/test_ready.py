@@ -25,7 +25,7 @@ from tests.conftest import port_variables
 TINY = ROOT / "model_store" / "digits-tiny-1.0.mar"
 PATIENCE_S = 120
 STATE = {"model": "digits", "version": "1.0", "ready_workers": 1, "wanted_workers": 2, "waiting": 3, "is_default": True}
-VERSION = VersionReadiness("digits", "1.0", ready_workers=1, wanted_workers=2, waiting=3)
+VERSION = VersionReadiness("digits", "1.0", ready_workers=1, wanted_workers=2, waiting=3, is_default=True)
 
 
 # What a client makes of the answer
@@ -37,7 +37,7 @@ VERSION = VersionReadiness("digits", "1.0", ready_workers=1, wanted_workers=2, w
         ((200, {"ready": True, "versions": [STATE]}), Readiness("", True, (VERSION,))),
         ((503, {"ready": False, "reason": "why", "versions": [STATE]}), Readiness("why", True, (VERSION,))),
         ((503, {"ready": False, "versions": []}), Readiness("it is not ready", True)),
-        (SILENCE, Readiness("it does not answer in time")),
+        (SILENCE, Readiness("it does not answer in time", is_silent=True)),
         (error(404), Readiness("it answers /ready with status 404, and not as Inkserve does")),
         ((200, {"ready": True}), Readiness("it answers /ready with status 200, and not as Inkserve does")),
         ((200, b"Healthy"), Readiness("it answers /ready with status 200, and not as Inkserve does")),
@@ -56,12 +56,12 @@ def test_a_server_that_is_down_is_not_ready():
 
 def test_all_workers_are_more_than_one():
     assert not Readiness("", True, (VERSION,)).has_all_workers()
-    assert Readiness("", True, (VersionReadiness("digits", "1.0", 2, 2, 0),)).has_all_workers()
+    assert Readiness("", True, (VersionReadiness("digits", "1.0", 2, 2, 0, True),)).has_all_workers()
 
 
 def test_a_recogniser_answers_although_another_one_does_not():
     found = Readiness(
-        "lenet5 1.0 has no ready worker of 1", True, (VERSION, VersionReadiness("lenet5", "1.0", 0, 1, 0))
+        "lenet5 1.0 has no ready worker of 1", True, (VERSION, VersionReadiness("lenet5", "1.0", 0, 1, 0, True))
     )
     assert (found.fault("digits"), found.fault("lenet5")) == ("", "lenet5 1.0 has no ready worker of 1")
     assert Readiness("", True, (VERSION,)).fault("runes") == "it has no recogniser runes"

@@ -26,6 +26,7 @@ from dashboard.live.window_figures import (
 )
 from dashboard.shared import server_watch
 from dashboard.shared.clicked import clicked
+from dashboard.shared.endpoint import FALLBACK
 from dashboard.shared.kept import kept
 
 ROOT = Path(__file__).parents[2]
@@ -164,8 +165,8 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     running = last is not None and last[1].is_running
     st.html('<h2 class="live-heading">Test load</h2>')
     st.html(live_html.note("Sends the example pictures at a constant rate, from the process of the dashboard."))
-    models = sorted({each.model for each in sampler.known_versions()}) or [server_watch.MODEL]
-    at = models.index(server_watch.MODEL) if server_watch.MODEL in models else 0
+    models = sorted({each.model for each in sampler.known_versions()}) or [FALLBACK.model]
+    at = models.index(FALLBACK.model) if FALLBACK.model in models else 0
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         model = st.selectbox(
             "Recogniser under load", models, disabled=running, width=200, **kept("live-load-model", models[at], models)

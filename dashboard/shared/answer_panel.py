@@ -63,6 +63,9 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayO
     """Show what a recogniser reads in a picture, or why it reads nothing."""
     options = options or DisplayOptions()
     place = st.empty()
+    if reason := server_watch.why_not(endpoint.model, endpoint.version):
+        place.html(answer_html.note(reason))
+        return
     key = (digest(picture), str(endpoint))
     try:
         answer = _once("answer", key, lambda: _ask(picture, endpoint, place))

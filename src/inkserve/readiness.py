@@ -24,6 +24,7 @@ class VersionReadiness:
         ready_workers: how many workers take requests.
         wanted_workers: how many there should be.
         waiting: requests in its queue.
+        is_default: whether it answers requests that name no version.
     """
 
     model: str
@@ -31,6 +32,7 @@ class VersionReadiness:
     ready_workers: int
     wanted_workers: int
     waiting: int
+    is_default: bool
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,13 @@ class Readiness:
         reason: why it is not ready, or "".
         answers: whether it answered, and with this document.
         versions: each loaded version.
+        is_silent: whether it did not answer in time, as a server does that is very busy.
     """
 
     reason: str
     answers: bool = False
     versions: tuple[VersionReadiness, ...] = ()
+    is_silent: bool = False
 
     @property
     def is_ready(self) -> bool:
@@ -79,7 +83,7 @@ def read_readiness(url: str | None = None, timeout_s: Timeout = TIMEOUT_S) -> Re
         try:
             answer = server.get("/ready")
         except ServerDown as err:
-            return Readiness(str(err))
+            return Readiness(str(err), is_silent=isinstance(err.__cause__, requests.Timeout))
     try:
         return _read(answer.json()) if answer.status_code in ANSWERS else _unknown(answer)
     except (ValueError, KeyError, TypeError):
@@ -94,6 +98,7 @@ def _read(document: Mapping[str, Any]) -> Readiness:
             int(each["ready_workers"]),
             int(each["wanted_workers"]),
             int(each["waiting"]),
+            bool(each["is_default"]),
         )
         for each in document["versions"]
     )

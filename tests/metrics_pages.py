@@ -29,6 +29,9 @@ def page(batches: int, up: bool = True, refused: int = 0, version: str = "1.0") 
         for bound, count in {"0.005": 0, "0.0063": 2 * batches, "+Inf": 2 * batches}.items():
             more = f'{labels},status="200",size="4KiB",le="{bound}"'
             lines.append(f"inkserve_request_seconds_bucket{{{more}}} {count}")
+        for status, count in (("200", 2 * batches - refused), ("400", refused)):
+            if count or status == "200":
+                lines.append(f'inkserve_request_seconds_count{{{labels},status="{status}",size="4KiB"}} {count}')
         lines += [
             f"inkserve_queue_seconds_{name}{{{labels}}} {n * batches}" for name, n in (("count", 2), ("sum", 0.006))
         ]

@@ -14,6 +14,7 @@ from deploy.local.settings import ROOT, read_settings
 from inkserve.metrics import Values, histogram, increase, mean, read_page, total
 from measuring.common.altered_archives import WAITING, alter_archive
 from tests.conftest import RunningStack, port_variables
+from tests.prometheus import eventually
 
 pytestmark = pytest.mark.server
 
@@ -95,6 +96,18 @@ def test_the_time_in_the_queue_is_apart(timed, seven):
     assert queue_s > 0.5  # a third does not wait, a third waits for a second, and a third for two
 
 
+def test_requests_in_flight_are_counted(timed, seven):
+    def in_flight() -> float:
+        return total(timed.page(), "inkserve_requests_in_flight")
+
+    ask = partial(requests.post, timed.predictions_url, seven, headers={"X-Wait-S": "2"}, timeout=TIMEOUT_S)
+    with ThreadPoolExecutor(2 * THREADS) as pool:
+        answers = [pool.submit(ask) for _ in range(2 * THREADS)]
+        eventually(lambda: in_flight() == 2 * THREADS, "all requests to be in flight")
+        assert all(each.result().ok for each in answers)
+    eventually(lambda: in_flight() == 0, "no request to be in flight")
+
+
 def test_requests_are_counted_by_status_and_size(timed, seven):
     before = timed.page()
     bodies = {"4KiB": b"no picture", "64KiB": bytes(5000), "1MiB": bytes(2**17), "16MiB": bytes(2**21)}
@@ -119,7 +132,7 @@ def test_names_that_clients_make_up_make_no_series(timed, seven):
         assert requests.post(f"{timed.inference_url}/{path}", data=seven, timeout=TIMEOUT_S).status_code in {400, 404}
     grown = increase(before, timed.page())
     named = {
-        dict(each.labels).get("model") for each, value in grown.items() if each.name.startswith("inkserve_request")
+        dict(each.labels).get("model") for each, value in grown.items() if each.name.startswith("inkserve_request_")
     }
     assert named <= {"digits", "unknown"}
     assert total(grown, "inkserve_request_seconds_count", model="unknown", version="unknown") >= 3

@@ -1,11 +1,10 @@
 """HTML of the Live page's figures, tables and loads."""
 
-from collections import Counter
 from datetime import UTC
 
 from dashboard.live import live_html
 from dashboard.live.events import Event
-from dashboard.live.load_generator import LoadPlan, LoadResult
+from dashboard.live.load_generator import LoadPlan, LoadResult, Outcome
 from dashboard.live.sampler import Sample
 from dashboard.live.window_figures import Selection, figures
 from inkserve.management import ModelVersion
@@ -36,13 +35,15 @@ def test_batch_sizes_are_bars_up_to_the_largest():
 def test_names_from_servers_are_escaped():
     versions = (ModelVersion("<b>", "1.0", True, (worker(),), 1),)
     shown = live_html.workers_table(versions) + live_html.events_list([Event(0, "<i>")], UTC)
-    shown += live_html.load_result(LoadPlan("<u>", 1, 1), LoadResult(errors=Counter(["<s>"])))
+    shown += live_html.load_result(LoadPlan("<u>", 1, rate=1), LoadResult(outcomes=[Outcome(0, 0, "<s>")]))
     assert not {"<b>1.0", "<i>", "<u>", "<s>"} & set(shown.split())
     assert "&lt;i&gt;" in shown
     assert "&lt;s&gt;" in shown
 
 
-def test_torchserves_5xx_are_shown():
+def test_failures_that_no_worker_saw_are_counted_with_the_others():
     first, last = samples([0, 5])
-    last = Sample(last.time_s, True, {**last.totals, **read_page('Requests5XX_total{Level="Host"} 4', 0).values})
-    assert "4 requests with 5xx" in live_html.errors(figures([first, last], 60, Selection()))
+    more = read_page('inkserve_request_seconds_count{model="digits",version="1.0",status="503",size="4KiB"} 4', 0)
+    now = figures([first, Sample(last.time_s, True, {**last.totals, **more.values})], 60, Selection())
+    assert "<dt>Failed</dt><dd><b>4</b> <span>of 14 requests</span>" in live_html.cards(now, None)
+    assert "<b>503 queue full</b>" in live_html.errors(now)

@@ -20,7 +20,41 @@ def test_the_figures_of_a_window():
     assert now.mean_handler_ms == pytest.approx(2)
     assert (now.mean_batch, now.batches.count) == (2, 300)
     assert (now.mean_queue_ms, now.queued) == (pytest.approx(3), 600)
-    assert now.errors == {}
+    assert now.errors == now.statuses == {}
+    assert now.now_per_s == 200
+
+
+def test_the_rate_now_is_that_of_the_last_seconds():
+    now = figures(samples([0] * 30 + [10 * i for i in range(6)]), 60, Selection())
+    assert now.now_per_s == 20
+    assert now.requests_per_s < 3
+
+
+def test_a_short_load_is_as_high_in_the_chart_as_it_was():
+    found = points(samples([0] * 30 + [10 * i for i in range(11)] + [100] * 20), 60, Selection())
+    rates = {point.time_s: point.requests_per_s for point in found}
+    assert max(rate or 0 for rate in rates.values()) == 20
+    assert sum((rate or 0) > 0 for rate in rates.values()) <= 10 + 3  # s
+
+
+def test_failures_have_their_statuses_and_their_rate():
+    first, second, third = samples([0, 5, 10])
+    last = Sample(third.time_s, True, read_page(page(10, refused=4), 0).values)
+    now = figures([first, second, last], 60, Selection())
+    assert (now.statuses, now.failed, now.requests) == ({"400": 4}, 4, 20)
+    assert points([first, second, last], 60, Selection())[-1].failed_per_s == 2
+
+
+def test_points_have_the_requests_in_flight_and_waiting_and_the_memory():
+    lines = [f'torchserve_queue_requests{{model="{name}",version="1.0"}} 2' for name in "ab"]
+    lines.append("inkserve_requests_in_flight 5")
+    lines.append(f'torchserve_worker_memory_bytes{{model="a",version="1.0",worker="9"}} {3 * 2**20}')
+    gauges = read_page("\n".join(lines) + "\n", 0).values
+    found = [replace(each, gauges=gauges) for each in samples([0, 1, 2, 3])]
+    last, of_a, of_b = (points(found, 60, Selection(name))[-1] for name in ("", "a", "b"))
+    assert (last.in_flight, last.waiting, last.memory_mib) == (5, 4, 3)
+    assert (of_a.in_flight, of_a.waiting, of_a.memory_mib) == (5, 2, 3)
+    assert (of_b.waiting, of_b.memory_mib) == (2, None)
 
 
 def test_a_window_has_the_last_seconds():
@@ -67,7 +101,7 @@ def test_versions_can_be_selected_where_there_are_several():
     assert selected(versions, Selection()) == versions
 
 
-def test_points_slide_over_15_s():
+def test_the_latency_of_a_point_slides_over_15_s():
     found = points(samples([10 * i for i in range(31)]), 60, Selection())
     last = found[-1]
     assert (last.time_s, last.requests_per_s, last.answered) == (1030, 20, 300)
@@ -104,7 +138,7 @@ def test_points_stay_in_their_places():
 def test_the_charts_data_are_points_events_and_the_windows_edges():
     found = points(samples([10 * i for i in range(31)]), 60, Selection())
     frame = time_charts.frame(found, [Event(1020.0, "server down")], 970.0, 1030.0)
-    assert frame["kind"].value_counts().to_dict() == {"point": 4 * len(found), "event": 1, "edge": 2}
+    assert frame["kind"].value_counts().to_dict() == {"point": 8 * len(found), "event": 1, "edge": 2}
     assert frame[frame["kind"] == "edge"]["time"].tolist() == [970_000, 1_030_000]
     assert frame[frame["kind"] == "event"]["event"].tolist() == ["server down"]
 

@@ -6,11 +6,22 @@ from html import escape
 
 from dashboard.live.events import Event, Versions
 from dashboard.live.load_generator import LoadPlan, LoadResult
-from dashboard.live.window_figures import MIN_OBSERVATIONS, QUANTILES, Figures, Point, quantile_ms
+from dashboard.live.window_figures import MIN_OBSERVATIONS, NOW_S, QUANTILES, Figures, Point, quantile_ms
 from inkserve.metrics import Quantile
 
 NONE, NO_DATA, FEW = "none", "no data", "too few"
 MIB = 1024**2
+STATUSES = {  # in words
+    "400": "bad picture or request",
+    "404": "no such recogniser",
+    "408": "too slow a client",
+    "413": "too large",
+    "415": "unknown type",
+    "429": "too many at once",
+    "500": "server error",
+    "503": "queue full",
+    "507": "a worker died",
+}
 FEW_MS = 10  # smaller values have two decimals
 
 
@@ -34,30 +45,29 @@ def batches(now: Figures) -> str:
 
 
 def errors(now: Figures) -> str:
-    """Return the errors by type as bars."""
-    others = (
-        f"TorchServe answered {now.server_errors} requests with 5xx, counted for all recognisers together: "
-        "a full queue, a worker that died or failed, or a model that is not ready."
-    )
-    bars = _bars("Errors by type", now.errors, "No errors in this window.")
-    return bars + (note(others) if now.server_errors else "")
+    """Return the failed requests by status, and the errors of workers by type, as bars."""
+    named = {f"{status} {STATUSES.get(status, '')}".strip(): count for status, count in now.statuses.items()}
+    by_type = _bars("Pictures refused, by type", now.errors, "") if now.errors else ""
+    return _bars("Failed requests, by status", named, "No request failed in this window.") + by_type
 
 
 def points_table(points: Sequence[Point], zone: tzinfo) -> str:
     """Return the points of the charts, the newest first."""
     rows = [
-        (clock(each.time_s, zone), NO_DATA, *[NO_DATA] * len(QUANTILES), "0")
+        (clock(each.time_s, zone), NO_DATA, NO_DATA, *[NO_DATA] * len(QUANTILES), "0", NO_DATA, NO_DATA, NO_DATA)
         if each.requests_per_s is None
         else (
             clock(each.time_s, zone),
-            f"{each.requests_per_s:.1f}",
+            _number(each.requests_per_s, 1),
+            _number(each.failed_per_s, 1),
             *(FEW if value is None else _ms(value) for value in (each.p50, each.p95, each.p99)),
             str(each.answered),
+            *(_number(value) for value in (each.in_flight, each.waiting, each.memory_mib)),
         )
         for each in reversed(points)
     ]
-    head = ("time", "requests/s", *QUANTILES, "of")
-    return table("Points of the charts: requests/s, and latency of requests", head, rows)
+    head = ("time", "requests/s", "failed/s", *QUANTILES, "of", "in flight", "waiting", "memory, MiB")
+    return table("Points of the charts", head, rows)
 
 
 def workers_table(versions: Versions) -> str:
@@ -83,13 +93,13 @@ def events_list(events: Sequence[Event], zone: tzinfo) -> str:
 def load_result(plan: LoadPlan, result: LoadResult) -> str:
     """Return the results of a load so far."""
     rows = [
-        ("Sent", str(result.sent), f"of {plan.requests}"),
+        ("Sent", str(result.sent), f"of {plan.requests}" if plan.requests else "one after the other by each user"),
         ("Answered", str(result.answered), "with a prediction"),
         ("Errors", str(sum(result.errors.values())), "listed below" if result.errors else ""),
     ]
     rows += [(f"Measured {name}", *_quantile(result.quantile(q), "answers")) for name, q in QUANTILES.items()]
     state = "running" if result.is_running else "stopped" if result.was_stopped else "done"
-    head = note(f"{plan.rate} requests/s to {plan.model} for {plan.seconds} s: {state}.")
+    head = note(f"{plan.name}: {state}.")
     return head + _cards(rows) + _bars("Errors of the load", dict(result.errors.most_common()), "")
 
 
@@ -123,14 +133,14 @@ def duration(seconds: float) -> str:
 
 
 def _figures(now: Figures, versions: Versions | None) -> list[tuple[str, str, str]]:
-    rows = [("Requests/s", f"{now.requests_per_s:.1f}", f"{now.requests} in {duration(now.elapsed_s)}")]
+    rows = [("Requests/s now", _number(now.now_per_s, 1), f"in the last {NOW_S:.0f} s")]
+    rows.append(("Requests/s", f"{now.requests_per_s:.1f}", f"{now.requests} in {duration(now.elapsed_s)}"))
     rows += [(f"Latency {name}", *_quantile(now.latency.quantile(q), "requests")) for name, q in QUANTILES.items()]
     rows.append(("Mean queue time", _ms(now.mean_queue_ms), f"of {now.queued} requests"))
     rows.append(("Mean handler time", _ms(now.mean_handler_ms), f"of {now.batches.count} batches"))
     mean_batch = NONE if now.mean_batch is None else f"{now.mean_batch:.1f}"
     rows.append(("Mean batch", mean_batch, f"of {now.batches.count} batches"))
-    failed = sum(now.errors.values())
-    rows.append(("Errors", str(failed), f"of {now.requests} requests"))
+    rows.append(("Failed", str(now.failed), f"of {now.requests} requests"))
     if versions is None:
         return [*rows, ("Workers up", "unknown", "the server does not answer"), ("Worker memory", "unknown", "")]
     workers = [worker for version in versions for worker in version.workers]
@@ -178,6 +188,10 @@ def _range(above: float, up_to: float) -> str:
 
 def _ms(value: float | None) -> str:
     return NONE if value is None else f"{value:.2f} ms" if value < FEW_MS else f"{value:.0f} ms"
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    return NO_DATA if value is None else f"{value:,.{digits}f}"
 
 
 def _memory(size: int) -> str:

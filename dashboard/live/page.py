@@ -12,11 +12,13 @@ import streamlit as st
 
 from dashboard.live import live_html, time_charts
 from dashboard.live.events import Event
-from dashboard.live.load_generator import MAX_RATE, MAX_SECONDS, LoadGenerator, LoadPlan, listens
+from dashboard.live.load_generator import MAX_RATE, MAX_SECONDS, MAX_USERS, LoadGenerator, LoadPlan, listens
 from dashboard.live.prometheus_history import VARIABLE, History, HistoryError
 from dashboard.live.sampler import Sample, Sampler
 from dashboard.live.window_figures import (
     MIN_OBSERVATIONS,
+    QUANTILES,
+    RATE_SLICE_S,
     Selection,
     figures,
     points,
@@ -39,6 +41,11 @@ FIRST_TICK_S = 1.0  # until there are figures, also if the refresh is off
 NO_SAMPLES = "Waiting for the first two samples ..."
 TOO_SHORT = "Prometheus has fewer than two samples in this window. A shorter window may have more."
 NO_REQUESTS = "No requests in this window. Draw a digit, or start the test load below."
+RATE, USERS = "Constant rate", "Ramping users"
+LOAD = (
+    "Sends the example pictures, from the process of the dashboard: at a constant rate, whatever the answers take, or "
+    "from users who come one after the other and send the next picture when the last is answered."
+)
 LOCUST = ("127.0.0.1", 8089)
 
 
@@ -134,18 +141,30 @@ def _look(sampler: Sampler, history: History | None, window_s: float) -> tuple[l
 
 def _charts(data: pd.DataFrame, slice_s: float) -> None:
     st.html('<h2 class="live-heading">Over time</h2>')
-    _chart(data, time_charts.throughput(), "live-throughput", "Requests per second")
-    if data["ms"].notna().any():
+    _chart(data, time_charts.throughput(), "live-throughput", "Requests and failed requests per second")
+    has_latency = data["series"].isin(QUANTILES) & data["value"].notna()
+    if has_latency.any():
         _chart(data, time_charts.quantiles(), "live-quantiles", "p50, p95 and p99 of the latency")
     else:
         covered = live_html.duration(slice_s)
         st.html(live_html.note(f"No latency: it needs {MIN_OBSERVATIONS} requests within {covered}."))
     st.html(
         live_html.note(
-            f"Each point covers the {live_html.duration(slice_s)} before it. Latency, from the last byte of a request "
-            f"to its answer, needs {MIN_OBSERVATIONS} requests. Dashed vertical lines mark events."
+            f"A rate covers the {live_html.duration(RATE_SLICE_S)} before its point, or all since the point before. "
+            f"Latency, from the last byte of a request to its answer, covers {live_html.duration(slice_s)} and needs "
+            f"{MIN_OBSERVATIONS} requests. Dashed vertical lines mark events."
         )
     )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.html('<h3 class="live-heading">In flight and waiting</h3>')
+        _chart(data, time_charts.in_flight(), "live-in-flight", "Requests in flight, and those of them in queues,")
+    with right:
+        st.html('<h3 class="live-heading">Memory of the workers</h3>')
+        if data.loc[data["series"] == "memory", "value"].notna().any():
+            _chart(data, time_charts.memory(), "live-memory", "Memory of the workers")
+        else:
+            st.html(live_html.note("Not yet known. It is measured once a minute."))
 
 
 def _chart(data: pd.DataFrame, specification: dict[str, Any], key: str, what: str) -> None:
@@ -164,29 +183,39 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     last = generator.last()
     running = last is not None and last[1].is_running
     st.html('<h2 class="live-heading">Test load</h2>')
-    st.html(live_html.note("Sends the example pictures at a constant rate, from the process of the dashboard."))
+    st.html(live_html.note(LOAD))
     models = sorted({each.model for each in sampler.known_versions()}) or [FALLBACK.model]
     at = models.index(FALLBACK.model) if FALLBACK.model in models else 0
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         model = st.selectbox(
             "Recogniser under load", models, disabled=running, width=200, **kept("live-load-model", models[at], models)
         )
-        rate = st.number_input("Requests/s", 1, MAX_RATE, disabled=running, width=140, **kept("live-load-rate", 20))
+        kind = st.segmented_control(
+            "Load", [RATE, USERS], required=True, disabled=running, **kept("live-load-kind", RATE)
+        )
+        label, most, default = ("Requests/s", MAX_RATE, 20) if kind == RATE else ("Users", MAX_USERS, 8)
+        count = st.number_input(label, 1, most, disabled=running, width=120, **kept(f"live-load-{label}", default))
         seconds = st.number_input(
-            "Seconds", 1, MAX_SECONDS, disabled=running, width=140, **kept("live-load-seconds", 10)
+            "Seconds", 1, MAX_SECONDS, disabled=running, width=120, **kept("live-load-seconds", 10)
         )
         started = clicked(
             "Send", "load-send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up()
         )
         stopped = clicked("Stop", "load-stop", icon=":material/stop:", disabled=not running)
     if started:
-        if not generator.start(LoadPlan(model, int(rate), int(seconds))):
+        plan = LoadPlan(model, int(seconds), **{"rate" if kind == RATE else "users": int(count)})
+        if not generator.start(plan):
             st.toast("Another load is running.")
         st.rerun()
     if stopped:
         generator.stop()
     if last is not None:
         st.html(live_html.load_result(*last))
+        if not last[1].is_running and last[1].outcomes:
+            name = f"load-{last[0].name.replace(' ', '-').replace('/', '-per-')}.csv"
+            st.download_button(
+                "Report as CSV", last[1].report(), name, "text/csv", icon=":material/download:", on_click="ignore"
+            )
     if _has_changed(running):
         st.rerun()
     if listens(*LOCUST):

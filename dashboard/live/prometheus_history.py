@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from dashboard.live.events import NO_METRICS_PAGE, SERVER_DOWN, SERVER_UP, Event, EventLog, Versions
-from dashboard.live.sampler import NAMES, UP, Sample
+from dashboard.live.sampler import GAUGES, NAMES, UP, Sample, split
 from dashboard.live.window_figures import SLICE_S, point_step
 from inkserve.client.address import is_loopback
 from inkserve.management import ModelVersion, Worker
@@ -25,7 +25,7 @@ STEP_S = 5  # between samples, as deploy/prometheus scrapes; in long windows, as
 LEAD_S = 60.0  # before a window, for its first points
 PROCESS, WANTED = "torchserve_worker_process_id", "torchserve_workers_wanted"
 # Prometheus itself makes `up`, also if the page is missing
-QUERY = f'{{__name__=~"up|{"|".join(f"{name}.*" for name in (*NAMES, PROCESS, WANTED))}"}}'
+QUERY = f'{{__name__=~"up|{"|".join(f"{name}.*" for name in (*NAMES, *GAUGES, PROCESS, WANTED))}"}}'
 
 
 class HistoryError(Exception):
@@ -123,11 +123,14 @@ def _window(pages: Mapping[float, Mapping[str, Values]]) -> Window:
     samples, log = [], EventLog()
     for time_s, servers in pages.items():
         scraped = {instance: page for instance, page in servers.items() if any(matching(page, UP.name))}
+        gauges: dict[Series, float] = {}
         for instance, page in scraped.items():
-            counted[instance] = totals[instance].add(page)
+            counters, theirs = split(page)
+            counted[instance] = totals[instance].add(counters)
+            gauges |= theirs
         is_up = any(total(page, UP.name) for page in scraped.values())
         merged = next(iter(counted.values())) if len(counted) == 1 else dict(ChainMap(*counted.values()))
-        samples.append(Sample(time_s, is_up, merged))
+        samples.append(Sample(time_s, is_up, merged, gauges))
         log.note_state(time_s, SERVER_UP if is_up else SERVER_DOWN if scraped else NO_METRICS_PAGE)
         log.note_versions(time_s, tuple(each for page in servers.values() for each in _versions(page)) or None)
     return Window(samples, list(log.events))

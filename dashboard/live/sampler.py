@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import requests
@@ -28,8 +28,10 @@ NAMES = (  # metrics that the figures need; the rest of the page is not parsed
     "handwriting_batch_requests",
     "inkserve_request_seconds",
     "inkserve_queue_seconds",
-    "Requests5XX",
 )
+IN_FLIGHT, WAITING = "inkserve_requests_in_flight", "torchserve_queue_requests"
+MEMORY = "torchserve_worker_memory_bytes"
+GAUGES = (IN_FLIGHT, WAITING, MEMORY)
 UP = Series("torchserve_up")
 
 log = logging.getLogger(__name__)
@@ -43,11 +45,19 @@ class Sample:
         time_s: s since the epoch.
         is_up: whether the page had metrics of a running TorchServe.
         totals: counters since the first sample, which continue across restarts; subtract those of two samples.
+        gauges: requests in flight and waiting, and memory, at that time.
     """
 
     time_s: float
     is_up: bool
     totals: Values
+    gauges: Values = field(default_factory=dict)
+
+
+def split(values: Values) -> tuple[Values, Values]:
+    """Return the counters and the gauges of a page."""
+    gauges = {series: value for series, value in values.items() if series.name in GAUGES}
+    return {series: value for series, value in values.items() if series not in gauges}, gauges
 
 
 class Sampler:
@@ -119,8 +129,11 @@ class Sampler:
         time_s = page.time_s if page else self._clock()
         with self._lock:
             self._log.note_state(time_s, SERVER_UP if is_up else SERVER_DOWN if page else NO_METRICS_PAGE)
-            totals = self._totals.add(page.values) if page else self._samples[-1].totals if self._samples else {}
-            self._samples.append(Sample(time_s, is_up, totals))
+            if page:
+                counters, gauges = split(page.values)
+                self._samples.append(Sample(time_s, is_up, self._totals.add(counters), gauges))
+            else:
+                self._samples.append(Sample(time_s, is_up, self._samples[-1].totals if self._samples else {}))
         if self._ticks % VERSIONS_PERIODS == 0 or not is_up or self._versions is None:
             self._read_versions()
         self._ticks += 1
@@ -139,7 +152,7 @@ class Sampler:
         try:
             answer = self._http.get(self.metrics_url, timeout=TIMEOUT_S)
             answer.raise_for_status()
-            page = read_page(answer.text, self._clock(), NAMES)
+            page = read_page(answer.text, self._clock(), (*NAMES, *GAUGES))
         except (requests.RequestException, PageError):
             return None
         return page if UP in page.values else None  # else it is the page of another program

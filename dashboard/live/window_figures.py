@@ -1,22 +1,28 @@
 """The figures of a window of samples: throughput, quantiles with their counts, means, errors, workers."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dashboard.live.events import Versions
-from dashboard.live.sampler import Sample
+from dashboard.live.sampler import IN_FLIGHT, MEMORY, WAITING, Sample
 from inkserve.metrics import Histogram, Quantile, Values, histogram, increase, mean, sum_by, total
+from inkserve.metrics.prometheus_page import matching
 
 MIN_OBSERVATIONS = 100  # of a quantile
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
-SLICE_S = 15.0  # each point of a chart covers the seconds before it; more in long windows
-SHORTEST_SLICE_S = 5.0  # of a point when sampling has just begun
+NOW_S = 5.0  # what the rate "now" covers
+RATE_SLICE_S = 3.0  # a point of a rate covers the seconds before it; more in long windows
+SLICE_S = 15.0  # a point of the latency does, which needs more requests; more in long windows
+SHORTEST_SLICE_S = 2.0  # of a point when sampling has just begun
 MOST_POINTS = 90
+JITTER_S = 0.5
 STALE_S = 5.0  # a point needs a sample in the last seconds before it
 OK = "ok"
-REQUESTS = "handwriting_requests_total"
+OUTCOMES = "handwriting_requests_total"  # of pictures' requests in the workers
+FAILED = 400  # the least status of a failed request
+MIB = 2**20
 QUEUE = "inkserve_queue_seconds"
 LATENCY = "inkserve_request_seconds"  # histogram of the front end: as a client has it
 
@@ -50,19 +56,21 @@ class Figures:
 
     Attributes:
         elapsed_s: from the first sample in it to the last.
-        requests: answered by workers, with predictions or errors.
+        requests: answered, with predictions or errors.
+        now_per_s: throughput of the last NOW_S; None without a sample that old.
         latency: time of each request, from its last byte read to its answer written, s.
         mean_handler_ms: mean handler time of a batch; None without a batch.
         batches: batch sizes.
         mean_batch: mean batch size; None without a batch.
         mean_queue_ms: mean queue time of a request; None without a request.
         queued: number of requests in the mean queue time.
-        errors: requests by type of error, the most frequent first.
-        server_errors: TorchServe's 5xx responses, of all recognisers and of the management API.
+        errors: requests that workers refused, by type of error, the most frequent first.
+        statuses: failed requests by HTTP status, the most frequent first, those that no worker saw included.
     """
 
     elapsed_s: float
     requests: int
+    now_per_s: float | None
     latency: Histogram
     mean_handler_ms: float | None
     batches: Histogram
@@ -70,12 +78,17 @@ class Figures:
     mean_queue_ms: float | None
     queued: int
     errors: dict[str, int]
-    server_errors: int
+    statuses: dict[str, int]
 
     @property
     def requests_per_s(self) -> float:
         """Throughput."""
         return self.requests / self.elapsed_s
+
+    @property
+    def failed(self) -> int:
+        """Number of failed requests."""
+        return sum(self.statuses.values())
 
 
 class Point(NamedTuple):
@@ -84,16 +97,24 @@ class Point(NamedTuple):
     Attributes:
         time_s: its end, s since the epoch.
         requests_per_s: throughput.
+        failed_per_s: failed requests.
         p50, p95, p99: latency of requests, ms.
         answered: number of requests in the quantiles.
+        in_flight: requests that were read and not answered yet, of all recognisers.
+        waiting: requests in queues.
+        memory_mib: of the workers.
     """
 
     time_s: float
-    requests_per_s: float | None
-    p50: float | None
-    p95: float | None
-    p99: float | None
-    answered: int
+    requests_per_s: float | None = None
+    failed_per_s: float | None = None
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    answered: int = 0
+    in_flight: float | None = None
+    waiting: float | None = None
+    memory_mib: float | None = None
 
 
 def figures(samples: Sequence[Sample], window_s: float, selection: Selection) -> Figures | None:
@@ -105,19 +126,20 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
     if after.time_s <= before.time_s:
         return None
     grown = increase(before.totals, after.totals)
-    outcomes = sum_by(grown, REQUESTS, "outcome", **selection.labels)
-    frequent = sorted(outcomes.items(), key=lambda each: (-round(each[1]), each[0]))
+    statuses = sum_by(grown, f"{LATENCY}_count", "status", **selection.labels)
+    last = _span(samples, after.time_s, NOW_S)
     return Figures(
         elapsed_s=after.time_s - before.time_s,
-        requests=round(sum(outcomes.values())),
+        requests=round(sum(statuses.values())),
+        now_per_s=None if last is None else _per_s(last, selection)[0],
         latency=histogram(grown, LATENCY, **selection.labels),
         mean_handler_ms=_mean_ms(grown, "handwriting_handler_seconds", selection),
         batches=histogram(grown, "handwriting_batch_requests", **selection.labels),
         mean_batch=mean(grown, "handwriting_batch_requests", **selection.labels),
         mean_queue_ms=_mean_ms(grown, QUEUE, selection),
         queued=round(total(grown, f"{QUEUE}_count", **selection.labels)),
-        errors={kind: round(count) for kind, count in frequent if kind != OK and round(count)},
-        server_errors=round(total(grown, "Requests5XX_total") + total(grown, "Requests5XX")),
+        errors=_frequent(sum_by(grown, OUTCOMES, "outcome", **selection.labels), {OK}),
+        statuses=_frequent({status: count for status, count in statuses.items() if _is_failed(status)}),
     )
 
 
@@ -131,7 +153,8 @@ def points(samples: Sequence[Sample], window_s: float, selection: Selection) -> 
     step_s = point_step(window_s)
     last = int(samples[-1].time_s // step_s)
     ends = (step_s * number for number in range(last - int(window_s // step_s) + 1, last + 1))
-    return [_point(samples, end_s, slice_length(window_s), selection) for end_s in ends if end_s >= samples[0].time_s]
+    slices = max(RATE_SLICE_S, step_s), slice_length(window_s)
+    return [_point(samples, end_s, *slices, selection) for end_s in ends if end_s >= samples[0].time_s]
 
 
 def point_step(window_s: float) -> int:
@@ -140,7 +163,7 @@ def point_step(window_s: float) -> int:
 
 
 def slice_length(window_s: float) -> float:
-    """Return the time that each point in a window covers, s: SLICE_S, or all since the previous point."""
+    """Return the time that each point of the latency covers, s: SLICE_S, or all since the previous point."""
     return max(SLICE_S, point_step(window_s))
 
 
@@ -169,21 +192,67 @@ def selected(versions: Versions, selection: Selection) -> Versions:
     )
 
 
-def _point(samples: Sequence[Sample], end_s: float, slice_s: float, selection: Selection) -> Point:
-    first = bisect_left(samples, end_s - slice_s, key=_time)
-    last = bisect_right(samples, end_s, key=_time) - 1
-    before, after = samples[first], samples[last]
+def _point(samples: Sequence[Sample], end_s: float, rate_slice_s: float, slice_s: float, selection: Selection) -> Point:
+    of_rate, of_latency = (_span(samples, end_s, each) for each in (rate_slice_s, slice_s))
+    if of_rate is None or of_latency is None:
+        return Point(end_s)
+    after = of_rate[1]
+    requests_per_s, failed_per_s = _per_s(of_rate, selection)
     # A server under load may answer requests and miss a check
-    is_up = (
-        after.is_up or total(increase(samples[max(0, last - 1)].totals, after.totals), REQUESTS, **selection.labels) > 0
-    )
-    if not is_up or after.time_s < end_s - STALE_S or after.time_s - before.time_s < SHORTEST_SLICE_S:
-        return Point(end_s, None, None, None, None, 0)
-    grown = increase(before.totals, after.totals)
-    latency = histogram(grown, LATENCY, **selection.labels)
+    is_up = after.is_up or _per_s((samples[bisect_left(samples, after.time_s, key=_time) - 1], after), selection)[0] > 0
+    if not is_up or after.time_s < end_s - STALE_S:
+        return Point(end_s)
+    latency = histogram(increase(of_latency[0].totals, after.totals), LATENCY, **selection.labels)
     quantiles = (quantile_ms(latency.quantile(q)) for q in QUANTILES.values())
-    requests = total(grown, REQUESTS, **selection.labels)
-    return Point(end_s, requests / (after.time_s - before.time_s), *quantiles, latency.count)
+    in_flight, waiting, memory = (_gauge(after, *each) for each in _gauges(selection))
+    return Point(
+        end_s,
+        requests_per_s,
+        failed_per_s,
+        *quantiles,
+        latency.count,
+        in_flight,
+        waiting,
+        None if memory is None else memory / MIB,
+    )
+
+
+def _gauges(selection: Selection) -> tuple[tuple[str, Mapping[str, str]], ...]:
+    return (IN_FLIGHT, {}), (WAITING, selection.labels), (MEMORY, selection.labels)
+
+
+def _gauge(sample: Sample, name: str, labels: Mapping[str, str]) -> float | None:
+    return total(sample.gauges, name, **labels) if any(matching(sample.gauges, name, **labels)) else None
+
+
+def _span(samples: Sequence[Sample], end_s: float, slice_s: float) -> tuple[Sample, Sample] | None:
+    """Return the last sample before a time, and the one a slice earlier; the first one when sampling has just begun."""
+    last = bisect_right(samples, end_s, key=_time) - 1
+    if last < 0:
+        return None
+    after = samples[last]
+    # Samples do not come to the millisecond
+    before = samples[max(0, bisect_right(samples, after.time_s - slice_s + JITTER_S, key=_time) - 1)]
+    return (before, after) if after.time_s - before.time_s >= SHORTEST_SLICE_S else None
+
+
+def _per_s(span: tuple[Sample, Sample], selection: Selection) -> tuple[float, float]:
+    """Return requests/s and failed requests/s."""
+    before, after = span
+    statuses = sum_by(increase(before.totals, after.totals), f"{LATENCY}_count", "status", **selection.labels)
+    failed = sum(count for status, count in statuses.items() if _is_failed(status))
+    elapsed_s = after.time_s - before.time_s
+    return sum(statuses.values()) / elapsed_s, failed / elapsed_s
+
+
+def _is_failed(status: str) -> bool:
+    return not status.isdecimal() or int(status) >= FAILED
+
+
+def _frequent(counts: Mapping[str, float], without: Collection[str] = ()) -> dict[str, int]:
+    """Return the counts that are not 0, the largest first."""
+    ordered = sorted(counts.items(), key=lambda each: (-round(each[1]), each[0]))
+    return {name: round(count) for name, count in ordered if name not in without and round(count)}
 
 
 def _mean_ms(grown: Values, name: str, selection: Selection) -> float | None:

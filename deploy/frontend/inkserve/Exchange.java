@@ -41,6 +41,9 @@ final class Exchange {
     /** Its last byte was read. */
     void complete() {
         readAt = System.nanoTime();
+        if (target != null) {
+            Latency.begun();
+        }
     }
 
     /** Its answer was written. */
@@ -56,6 +59,10 @@ final class Exchange {
 
     /** It gets no answer, or its answer was counted. */
     void end() {
+        if (target != null && readAt != 0) {
+            Latency.ended();
+            readAt = 0; // once
+        }
         if (hasPlace) {
             hasPlace = false;
             token.end();

@@ -1,5 +1,6 @@
 package inkserve;
 
+import io.prometheus.client.Gauge;
 import io.prometheus.client.Histogram;
 import java.util.concurrent.TimeUnit;
 import org.pytorch.serve.archive.model.ModelVersionNotFoundException;
@@ -8,7 +9,7 @@ import org.pytorch.serve.util.messages.WorkerCommands;
 import org.pytorch.serve.wlm.Model;
 import org.pytorch.serve.wlm.ModelManager;
 
-/** Histograms on TorchServe's metrics page: the time of each request as its client has it, and its part in the queue. */
+/** On TorchServe's metrics page: the time of each request as its client has it, its part in the queue, and what is in flight. */
 public final class Latency {
     // Ten in a decade (the preferred numbers R10): a quantile between two bounds is wrong by less than a tenth
     private static final double[] BOUNDS_S = bounds();
@@ -28,8 +29,22 @@ public final class Latency {
             .labelNames("model", "version")
             .buckets(BOUNDS_S)
             .register();
+    private static final Gauge IN_FLIGHT = Gauge.build()
+            .name("inkserve_requests_in_flight")
+            .help("Requests of recognisers that were read and are not answered yet, those in a queue included")
+            .register();
 
     private Latency() {}
+
+    /** A request of the inference API was read. */
+    static void begun() {
+        IN_FLIGHT.inc();
+    }
+
+    /** It is over, answered or not. */
+    static void ended() {
+        IN_FLIGHT.dec();
+    }
 
     /** Counts an answered request of the inference API. */
     static void answered(Target target, int status, long bytes, long nanoseconds) {

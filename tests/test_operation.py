@@ -14,7 +14,9 @@ import requests
 from deploy.checksums import copy_archive
 from deploy.local.served_versions import management
 from deploy.local.settings import ROOT, read_settings
+from inkserve.metrics import read_page, total
 from tests.conftest import RunningStack, port_variables
+from tests.prometheus import eventually
 
 pytestmark = pytest.mark.server
 
@@ -124,6 +126,18 @@ def test_grpc_refuses_a_number_over_the_bound(services):
 def predict(services, **fields) -> str:
     request = services.inference_pb2.PredictionsRequest(**{"model_name": "digits"} | fields)
     return services.inference.Predictions(request, timeout=TIMEOUT_S).prediction.decode()
+
+
+def test_predictions_over_grpc_are_counted_with_their_time(operated, services, seven):
+    def counted(status: str) -> float:
+        page = read_page(requests.get(f"{operated.settings.url('TORCHSERVE_METRICS_PORT')}/metrics", timeout=20).text)
+        return total(page.values, "inkserve_request_seconds_count", model="digits", status=status)
+
+    before = counted("200"), counted("400")
+    predict(services, input={"body": seven})
+    with pytest.raises(grpc.RpcError):
+        predict(services, input={"body": b"no picture"})
+    eventually(lambda: (counted("200"), counted("400")) == (before[0] + 1, before[1] + 1), "the two to be counted")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ final class Exchange {
             token.count(status);
         }
         if (target != null && readAt != 0) {
-            Latency.answered(target, status, bytes, System.nanoTime() - readAt);
+            Latency.answered(target.model, target.version, status, bytes, System.nanoTime() - readAt);
         }
         end();
     }

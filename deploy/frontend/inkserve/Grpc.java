@@ -17,7 +17,7 @@ import org.pytorch.serve.util.ConfigManager;
 import org.pytorch.serve.util.GRPCUtils;
 import org.pytorch.serve.util.messages.WorkerCommands;
 
-/** Errors of predictions over gRPC: TorchServe answers OK with the error as prediction, or INTERNAL. */
+/** Predictions over gRPC: counts them, and mends errors, which TorchServe answers with OK and the error as prediction, or INTERNAL. */
 public final class Grpc {
     static final int MESSAGE_LIMITS = 4;
     private static final int FIRST_ERROR = 400;
@@ -25,9 +25,12 @@ public final class Grpc {
 
     private Grpc() {}
 
-    /** Called at the start of GRPCJob.response: true if a handler's error was sent, and nothing else is to be. */
+    /** Called at the start of GRPCJob.response: counts the answer; true if a handler's error was sent, and nothing else is to be. */
     public static boolean refused(Job job, StreamObserver<?> observer, byte[] body, int status) {
         boolean isPrediction = job.getCmd() == WorkerCommands.PREDICT || job.getCmd() == WorkerCommands.STREAMPREDICT;
+        if (isPrediction) {
+            Latency.answered(job, status);
+        }
         if (status < FIRST_ERROR || !isPrediction) {
             return false;
         }

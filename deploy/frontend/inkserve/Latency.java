@@ -5,6 +5,7 @@ import io.prometheus.client.Histogram;
 import java.util.concurrent.TimeUnit;
 import org.pytorch.serve.archive.model.ModelVersionNotFoundException;
 import org.pytorch.serve.job.Job;
+import org.pytorch.serve.util.messages.InputParameter;
 import org.pytorch.serve.util.messages.WorkerCommands;
 import org.pytorch.serve.wlm.Model;
 import org.pytorch.serve.wlm.ModelManager;
@@ -47,13 +48,22 @@ public final class Latency {
     }
 
     /** Counts an answered request of the inference API. */
-    static void answered(Target target, int status, long bytes, long nanoseconds) {
-        String[] labels = labels(target.model, target.version);
+    static void answered(String model, String version, int status, long bytes, long nanoseconds) {
+        String[] labels = labels(model, version);
         int size = 0;
         while (size < SIZES.length && bytes > SIZES[size]) {
             size++;
         }
         REQUEST.labels(labels[0], labels[1], Integer.toString(status), SIZE_NAMES[size]).observe(seconds(nanoseconds));
+    }
+
+    /** Counts a prediction that a worker has answered over gRPC, from its place in the queue on. */
+    static void answered(Job job, int status) {
+        long bytes = 0;
+        for (InputParameter part : job.getPayload().getParameters()) {
+            bytes += part.getValue().length;
+        }
+        answered(job.getModelName(), job.getModelVersion(), status, bytes, System.nanoTime() - job.getBegin());
     }
 
     /** Called at the end of Job.setScheduled. */

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from prometheus_client import CollectorRegistry
@@ -40,8 +40,8 @@ def serving(*archives: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running_stack(*archives: Path) -> Iterator[Stack]:
-    """Start TorchServe in the same way, and yield the stack.
+def running_stack(*archives: Path, **settings: Any) -> Iterator[Stack]:  # noqa: ANN401 - fields of Settings
+    """Start TorchServe in the same way, with further settings, and yield the stack.
 
     Raises:
         StackError: it does not start.
@@ -54,7 +54,7 @@ def running_stack(*archives: Path) -> Iterator[Stack]:
         for archive in archives:
             copy_archive(archive, model_store)
         ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
-        stack = Stack(Settings(ports, Path(folder), model_store))
+        stack = Stack(Settings(ports, Path(folder), model_store, **settings))
         try:
             stack.start("torchserve")
             yield stack

@@ -6,7 +6,7 @@ cannot be injected on this machine. The server answers again when it returns.
 
 from collections.abc import Mapping
 
-from measuring.reliability.faults import killed_processes, machine_faults, overload, version_changes
+from measuring.reliability.faults import killed_processes, machine_faults, overload, version_changes, wrong_tokens
 from measuring.reliability.faults.faulty_server import Fault
 
 FAULTS: Mapping[str, Fault] = {
@@ -14,6 +14,7 @@ FAULTS: Mapping[str, Fault] = {
     "queue_full": overload.queue_full,
     "handler_too_slow": overload.handler_too_slow,
     "half_a_request": overload.half_a_request,
+    "wrong_tokens": wrong_tokens.wrong_tokens,
     "broken_version": version_changes.broken_version,
     "updated": version_changes.updated,
     "terminated": killed_processes.terminated,

@@ -54,8 +54,8 @@ def test_all_versions_are_listed_with_their_workers(management):
 def test_a_card_is_what_the_archive_has(management):
     card = management.card("digits", "1.0")
     assert card["parameters"] == 426746
-    assert "426,746 parameters" in summary(card)
-    assert "% on MNIST test (n = 10,000)" in summary(card)
+    assert "426,746 parameters" in summary("digits", card)
+    assert "% on MNIST test (n = 10,000)" in summary("digits", card)
 
 
 @pytest.mark.server
@@ -161,7 +161,20 @@ def test_a_version_is_described_in_a_line():
     workers = (Worker("9000", 1, True, 200 * 2**20), Worker("9001", 2, False, 0))
     version = ModelVersion("digits", "1.0", True, workers, 2, waiting=3, batch_size=32, batch_delay_ms=1)
     assert describe(version) == "1 of 2 workers ready · 3 waiting · 200 MiB · batches of up to 32 within 1 ms"
-    assert summary({}) == "No card, because no worker answers."
+    assert summary("digits", {}) == "No card, because no worker answers."
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "wanted"),
+    [
+        ("digits", "digits", "Reads one digit, 0 to 9. ConvNet: 426,746 parameters"),
+        ("characters", "characters", "Reads one digit or letter, as one of 47 labels. ResidualNet:"),
+        ("reader", "characters", "Reads pages: lines of digits and letters. The network is that of characters:"),
+    ],
+)
+def test_a_card_is_summed_up_in_words(model, weights, wanted):
+    card = json.loads((ROOT / "weights" / f"{weights}-1.0.json").read_text())
+    assert summary(model, card).startswith(wanted)
 
 
 def test_the_default_is_the_chosen_version_or_the_lowest(tmp_path):

@@ -9,11 +9,12 @@ import streamlit as st
 
 from dashboard.shared import answer_html, loaded_versions, server_watch
 from dashboard.shared.clicked import clicked
-from dashboard.shared.endpoint import FALLBACK, Endpoint
+from dashboard.shared.endpoint import FALLBACK, PAGE_MODEL, Endpoint
 from dashboard.shared.kept import kept
 from dashboard.shared.recogniser_comparison import compare
 from dashboard.shared.traffic_split import show_traffic
 from deploy.checksums import check_all
+from handwriting.labels import DIGITS
 from inkserve import RecogniserError
 from inkserve.management import Management, ManagementError, ModelApiOffError, ModelVersion
 from inkserve.versions import ARCHIVE
@@ -41,14 +42,25 @@ def main() -> None:
     _compare(loaded)
 
 
-def summary(card: Mapping[str, Any]) -> str:
-    """Return the main figures of a card in a line."""
+def summary(model: str, card: Mapping[str, Any]) -> str:
+    """Return what a recogniser reads, and the main figures of its card.
+
+    Args:
+        model: its name.
+        card: of its weights, which may be another recogniser's; empty if no worker answers.
+    """
     if not card:
         return "No card, because no worker answers."
+    labels = card.get("config", {}).get("labels", ())
+    what = "one digit, 0 to 9" if len(labels) == len(DIGITS) else f"one digit or letter, as one of {len(labels)} labels"
+    is_own = card.get("model", model) == model
+    if model == PAGE_MODEL:
+        what = "pages: lines of digits and letters"
     best = next(iter(card.get("metrics", [])), {})
-    accuracy = f", {100 * best['accuracy']:.2f} % on {best['set']} (n = {best['n']:,})" if "accuracy" in best else ""
+    accuracy = f"; {100 * best['accuracy']:.2f} % on {best['set']} (n = {best['n']:,})" if "accuracy" in best else ""
     size = f"{card.get('parameters', 0):,} parameters, {card.get('bytes', 0) / 1000:,.0f} kB"
-    return f"{card.get('architecture', '')}: {size}{accuracy}"
+    network = card.get("architecture", "") if is_own else f"The network is that of {card['model']}"
+    return f"Reads {what}. {network}: {size}{accuracy}."
 
 
 def describe(version: ModelVersion) -> str:
@@ -66,7 +78,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
         card = _card(api.url, model, number)
         st.html(
             f'<h2 class="ink-name">{html.escape(name)} {mark}</h2>'
-            f'<p class="ink-note">{html.escape(summary(card))}</p><p>{html.escape(describe(version))}</p>'
+            f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
         )
         with st.container(horizontal=True, gap="small"):
             with st.popover("Workers", icon=":material/memory:"):

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from dashboard.shared import answer_html, prepared_picture, server_watch
 from dashboard.shared.server_watch import Look
 from handwriting.preprocess import find_ink
 from handwriting.preprocess.decode import opened
-from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
+from inkserve.client import Candidate, PageReading, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
 from inkserve.readiness import Readiness
 from tests.answering import QUEUE_FULL, SILENCE, answering, readiness
 
@@ -207,6 +208,22 @@ def test_a_cleared_canvas_is_empty_again(drawn):
     text = text_of(app.run())
     assert "Draw on the canvas" in text
     assert "ink-label" not in text
+
+
+@pytest.mark.parametrize("has_reader", [True, False])
+def test_a_picture_of_several_characters_is_read_by_reader_after_one_click(server, drawn, monkeypatch, has_reader):
+    loaded = {"digits": 1, "reader": 1} if has_reader else {"digits": 1}
+    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: readiness(**loaded))
+    monkeypatch.setattr(Recogniser, "read_page", lambda *_: PageReading("42", (), "reader", "1.0", 9.0))
+    server.answer = replace(PREDICTED, notes=("2 characters side by side; `reader` reads them all",))
+    drawn("7-1.png")
+    app = open_page()
+    assert "2 characters side by side" in text_of(app)
+    offered = [each for each in app.button if each.label == "Read it all with reader"]
+    assert bool(offered) is has_reader
+    if has_reader:
+        assert '<pre class="ink-text">42</pre>' in text_of(offered[0].click().run())
+        assert app.selectbox(key="draw-recogniser").value == "reader 1.0"
 
 
 def test_a_rejected_drawing_names_the_reason(server, drawn):

@@ -16,6 +16,7 @@ from dashboard.shared.picture_html import thumbnail_url
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from dashboard.shared.traffic_split import splits
 from handwriting.preprocess import MAX_BYTES
+from inkserve import Prediction
 from inkserve.batch.kinds import SUFFIXES
 
 SIDE_PX = 320  # fits a phone 390 px wide with the page's margins
@@ -26,6 +27,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE_PX = 56
 HEAT = 0.6  # opacity
 DRAW = "Draw"
+RECOGNISER = "draw-recogniser"  # key of the box
 FILE = "file"  # the picture that was uploaded or pasted last
 TOOLBAR = Path(__file__).with_name("canvas.html")
 
@@ -34,7 +36,7 @@ def main() -> None:
     """Show the picture on the left and its answer on the right; on a phone, one below the other."""
     endpoints = [*available_endpoints(), *splits()]
     with st.container(key="ink-choice", horizontal=True, vertical_alignment="bottom"):
-        endpoint = choose_recogniser(endpoints, "draw-recogniser", width=220)
+        endpoint = choose_recogniser(endpoints, RECOGNISER, width=220)
         with st.popover("Options", icon=":material/tune:"):
             options, pen_px = _choose_options(endpoint)
     left, right = st.columns(2, gap="medium")
@@ -50,7 +52,15 @@ def main() -> None:
         if picture is None:
             st.html(answer_html.note(hint))
         else:
-            show_answer(picture, endpoint, options)
+            answer = show_answer(picture, endpoint, options)
+            pages = next((each for each in endpoints if each.reads_pages), None)
+            if pages and isinstance(answer, Prediction) and any(f"`{pages.model}`" in note for note in answer.notes):
+                read_all = f"Read it all with {pages.model}"
+                st.button(read_all, icon=":material/subject:", on_click=_choose, args=(str(pages),))
+
+
+def _choose(recogniser: str) -> None:
+    st.session_state[RECOGNISER] = recogniser
 
 
 def _choose_options(endpoint: Endpoint) -> tuple[DisplayOptions, int]:

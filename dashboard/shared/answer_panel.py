@@ -59,19 +59,19 @@ def show_picture(picture: bytes) -> None:
         place.image(found.shown, alt="Your picture")
 
 
-def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayOptions | None = None) -> None:
-    """Show what a recogniser reads in a picture, or why it reads nothing."""
+def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayOptions | None = None) -> Answer | None:
+    """Show what a recogniser reads in a picture, or why it reads nothing; return the answer if there is one."""
     options = options or DisplayOptions()
     place = st.empty()
     if reason := server_watch.why_not(endpoint.model, endpoint.version):
         place.html(answer_html.note(reason))
-        return
+        return None
     key = (digest(picture), str(endpoint))
     try:
         answer = _once("answer", key, lambda: _ask(picture, endpoint, place))
     except ServerDown as err:
         place.html(answer_html.note(_after_failure(err) if server_watch.is_up() else WAITING))
-        return
+        return None
     if isinstance(answer, PageReading):
         figures = _figures(answer, _on_page(answer, prepared(picture)))
         place.html(answer_html.page(answer, figures, options.unsure_below))
@@ -82,6 +82,7 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayO
         offer_to_keep(picture, endpoint, answer)
     else:
         place.html(answer_html.refusal(answer.message))
+    return answer
 
 
 def _once(name: str, key: str | Key, make: Callable[[], Made]) -> Made:

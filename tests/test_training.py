@@ -188,6 +188,17 @@ def test_a_run_goes_on_from_given_weights_and_its_card_says_so(mnist_train, tmp_
     assert torch.allclose(continued[name], started[name], atol=1e-4)
 
 
+def test_weights_that_training_starts_from_can_stay_in_the_mean(mnist_train, tmp_path):
+    first = run_training(tmp_path, "--epochs", "1", "--version", "1.0")
+    start = tmp_path / "weights" / "digits-tiny-1.0.safetensors"
+    options = ["--epochs", "1", "--start", str(start), "--hold-out", "0"]
+    alone = run_training(tmp_path, *options, "--version", "1.1")
+    mean = run_training(tmp_path, *options, "--version", "1.2", "--start-share", "0.75")
+    name = next(iter(first))  # of the first layer; calibration changes the last one
+    assert not torch.allclose(alone[name], first[name])
+    assert torch.allclose(mean[name], 0.75 * first[name] + 0.25 * alone[name], atol=1e-6)
+
+
 def test_weights_of_another_network_are_no_start(mnist_train, tmp_path):
     with pytest.raises(CommandError, match="TinyNet"):
         run_training(tmp_path, "--start", "weights/digits-tiny-1.0.safetensors", model="digits")

@@ -131,6 +131,10 @@ def methods(network: Network, options: argparse.Namespace, held_out: int) -> lis
     if recipe.turns_deg:
         turns = " and ".join(f"{angle:g}" for angle in recipe.turns_deg)
         lines.append(f"test-time augmentation: mean of the logits upright and turned by {turns} degrees")
+    if options.start_share:
+        lines.append(
+            f"mean with the weights that training started from, which have a share of {options.start_share:.0%}"
+        )
     if options.teacher:
         lines.append(f"distillation: {TEACHER_SHARE:.0%} of the loss, at temperature {TEACHER_TEMPERATURE:g}")
     if held_out:

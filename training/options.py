@@ -119,6 +119,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add options of the run: what it starts from, when it ends, and its folders."""
     parser.add_argument("--start", type=Path, help="initial weights, of the same network (default: random)")
     parser.add_argument(
+        "--start-share", type=float, default=0.0, help="share of the initial weights in the mean with the trained ones"
+    )
+    parser.add_argument(
         "--teacher", type=Path, action="append", default=[], help="weights of a network to distil from; repeatable"
     )
     parser.add_argument(

@@ -38,7 +38,7 @@ def train(options: argparse.Namespace) -> Path:
         training = training.join(drawn.take(slice(options.limit)))
     training = training.join(paper_frames(options, run_folder(options)))
     state = run_folder(options) / "state.pt"
-    trainer = Trainer(options, config_of(options), len(training), load_start(options))
+    trainer = Trainer(options, config_of(options), len(training), load_start(options), options.start_share)
     if options.resume and state.exists():
         trainer.resume(state)
         print(f"continuing after epoch {len(trainer.history)} of {state}")

@@ -40,7 +40,12 @@ class Trainer:
     """
 
     def __init__(
-        self, options: argparse.Namespace, config: ModelConfig, count: int, start: Network | None = None
+        self,
+        options: argparse.Namespace,
+        config: ModelConfig,
+        count: int,
+        start: Network | None = None,
+        start_share: float = 0.0,
     ) -> None:
         """Prepare a run.
 
@@ -49,12 +54,14 @@ class Trainer:
             config: of the network.
             count: characters that an epoch goes through.
             start: network with the initial weights, instead of random ones.
+            start_share: of the initial weights in their mean with the trained ones.
         """
         torch.manual_seed(options.seed)
         self.options = options
         self.device = torch.device(options.device)
         self.recipe = options.recipe
         self.network = self.place(build_network(config))
+        self.start, self.start_share = start, start_share
         if start is not None:
             self.network.load_state_dict(start.state_dict())
         self.teachers = [self.place(load_checkpoint(path)) for path in options.teacher]
@@ -127,10 +134,19 @@ class Trainer:
         return len(log_losses) - 1 - log_losses.index(min(log_losses)) if log_losses else 0
 
     def trained(self) -> Network:
-        """Return the network with the averaged weights of the best epoch, or the last as options say, on the CPU."""
+        """Return the network with the averaged weights of the best epoch, or the last as options say, on the CPU.
+
+        With a start share, its weights are the mean with those that it started from, which keeps what the new data do
+        not show. Source: Wortsman et al. 2022, "Robust fine-tuning of zero-shot models".
+        """
         network = copy.deepcopy(self.average.module)
         if self.best and self.options.keep == "best":
             network.load_state_dict(self.best)
+        if self.start is not None and self.start_share:
+            kept = self.place(self.start).state_dict()
+            for name, value in network.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(kept[name], self.start_share)
         return network.to("cpu", memory_format=torch.contiguous_format).eval()
 
     def facts(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The Live page in Chromium, with the real dashboard and the real TorchServe behind it."""
 
+import csv
 import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -76,6 +77,28 @@ def test_a_load_can_be_stopped(live):
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text(f"{load} stopped.")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("button", name="Send")).to_be_enabled()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_users_come_one_after_the_other_and_leave_a_report(live, size):
+    page = live(size)
+    page.get_by_text("Ramping users", exact=True).click()
+    for label, value in (("Users", 3), ("Seconds", 3)):
+        field = page.get_by_role("spinbutton", name=label)
+        field.fill(str(value))
+        field.press("Enter")
+    page.wait_for_timeout(500)  # for Streamlit to take the numbers
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("3 users to digits for 3 s: done.")).to_be_visible(timeout=PATIENCE_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Report as CSV").click()
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert download.value.suggested_filename == "load-3-users-to-digits-for-3-s.csv"
+    assert [row["second"] for row in rows[-1:]] == ["all"]
+    answered = int(rows[-1]["answered"])
+    assert answered == sum(int(row["answered"]) for row in rows[:-1]) > 0
+    expect(page.locator(".live-card").filter(has_text="Answered")).to_contain_text(str(answered))
+    assert not scrolls_sideways(page)
 
 
 def test_the_figures_survive_a_reload_and_refresh_by_themselves(live):

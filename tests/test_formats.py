@@ -1,8 +1,12 @@
 """The files of today's phones, scanners and programs, as the decoder reads them or says what they are."""
 
 import gzip
+import subprocess
+import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -136,6 +140,32 @@ def test_more_than_25_megapixels_are_refused_before_they_are_decoded(form):
 
 def test_the_sandbox_has_the_decoders_limits():
     assert (child.MAX_MEGAPIXELS, child.LONGEST_PX) == (decode.MAX_MEGAPIXELS, decode.LONGEST_PX)
+
+
+def test_a_process_is_ready_for_the_next_file_and_each_is_used_once():
+    read_picture(encode(seven(), "AVIF"))
+    ready = parent.SPARE._process
+    assert ready.poll() is None
+    read_picture(heic(seven()))
+    assert ready.wait(60) < 0  # it was killed after its file
+    assert parent.SPARE._process not in (None, ready)
+
+
+def test_a_process_that_died_while_it_waited_is_replaced():
+    read_picture(encode(seven(), "AVIF"))
+    parent.SPARE._process.kill()
+    parent.SPARE._process.wait(60)
+    assert read_picture(encode(seven(), "AVIF")).grey.any()
+
+
+def test_a_waiting_process_ends_with_the_one_that_started_it():
+    code = "from handwriting.sandbox.parent import SPARE; SPARE.prepare(); print(SPARE._process.pid)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    for _ in range(600):
+        if not psutil.pid_exists(int(done.stdout)):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"process {done.stdout} goes on waiting")
 
 
 def test_a_decoder_that_takes_too_much_time_is_stopped(monkeypatch):

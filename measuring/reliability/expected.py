@@ -7,6 +7,7 @@ from measuring.reliability.http_wire import CLOSED, Answer, Request
 OK = range(200, 300)
 ANY_STATUS = frozenset([CLOSED, *OK, *range(400, 500)])
 MAX_MESSAGE_CHARACTERS = 5000  # the front end repeats the path of a request, whose line has at most 4,096
+KSERVE = ("/v1/models", "/v2/models")  # their errors are {"error": message}
 PREDICTING = ("/predictions/", "/explanations/")
 
 
@@ -67,6 +68,8 @@ def compare_with_api(request: Request, answer: Answer) -> str:
     """Say how an answer breaks the API's rules where the exact answer is not known, or ""."""
     if answer.status == CLOSED and not (answer.timed_out or request.incomplete):
         return "the connection was closed without an answer"
+    if request.path.startswith(KSERVE) and set(answer.document) == {"error"}:
+        return "" if answer.status in range(400, 500) else f"status {answer.status} with an error"
     wrong = compare(answer, Expected(ANY_STATUS, without_body=request.method == "HEAD"))
     is_prediction = request.method == "POST" and request.path.startswith(PREDICTING)
     if not wrong and is_prediction and answer.status in OK and reads(answer) is None:

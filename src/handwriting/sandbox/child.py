@@ -1,6 +1,7 @@
-"""`python -m handwriting.sandbox.child FORMAT PAGES`: decodes a file on standard input to pixels on standard output.
+"""`python -m handwriting.sandbox.child`: decodes a file on standard input to pixels on standard output.
 
-It limits its own memory and processor time before it reads, and may write no files. What it prints is for
+The first line of its input is the format and how many pages are wanted; the file follows. Until then it waits, with all
+that it needs loaded. It limits its own memory and processor time, and may write no files. What it prints is for
 `handwriting.sandbox.parent`: a line of JSON with the number of pages, then for each page a line with mode and size,
 followed by its pixels; or a line with an error.
 """
@@ -31,15 +32,24 @@ NOISE = bytes((i * 89) % 251 for i in range(1024))
 INVALID, TOO_LARGE = "InvalidImage", "ImageTooLarge"  # names of handwriting.errors
 
 
-def main(form: str, most_pages: int) -> None:
-    """Decode the first pages of the file on standard input."""
+def main() -> None:
+    """Wait for a file on standard input, and decode its first pages."""
+    with contextlib.suppress(ImportError):  # a format that needs the missing one says so
+        import pillow_heif  # noqa: F401, PLC0415
+        import pypdfium2  # noqa: F401, PLC0415
     _, hard_s = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, hard_s))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
-    content, out = sys.stdin.buffer.read(), sys.stdout.buffer
+    form, _, most_pages = sys.stdin.buffer.readline().decode().partition(" ")
+    if form:  # else there was none, as the process that waits for it has ended
+        decode(form, int(most_pages), sys.stdin.buffer.read(), sys.stdout.buffer, hard_s)
+
+
+def decode(form: str, most_pages: int, content: bytes, out: BinaryIO, hard_s: int) -> None:
+    """Print the first pages of a file, or an error."""
     try:
         for image in pdf_pages(content, most_pages, out) if form == "PDF" else picture(content, form, out):
             mode = MODES.get(image.mode) or ("RGBA" if image.has_transparency_data else "RGB")
@@ -74,7 +84,7 @@ def fail(out: BinaryIO, kind: str, message: str) -> NoReturn:
 def picture(content: bytes, form: str, out: BinaryIO) -> Iterator[Image.Image]:
     """Decode a picture, turned upright."""
     if form == "HEIF":
-        import pillow_heif  # noqa: PLC0415 - each format costs only what it needs
+        import pillow_heif  # noqa: PLC0415
 
         pillow_heif.options.DECODE_THREADS = 1
         pillow_heif.register_heif_opener(thumbnails=False)
@@ -161,4 +171,4 @@ def check_size(out: BinaryIO, width: int, height: int) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError):  # nobody waits for the rest
-        main(sys.argv[1], int(sys.argv[2]))
+        main()

@@ -13,7 +13,7 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa"],
     "rules": {"svg-img-alt": {"enabled": False}},  # Vega gives marks that have nothing to show a role, and no name
 }
-SETTLED = {"": ".ink-note", "live": "text=Errors by type", "models": ".ink-name", "finetune": ".ink-note"}
+SETTLED = {"": ".ink-note", "live": "text=Failed requests, by status", "models": ".ink-name", "finetune": ".ink-note"}
 
 
 def check(page: Page) -> None:

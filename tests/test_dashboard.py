@@ -226,6 +226,28 @@ def test_a_picture_of_several_characters_is_read_by_reader_after_one_click(serve
         assert app.selectbox(key="draw-recogniser").value == "reader 1.0"
 
 
+@pytest.mark.parametrize(
+    ("loaded", "reason"),
+    [
+        ({"digits": 1}, "reader is not loaded on this server"),
+        ({"digits": 1, "reader": 0}, "reader 1.0 has no worker that takes requests now"),
+    ],
+    ids=["not loaded", "without workers"],
+)
+@pytest.mark.usefixtures("server")
+def test_a_recogniser_that_cannot_answer_is_named_and_the_others_go_on(drawn, monkeypatch, loaded, reason):
+    monkeypatch.setattr(server_watch, "read_readiness", lambda *_: readiness(**loaded))
+    drawn("7-1.png")
+    app = AppTest.from_file(ROOT / "dashboard/app.py", default_timeout=30)
+    app.query_params["model"] = "reader"
+    text = text_of(app.run())
+    assert reason in text
+    assert "ink-banner" not in text
+    assert '<span class="ink-label">7</span>' in text_of(
+        app.selectbox(key="draw-recogniser").select("digits 1.0").run()
+    )
+
+
 def test_a_rejected_drawing_names_the_reason(server, drawn):
     drawn("7-1.png")
     server.answer = Rejected("InvalidImage", "the picture shows a single speck")

@@ -52,21 +52,24 @@ class Look:
 def watch() -> None:
     """Look once for the page below, and again every TICK_S while it is open."""
     _look()
-    st.session_state.pop("retry", None)  # the page runs now
+    for each in ("retry", "awaited"):  # the page runs now
+        st.session_state.pop(each, None)
     _keep_looking()
 
 
 @st.fragment(run_every=TICK_S)
 def _keep_looking() -> None:
-    """Show one banner while nothing is served, and rerun the page when what is served changes.
+    """Show one banner while nothing is served, and rerun the page when that changes, or what it waits for is there.
 
     As a fragment it leaves the rest of the page, such as a drawing, as it is.
     """
-    before = _seen().serving
+    was_up = is_up()
     look = _look()
     # There is always an element here, so that the page does not move when the banner appears
     st.html(NO_BANNER if look.serving else banner(look, server_url()))
-    if look.serving != before or (look.serving and st.session_state.pop("retry", False)):
+    awaited = st.session_state.get("awaited")
+    is_there = awaited is not None and is_up() and not _why_not(*awaited)
+    if is_up() != was_up or is_there or (is_up() and st.session_state.pop("retry", False)):
         st.rerun()
 
 
@@ -83,10 +86,19 @@ def loaded() -> tuple[VersionReadiness, ...]:
 def why_not(model: str, version: str = "") -> str:
     """Return why a recogniser cannot answer now although others can, as a sentence for people, or "".
 
+    The page runs again when it can.
+
     Args:
         model: name of the recogniser.
         version: MAJOR.MINOR, or "" for any.
     """
+    reason = _why_not(model, version)
+    if reason:
+        st.session_state["awaited"] = (model, version)
+    return reason
+
+
+def _why_not(model: str, version: str) -> str:
     look, wanted = _seen(), (model, version or None)
     if not look.serving or any(wanted in {served, (served[0], None)} for served in look.serving):
         return ""

@@ -43,7 +43,7 @@ def test_a_drawing_is_kept_with_its_right_label_and_deleted(chromium):
     expect(page.get_by_text("Keep at least 5 drawings each of 2 labels")).to_be_visible(timeout=PATIENCE_MS)
 
 
-FINETUNING_MS = 120_000  # an epoch, and 10,000 characters read by both versions, on a busy machine
+FINETUNING_MS = 400_000  # on a machine that does much else; nothing fails on a time
 
 
 @pytest.fixture(scope="module")

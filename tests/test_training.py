@@ -199,6 +199,20 @@ def test_weights_that_training_starts_from_can_stay_in_the_mean(mnist_train, tmp
     assert torch.allclose(mean[name], 0.75 * first[name] + 0.25 * alone[name], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--start-share", "0.3"], "--start-share is of initial weights, and there are none"),
+        (["--start-share", "1", "--start", "x"], "--start-share is 1; wanted 0 to less than 1"),
+        (["--start-share", "-0.1", "--start", "x"], "--start-share is -0.1; wanted 0 to less than 1"),
+    ],
+)
+def test_a_share_of_no_weights_or_of_more_than_all_is_refused(given, reason, capsys):
+    with pytest.raises(SystemExit):
+        parse(["digits", *given], None)
+    assert reason in capsys.readouterr().err
+
+
 def test_weights_of_another_network_are_no_start(mnist_train, tmp_path):
     with pytest.raises(CommandError, match="TinyNet"):
         run_training(tmp_path, "--start", "weights/digits-tiny-1.0.safetensors", model="digits")

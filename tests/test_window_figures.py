@@ -30,6 +30,12 @@ def test_the_rate_now_is_that_of_the_last_seconds():
     assert now.requests_per_s < 3
 
 
+def test_samples_that_are_far_apart_say_nothing_of_now():
+    first, last = samples([0, 100])
+    now = figures([first, replace(last, time_s=first.time_s + 960)], 86_400, Selection())
+    assert (now.now_per_s, now.requests) == (None, 200)
+
+
 def test_a_short_load_is_as_high_in_the_chart_as_it_was():
     found = points(samples([0] * 30 + [10 * i for i in range(11)] + [100] * 20), 60, Selection())
     rates = {point.time_s: point.requests_per_s for point in found}

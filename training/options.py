@@ -86,6 +86,10 @@ def parse(arguments: list[str] | None, description: str | None) -> argparse.Name
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
     if options.folds == 1 or options.folds < 0:
         parser.error(f"--folds is {options.folds}; wanted 2 or more")
+    if not 0 <= options.start_share < 1:
+        parser.error(f"--start-share is {options.start_share:g}; wanted 0 to less than 1")
+    if options.start_share and options.start is None:
+        parser.error("--start-share is of initial weights, and there are none; wanted --start, too")
     return options
 
 

@@ -6,11 +6,10 @@ from html import escape
 
 from dashboard.live.events import Event, Versions
 from dashboard.live.load_generator import LoadPlan, LoadResult
-from dashboard.live.window_figures import MIN_OBSERVATIONS, NOW_S, QUANTILES, Figures, Point, quantile_ms
+from dashboard.live.window_figures import MIB, MIN_OBSERVATIONS, NOW_S, QUANTILES, Figures, Point, quantile_ms
 from inkserve.metrics import Quantile
 
 NONE, NO_DATA, FEW = "none", "no data", "too few"
-MIB = 1024**2
 STATUSES = {  # in words
     "400": "bad picture or request",
     "404": "no such recogniser",
@@ -133,7 +132,8 @@ def duration(seconds: float) -> str:
 
 
 def _figures(now: Figures, versions: Versions | None) -> list[tuple[str, str, str]]:
-    rows = [("Requests/s now", _number(now.now_per_s, 1), f"in the last {NOW_S:.0f} s")]
+    covered = f"in the last {NOW_S:.0f} s" if now.now_per_s is not None else f"needs samples of the last {NOW_S:.0f} s"
+    rows = [("Requests/s now", _number(now.now_per_s, 1), covered)]
     rows.append(("Requests/s", f"{now.requests_per_s:.1f}", f"{now.requests} in {duration(now.elapsed_s)}"))
     rows += [(f"Latency {name}", *_quantile(now.latency.quantile(q), "requests")) for name, q in QUANTILES.items()]
     rows.append(("Mean queue time", _ms(now.mean_queue_ms), f"of {now.queued} requests"))

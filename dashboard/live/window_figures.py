@@ -57,7 +57,7 @@ class Figures:
     Attributes:
         elapsed_s: from the first sample in it to the last.
         requests: answered, with predictions or errors.
-        now_per_s: throughput of the last NOW_S; None without a sample that old.
+        now_per_s: throughput of the last NOW_S; None without samples so close, as in long windows.
         latency: time of each request, from its last byte read to its answer written, s.
         mean_handler_ms: mean handler time of a batch; None without a batch.
         batches: batch sizes.
@@ -131,7 +131,7 @@ def figures(samples: Sequence[Sample], window_s: float, selection: Selection) ->
     return Figures(
         elapsed_s=after.time_s - before.time_s,
         requests=round(sum(statuses.values())),
-        now_per_s=None if last is None else _per_s(last, selection)[0],
+        now_per_s=None if last is None or elapsed(last) > 2 * NOW_S else _per_s(last, selection)[0],
         latency=histogram(grown, LATENCY, **selection.labels),
         mean_handler_ms=_mean_ms(grown, "handwriting_handler_seconds", selection),
         batches=histogram(grown, "handwriting_batch_requests", **selection.labels),
@@ -204,24 +204,20 @@ def _point(samples: Sequence[Sample], end_s: float, rate_slice_s: float, slice_s
         return Point(end_s)
     latency = histogram(increase(of_latency[0].totals, after.totals), LATENCY, **selection.labels)
     quantiles = (quantile_ms(latency.quantile(q)) for q in QUANTILES.values())
-    in_flight, waiting, memory = (_gauge(after, *each) for each in _gauges(selection))
+    memory = _gauge(after, MEMORY, **selection.labels)
     return Point(
         end_s,
         requests_per_s,
         failed_per_s,
         *quantiles,
         latency.count,
-        in_flight,
-        waiting,
+        _gauge(after, IN_FLIGHT),
+        _gauge(after, WAITING, **selection.labels),
         None if memory is None else memory / MIB,
     )
 
 
-def _gauges(selection: Selection) -> tuple[tuple[str, Mapping[str, str]], ...]:
-    return (IN_FLIGHT, {}), (WAITING, selection.labels), (MEMORY, selection.labels)
-
-
-def _gauge(sample: Sample, name: str, labels: Mapping[str, str]) -> float | None:
+def _gauge(sample: Sample, name: str, **labels: str) -> float | None:
     return total(sample.gauges, name, **labels) if any(matching(sample.gauges, name, **labels)) else None
 
 
@@ -233,7 +229,13 @@ def _span(samples: Sequence[Sample], end_s: float, slice_s: float) -> tuple[Samp
     after = samples[last]
     # Samples do not come to the millisecond
     before = samples[max(0, bisect_right(samples, after.time_s - slice_s + JITTER_S, key=_time) - 1)]
-    return (before, after) if after.time_s - before.time_s >= SHORTEST_SLICE_S else None
+    span = before, after
+    return span if elapsed(span) >= SHORTEST_SLICE_S else None
+
+
+def elapsed(span: tuple[Sample, Sample]) -> float:
+    """Return the time from the first sample to the second, s."""
+    return span[1].time_s - span[0].time_s
 
 
 def _per_s(span: tuple[Sample, Sample], selection: Selection) -> tuple[float, float]:
@@ -241,8 +243,7 @@ def _per_s(span: tuple[Sample, Sample], selection: Selection) -> tuple[float, fl
     before, after = span
     statuses = sum_by(increase(before.totals, after.totals), f"{LATENCY}_count", "status", **selection.labels)
     failed = sum(count for status, count in statuses.items() if _is_failed(status))
-    elapsed_s = after.time_s - before.time_s
-    return sum(statuses.values()) / elapsed_s, failed / elapsed_s
+    return sum(statuses.values()) / elapsed(span), failed / elapsed(span)
 
 
 def _is_failed(status: str) -> bool:

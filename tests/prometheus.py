@@ -1,10 +1,7 @@
 """A real Prometheus with our rules, hurried, that watches the tests' own stack."""
 
 import re
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import requests
@@ -13,9 +10,6 @@ import yaml
 from deploy.local.services import PROMETHEUS_FILES, PROMETHEUS_SOURCE
 from deploy.packages import missing
 from inkserve.metrics import Series
-
-PATIENCE_S = 120
-T = TypeVar("T")
 
 needs_prometheus = pytest.mark.skipif(
     bool(missing(["prometheus"])), reason="Prometheus is not installed: apt-get install prometheus"
@@ -54,15 +48,6 @@ class Prometheus:
 def series(metric: dict[str, str]) -> Series:
     kept = {name: value for name, value in metric.items() if name not in {"__name__", "job", "instance"}}
     return Series(metric.get("__name__", ""), tuple(sorted(kept.items())))
-
-
-def eventually(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
-    """What a look finds as soon as it finds something."""
-    give_up = time.monotonic() + patience_s
-    while not (found := look()):
-        assert time.monotonic() < give_up, f"waited {patience_s:.0f} s for {what}"
-        time.sleep(0.3)
-    return found
 
 
 def hurried(folder: Path) -> Path:

@@ -11,9 +11,9 @@ from inkserve.readiness import read_readiness
 from tests.browsing import PATIENCE_MS, SCREENSHOTS
 from tests.conftest import drawings
 from tests.finetuned_version import finetuned_version
-from tests.prometheus import eventually
 from tests.test_browser_batch import CANCEL, LONG_MS, expect_outcome, upload, zipped
 from tests.test_browser_live import card
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 

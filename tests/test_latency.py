@@ -14,7 +14,7 @@ from deploy.local.settings import ROOT, read_settings
 from inkserve.metrics import Values, histogram, increase, mean, read_page, total
 from measuring.common.altered_archives import WAITING, alter_archive
 from tests.conftest import RunningStack, port_variables
-from tests.prometheus import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.server
 

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
@@ -21,6 +21,7 @@ from measuring.common.altered_archives import WAITING, alter_archive
 from measuring.reliability.faults.background_load import BackgroundLoad, without_retries
 from tests.answering import SEVEN, answering, error, in_turn
 from tests.conftest import RunningStack, environment, port_variables, run_stack
+from tests.waiting import eventually
 
 TIMEOUT_S, TRIES = 30, 5
 SHOP, APP, OPS = "shop-0123456789abcdef", "app-0123456789abcdef", "ops-0123456789abcdef"
@@ -147,14 +148,7 @@ def as_before(request) -> Iterator[None]:
     if "shared" in request.fixturenames:
         shared = request.getfixturevalue("shared")
         write(shared.file, json.dumps(NAMED))
-        eventually(lambda: shared.list_models(OPS).ok)
-
-
-def eventually(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        eventually(lambda: shared.list_models(OPS).ok, "the token of ops to work")
 
 
 def refusal(answer: requests.Response) -> tuple[int, str]:
@@ -221,7 +215,7 @@ def test_a_connection_that_breaks_frees_its_place(shared, seven):
                 headers={"X-Wait-S": "0.6", "Authorization": f"Bearer {APP}"},
                 timeout=(TIMEOUT_S, 0.2),
             )
-        eventually(lambda: shared.predict(APP, seven).ok)
+        eventually(lambda: shared.predict(APP, seven).ok, "the place of app to be free")
 
 
 @pytest.mark.server
@@ -241,18 +235,17 @@ def test_a_changed_file_is_read_again_under_load_and_a_wrong_one_changes_nothing
     new = "new-0123456789abcdef"
     with load:
         write(shared.file, json.dumps(NAMED | {"new": {"token": new, "for": "predictions"}}))
-        eventually(lambda: shared.predict(new, seven).ok)
+        eventually(lambda: shared.predict(new, seven).ok, "the new token to work")
         for text, _ in WRONG_FILES.values():
             write(shared.file, text)
             time.sleep(0.3)
         shared.file.unlink()
         log = shared.settings.logs / "server.log"
-        eventually(lambda: "NoSuchFileException); the tokens stay as they were" in log.read_text())
+        eventually(lambda: "NoSuchFileException); the tokens stay as they were" in log.read_text(), "the log")
         assert shared.predict(new, seven).ok
         write(shared.file, json.dumps(NAMED))
-        eventually(
-            lambda: refusal(shared.predict(new, seven)) == REFUSED if not shared.predict(new, seven).ok else False
-        )
+        eventually(lambda: shared.predict(new, seven).status_code == REFUSED[0], "the new token to be refused")
+        assert refusal(shared.predict(new, seven)) == REFUSED
         load.wait_for_answers(5)
     assert not load.failed(), str(load)
     assert not any(each in log.read_text() for each in (SHOP, APP, OPS, new))

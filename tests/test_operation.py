@@ -16,7 +16,7 @@ from deploy.local.served_versions import management
 from deploy.local.settings import ROOT, read_settings
 from inkserve.metrics import read_page, total
 from tests.conftest import RunningStack, port_variables
-from tests.prometheus import eventually
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.server
 

@@ -21,7 +21,8 @@ from deploy.local.settings import ROOT, free_ports
 from deploy.local.stack import Stack
 from inkserve.metrics import histogram, increase, rate, read_page
 from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
-from tests.prometheus import Prometheus, eventually, hurried, needs_prometheus, rules
+from tests.prometheus import Prometheus, hurried, needs_prometheus, rules
+from tests.waiting import eventually
 
 pytestmark = [needs_prometheus, pytest.mark.server]
 

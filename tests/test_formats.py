@@ -3,7 +3,9 @@
 import gzip
 import subprocess
 import sys
-import time
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import psutil
@@ -15,6 +17,7 @@ from handwriting.preprocess import decode, find_character, read_picture
 from handwriting.sandbox import child, parent
 from tests.phone_pictures import blank, clear_bmp, deep, heic, seven
 from tests.pictures import encode, mnist_frame, zipped
+from tests.waiting import eventually
 
 APART = ("AVIF", "JPEG2000", "PPM", "ICO")
 
@@ -142,36 +145,98 @@ def test_the_sandbox_has_the_decoders_limits():
     assert (child.MAX_MEGAPIXELS, child.LONGEST_PX) == (decode.MAX_MEGAPIXELS, decode.LONGEST_PX)
 
 
-def test_a_process_is_ready_for_the_next_file_and_each_is_used_once():
+def server() -> psutil.Process:
+    """The running process that forks one for each file."""
+    return psutil.Process(parent.SERVER._process.pid)
+
+
+def test_one_process_forks_one_for_each_file():
     read_picture(encode(seven(), "AVIF"))
-    ready = parent.SPARE._process
-    assert ready.poll() is None
+    first = server()
     read_picture(heic(seven()))
-    assert ready.wait(60) < 0  # it was killed after its file
-    assert parent.SPARE._process not in (None, ready)
+    assert server() == first
+    eventually(lambda: not first.children(), "the forks to end")
 
 
-def test_a_process_that_died_while_it_waited_is_replaced():
+def test_a_server_of_decoders_that_died_is_replaced():
     read_picture(encode(seven(), "AVIF"))
-    parent.SPARE._process.kill()
-    parent.SPARE._process.wait(60)
+    first = server()
+    first.kill()
+    assert read_picture(encode(seven(), "AVIF")).grey.any()
+    assert server() != first
+
+
+def test_a_server_of_decoders_that_hangs_is_replaced(monkeypatch):
+    read_picture(encode(seven(), "AVIF"))
+    first = server()
+    first.suspend()
+    with monkeypatch.context() as changed:
+        changed.setattr(parent, "WALL_S", 0.1)
+        changed.setattr(parent, "GRACE_S", 0.1)
+        with pytest.raises(InvalidImage, match="AVIF cannot be read: decoding a page takes over"):
+            read_picture(encode(seven(), "AVIF"))
+    assert not first.is_running()
     assert read_picture(encode(seven(), "AVIF")).grey.any()
 
 
-def test_a_waiting_process_ends_with_the_one_that_started_it():
-    code = "from handwriting.sandbox.parent import SPARE; SPARE.prepare(); print(SPARE._process.pid)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    for _ in range(600):
-        if not psutil.pid_exists(int(done.stdout)):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"process {done.stdout} goes on waiting")
+def test_a_server_of_decoders_ends_with_the_one_that_started_it():
+    code = "from handwriting.sandbox.parent import SERVER; SERVER.fork('AVIF'); print(SERVER._process.pid, flush=True)"
+    killed = f"{code}; import os; os.kill(os.getpid(), 9)"
+    for each in (code, killed):
+        done = subprocess.run([sys.executable, "-c", each], capture_output=True, check=False, timeout=120)
+        eventually(partial(has_ended, int(done.stdout)), f"the end of process {done.stdout}", 60)
+
+
+def has_ended(pid: int) -> bool:
+    return not psutil.pid_exists(pid)
+
+
+def test_a_fork_of_a_process_has_a_server_of_decoders_of_its_own():
+    """As gunicorn forks one that has read pictures; the fork's end leaves the first one's server alone."""
+    code = """
+import os, sys
+from pathlib import Path
+from handwriting.preprocess.decode import read_picture
+from handwriting.sandbox.parent import SERVER
+picture = Path(sys.argv[1]).read_bytes()
+read_picture(picture)
+first = SERVER._process.pid
+child = os.fork()
+if child == 0:
+    read_picture(picture)
+    assert SERVER._process.pid != first
+    os._exit(3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+read_picture(picture)
+assert SERVER._process.pid == first
+"""
+    with tempfile.NamedTemporaryFile(suffix=".avif") as file:
+        file.write(encode(seven(), "AVIF"))
+        file.flush()
+        subprocess.run([sys.executable, "-c", code, file.name], check=True, timeout=120)
+
+
+def test_threads_decode_at_the_same_time():
+    files = [encode(seven(), "AVIF"), heic(seven()), b"%PDF-1.7\n"] * 4
+    with ThreadPoolExecutor(6) as pool:
+        read = list(pool.map(read_or_error, files))
+    assert [isinstance(each, InvalidImage) for each in read] == [False, False, True] * 4
+
+
+def read_or_error(content: bytes) -> object:
+    try:
+        return read_picture(content)
+    except InvalidImage as err:
+        return err
 
 
 def test_a_decoder_that_takes_too_much_time_is_stopped(monkeypatch):
-    monkeypatch.setattr(parent, "WALL_S", 0.01)
-    with pytest.raises(InvalidImage, match="AVIF cannot be read: decoding a page takes over"):
-        read_picture(encode(seven(), "AVIF"))
+    read_picture(encode(seven(), "AVIF"))
+    first = server()
+    monkeypatch.setattr(parent, "WALL_S", 0.05)
+    with pytest.raises(InvalidImage, match="PNM cannot be read: decoding a page takes over"):
+        read_picture(b"P2 2000 2000 255 " + b"1 " * 4_000_000)
+    assert server() == first
 
 
 def test_a_decoder_that_takes_too_much_memory_is_stopped():

@@ -1,20 +1,18 @@
-"""`python -m handwriting.sandbox.child`: decodes a file on standard input to pixels on standard output.
+"""Decodes a file within limits, in a process that `handwriting.sandbox.server` has forked for it.
 
-The first line of its input is the format and how many pages are wanted; the file follows. Until then it waits, with all
-that it needs loaded. It limits its own memory and processor time, and may write no files. What it prints is for
-`handwriting.sandbox.parent`: a line of JSON with the number of pages, then for each page a line with mode and size,
-followed by its pixels; or a line with an error.
+Through its socket comes a line of JSON, the file, and an empty line for each page after the first that is wanted. Back
+go lines of JSON: one with the number of pages, then for each page one with mode and size, followed by its pixels; or
+one with an error.
 """
 
-import contextlib
 import io
 import json
 import os
 import resource
-import sys
-import warnings
+import signal
+import socket
 from collections.abc import Iterator
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
@@ -32,75 +30,78 @@ NOISE = bytes((i * 89) % 251 for i in range(1024))
 INVALID, TOO_LARGE = "InvalidImage", "ImageTooLarge"  # names of handwriting.errors
 
 
-def main() -> None:
-    """Wait for a file on standard input, and decode its first pages."""
-    with contextlib.suppress(ImportError):  # a format that needs the missing one says so
-        import pillow_heif  # noqa: F401, PLC0415
-        import pypdfium2  # noqa: F401, PLC0415
+class PageError(Exception):
+    """A page cannot be decoded; the arguments are the name of an error, and what is said of it."""
+
+
+def answer(connection: socket.socket) -> None:
+    """Read a file from a connection, and send its pages or an error."""
+    with connection.makefile("rb") as asked, connection.makefile("wb") as out:
+        request = json.loads(asked.readline())
+        content = asked.read(request["bytes"])
+        limit_time(request["wall_s"])
+        try:
+            for image in pages(request["format"], content, out):
+                mode = MODES.get(image.mode) or ("RGBA" if image.has_transparency_data else "RGB")
+                pixels = image if image.mode == mode else image.convert(mode)
+                say(out, mode=mode, size=pixels.size, missing=image.info.get(MISSING))
+                out.write(pixels.tobytes())
+                out.flush()
+                if not asked.readline():
+                    return
+                limit_time(request["wall_s"])
+        except Exception as err:  # decoders raise many kinds; each is about this file only
+            say(out, **error_of(err))
+
+
+def limit_time(wall_s: float) -> None:
+    """Have this process killed when a page takes too long."""
     _, hard_s = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, hard_s))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    warnings.simplefilter("ignore")
-    form, _, most_pages = sys.stdin.buffer.readline().decode().partition(" ")
-    if form:  # else there was none, as the process that waits for it has ended
-        decode(form, int(most_pages), sys.stdin.buffer.read(), sys.stdout.buffer, hard_s)
+    used_s = sum(os.times()[:2])
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used_s) + 1 + PROCESSOR_S, hard_s))
+    signal.setitimer(signal.ITIMER_REAL, wall_s)
 
 
-def decode(form: str, most_pages: int, content: bytes, out: BinaryIO, hard_s: int) -> None:
-    """Print the first pages of a file, or an error."""
-    try:
-        for image in pdf_pages(content, most_pages, out) if form == "PDF" else picture(content, form, out):
-            mode = MODES.get(image.mode) or ("RGBA" if image.has_transparency_data else "RGB")
-            pixels = image if image.mode == mode else image.convert(mode)
-            say(out, mode=mode, size=pixels.size, missing=image.info.get(MISSING))
-            out.write(pixels.tobytes())
-            out.flush()
-            used_s = sum(os.times()[:2])
-            resource.setrlimit(resource.RLIMIT_CPU, (int(used_s) + 1 + PROCESSOR_S, hard_s))
-    except MemoryError:
-        fail(out, INVALID, f"decoding it takes over {MEMORY_BYTES >> 20:,} MiB of memory")
-    except Image.DecompressionBombError as err:
-        fail(out, TOO_LARGE, f"{err}; at most {MAX_MEGAPIXELS} megapixels")
-    except UnidentifiedImageError:
-        fail(out, INVALID, "it is damaged or truncated: its header cannot be read")
-    except Exception as err:  # decoders raise many kinds; each is about this file only
-        fail(out, INVALID, f"it is damaged or truncated: {str(err)[:200]}")
+def error_of(err: Exception) -> dict[str, str]:
+    """Say what is wrong with a file that a decoder could not read."""
+    if isinstance(err, PageError):
+        kind, message = err.args
+    elif isinstance(err, MemoryError):
+        kind, message = INVALID, f"decoding it takes over {MEMORY_BYTES >> 20:,} MiB of memory"
+    elif isinstance(err, Image.DecompressionBombError):
+        kind, message = TOO_LARGE, f"{err}; at most {MAX_MEGAPIXELS} megapixels"
+    elif isinstance(err, UnidentifiedImageError):
+        kind, message = INVALID, "it is damaged or truncated: its header cannot be read"
+    else:
+        kind, message = INVALID, f"it is damaged or truncated: {str(err)[:200]}"
+    return {"error": kind, "message": message}
 
 
 def say(out: BinaryIO, **line: object) -> None:
-    """Print a line of JSON."""
+    """Send a line of JSON."""
     out.write(json.dumps(line).encode() + b"\n")
 
 
-def fail(out: BinaryIO, kind: str, message: str) -> NoReturn:
-    """Print an error, and end."""
-    say(out, error=kind, message=message)
-    out.flush()
-    os._exit(0)  # decoders that ran out of memory may not be able to clean up
+def pages(form: str, content: bytes, out: BinaryIO) -> Iterator[Image.Image]:
+    """Say how many pages a file has, and decode one after the other."""
+    return pdf_pages(content, out) if form == "PDF" else picture(content, form, out)
 
 
 def picture(content: bytes, form: str, out: BinaryIO) -> Iterator[Image.Image]:
     """Decode a picture, turned upright."""
-    if form == "HEIF":
-        import pillow_heif  # noqa: PLC0415
-
-        pillow_heif.options.DECODE_THREADS = 1
-        pillow_heif.register_heif_opener(thumbnails=False)
     image: Image.Image
     with Image.open(io.BytesIO(content), formats=[form]) as image:
-        check_size(out, *(image.ico.frame(0) if form == "ICO" else image).size)  # type: ignore[attr-defined]
+        check_size(*(image.ico.frame(0) if form == "ICO" else image).size)  # type: ignore[attr-defined]
         say(out, pages=1)
         if form == "JPEG":
-            image = load_cut(content, out)  # noqa: PLW2901 - the same, without its missing rows
+            image = load_cut(content)  # noqa: PLW2901 - the same, without its missing rows
         elif form == "ICO" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
             image.putalpha(255)  # an empty alpha channel: Windows then looks at the mask alone
         ImageOps.exif_transpose(image, in_place=True)
         yield image
 
 
-def load_cut(content: bytes, out: BinaryIO) -> Image.Image:
+def load_cut(content: bytes) -> Image.Image:
     """Decode the rows that are there of a JPEG whose end is missing; its info has the share of MISSING ones.
 
     libjpeg makes the missing pixels up. They are those that change with what follows the file.
@@ -109,7 +110,7 @@ def load_cut(content: bytes, out: BinaryIO) -> Image.Image:
     image, other = (Image.open(io.BytesIO(content + tail + END)) for tail in (b"", NOISE))
     if "progressive" in image.info:
         if not has_all_coefficients(content):
-            fail(out, INVALID, "it is truncated: its details are missing")
+            raise PageError(INVALID, "it is truncated: its details are missing")
         rows = image.height
     else:
         changed = ImageChops.difference(image, other).getbbox(alpha_only=False)
@@ -140,7 +141,7 @@ def has_all_coefficients(content: bytes) -> bool:
     return seen >= set(range(64))
 
 
-def pdf_pages(content: bytes, most_pages: int, out: BinaryIO) -> Iterator[Image.Image]:
+def pdf_pages(content: bytes, out: BinaryIO) -> Iterator[Image.Image]:
     """Draw pages of a PDF, with the ink that people add on a tablet."""
     import pypdfium2  # noqa: PLC0415
 
@@ -148,27 +149,22 @@ def pdf_pages(content: bytes, most_pages: int, out: BinaryIO) -> Iterator[Image.
         document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as err:
         if "password" in str(err).lower():
-            fail(out, INVALID, "it has a password; send it without one")
+            raise PageError(INVALID, "it has a password; send it without one") from err
         raise
     say(out, pages=len(document))
-    for i in range(min(most_pages, len(document))):
+    for i in range(len(document)):
         page = document[i]
         width, height = page.get_size()
         if not (width > 0 and height > 0):
-            fail(out, INVALID, f"page {i + 1} is {width:g} x {height:g} points")
+            raise PageError(INVALID, f"page {i + 1} is {width:g} x {height:g} points")
         scale = min(PDF_DPI / POINTS_PER_INCH, PDF_PX / max(width, height))
         yield page.render(scale=scale, rev_byteorder=True).to_pil()
         page.close()
 
 
-def check_size(out: BinaryIO, width: int, height: int) -> None:
-    """End with an error if a picture has too many pixels."""
+def check_size(width: int, height: int) -> None:
+    """Raise an error if a picture has too many pixels."""
     if width * height > MAX_MEGAPIXELS * 1_000_000:
-        fail(out, TOO_LARGE, f"the picture is {width} x {height} px; at most {MAX_MEGAPIXELS} megapixels")
+        raise PageError(TOO_LARGE, f"the picture is {width} x {height} px; at most {MAX_MEGAPIXELS} megapixels")
     if max(width, height) > LONGEST_PX:
-        fail(out, TOO_LARGE, f"the picture is {width} x {height} px; a side has at most {LONGEST_PX:,}")
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):  # nobody waits for the rest
-        main()
+        raise PageError(TOO_LARGE, f"the picture is {width} x {height} px; a side has at most {LONGEST_PX:,}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-SPARE_BYTES = 32 * 2**20  # a worker keeps this much more than it needs: asking the system for it again takes time
+SPARE_BYTES = 12 * 2**20  # a worker keeps this much more than it needs: asking the system for it again takes time
 PAUSE_S = 0.5  # between a large batch and the trim: TorchServe holds the requests until they are answered
 STATM = Path("/proc/self/statm")
 RESIDENT = 1  # field of STATM, in pages

@@ -116,8 +116,15 @@ def test_a_service_that_ends_while_starting_is_shown_with_its_log(tmp_path):
 
 
 def test_a_service_that_never_answers_is_given_up(tmp_path):
-    with pytest.raises(StackError, match="does not answer after 0 s"):
+    with pytest.raises(StackError, match="not ready after 0 s: it does not answer"):
         process.wait_until(lambda: False, psutil.Process(), 0.1, [tmp_path / "missing.log"])
+
+
+def test_a_slow_start_says_what_it_waits_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(process, "TELL_S", 0)
+    looks = iter([False, False, True])
+    process.wait_until(lambda: next(looks), psutil.Process(), 30, [], lambda: "digits 1.0 has no ready worker of 1")
+    assert re.fullmatch(r"(  not ready after 0 s: digits 1.0 has no ready worker of 1\n)+", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080.5"])

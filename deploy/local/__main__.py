@@ -40,7 +40,10 @@ def status(stack: Stack) -> int:
         process = stack.record.find(name)
         answers = process is not None and service.is_ready(stack.settings)
         if process is not None:
-            print(f"{name:10}  runs as process {process.pid}" + ("" if answers else ", but does not answer"))
+            print(
+                f"{name:10}  runs as process {process.pid}"
+                + ("" if answers else f", but {service.why(stack.settings)}")
+            )
         elif name in SERVICES:
             print(f"{name:10}  does not run")
         is_well = is_well and (answers or name not in SERVICES)

@@ -17,6 +17,8 @@ from inkserve.files import atomic_write
 POLL_S = 0.2
 PRIVATE = 0o077  # umask: only the user can read what a service writes
 GRACE_S = 15  # between asking a process to end and killing it
+TELL_S = 20  # between two lines about a slow start
+NO_ANSWER = "it does not answer"
 DELAY = "DRAIN_DELAY_S"  # variable of a process that goes on serving for so many s after it is asked to end
 CHILDREN: list[subprocess.Popen] = []  # Python warns of a child that is garbage-collected while it runs
 
@@ -33,6 +35,7 @@ class Service:
         is_ready: tells whether it answers.
         ready_timeout_s: time limit of a start.
         exposure: further variables that it is started with.
+        why: why it is not ready.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Service:
     is_ready: Callable[[Settings], bool]
     ready_timeout_s: float
     exposure: frozenset[str] = frozenset()
+    why: Callable[[Settings], str] = lambda _: NO_ANSWER
 
     @property
     def variables(self) -> frozenset[str]:
@@ -109,18 +113,28 @@ def answer(url: str, timeout_s: float = 2.0) -> str | None:
     return response.text if response.ok else None
 
 
-def wait_until(is_ready: Callable[[], bool], process: psutil.Process, timeout_s: float, logs: Sequence[Path]) -> None:
-    """Wait until a starting service answers.
+def wait_until(
+    is_ready: Callable[[], bool],
+    process: psutil.Process,
+    timeout_s: float,
+    logs: Sequence[Path],
+    why: Callable[[], str] = lambda: NO_ANSWER,
+) -> None:
+    """Wait until a starting service is ready, and say from time to time why it is not.
 
     Raises:
-        StackError: its process ended, or it did not answer in time; the message has the end of its logs.
+        StackError: its process ended, or it is not ready in time; the message says why, with the end of its logs.
     """
-    deadline = time.monotonic() + timeout_s
+    started = told = time.monotonic()
     while not is_ready():
+        now = time.monotonic()
         if not is_alive(process):
             raise StackError(f"it ended while starting:\n{tail(logs)}")
-        if time.monotonic() > deadline:
-            raise StackError(f"it does not answer after {timeout_s:.0f} s:\n{tail(logs)}")
+        if now > started + timeout_s:
+            raise StackError(f"not ready after {timeout_s:.0f} s: {why()}\n{tail(logs)}")
+        if now > told + TELL_S:
+            told = now
+            print(f"  not ready after {now - started:.0f} s: {why()}", flush=True)
         time.sleep(POLL_S)
 
 

@@ -75,7 +75,13 @@ class Stack:
             self.record.add(name, running)
         try:
             logs = [self.settings.logs / each for each in service.logs]
-            process.wait_until(lambda: service.is_ready(self.settings), running, service.ready_timeout_s, logs)
+            process.wait_until(
+                lambda: service.is_ready(self.settings),
+                running,
+                service.ready_timeout_s,
+                logs,
+                lambda: service.why(self.settings),
+            )
             if name == "torchserve":
                 torchserve.settle(self.settings)
         except StackError as err:

@@ -135,6 +135,11 @@ def is_ready(settings: Settings) -> bool:
     return read_readiness(settings.url("INFERENCE_PORT")).has_all_workers()
 
 
+def why(settings: Settings) -> str:
+    """Say why the server is not ready."""
+    return read_readiness(settings.url("INFERENCE_PORT")).reason or "workers are missing"
+
+
 def settle(settings: Settings) -> None:
     """Set the default versions, once after each start.
 
@@ -176,6 +181,7 @@ TORCHSERVE = Service(
     LOGS,
     start,
     is_ready,
-    ready_timeout_s=180,  # six recognisers on two busy cores
+    ready_timeout_s=600,  # as default_startup_timeout in config.properties
     exposure=frozenset({*EXPOSURE, "MODEL_STORE"}),
+    why=why,
 )

@@ -38,6 +38,14 @@ final class Hooks implements ClassFileTransformer {
                     callStatic("Latency", "scheduled", "(L" + SERVE + "job/Job;)V");
                 }
             }),
+            SERVE + "wlm/WorkerLifeCycle", Map.of("setSuccess", method -> new AtStart(method) {
+                @Override
+                void call() {
+                    visitVarInsn(Opcodes.ALOAD, 0);
+                    visitVarInsn(Opcodes.ILOAD, 1); // whether it has started
+                    callStatic("Ended", "note", "(L" + SERVE + "wlm/WorkerLifeCycle;Z)V");
+                }
+            }),
             SERVE + "util/ApiUtils", Map.of(
                     "updateModelWorkers", method -> new AtStart(method) {
                         @Override

@@ -83,7 +83,8 @@ final class Readiness {
         state.addProperty("waiting", version.getPendingRequestsInJobQueue());
         versions.add(state);
         if (ready == 0) {
-            reasons.add(String.format("%s %s has no ready worker of %d", model, version.getVersion(), wanted));
+            String last = wanted == 0 ? "" : Ended.last(model, version.getVersion());
+            reasons.add(String.format("%s %s has no ready worker of %d%s", model, version.getVersion(), wanted, last));
         }
     }
 

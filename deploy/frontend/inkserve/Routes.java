@@ -12,11 +12,13 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.util.ReferenceCountUtil;
+import java.util.regex.Pattern;
 
 /** Answers the addresses of the inference port that TorchServe does not have; passes on the others. */
 final class Routes extends ChannelInboundHandlerAdapter {
     private static final String INFER_HEADER = "url_infer"; // handwriting.serving.infer reads it
     private static final String QUERY_HEADER = "url_query"; // handwriting.parsing reads it
+    private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
@@ -53,7 +55,7 @@ final class Routes extends ChannelInboundHandlerAdapter {
         int start = uri.indexOf('?');
         boolean isDropped = !uri.startsWith("/invocations"); // there TorchServe passes it on
         if (start >= 0 && isDropped) {
-            request.headers().set(QUERY_HEADER, uri.substring(start + 1));
+            request.headers().set(QUERY_HEADER, escaped(uri.substring(start + 1)));
         }
         if (target.isKserve) {
             request.setUri(Kserve.translated(target));
@@ -61,6 +63,11 @@ final class Routes extends ChannelInboundHandlerAdapter {
                 request.headers().set(INFER_HEADER, "2");
             }
         }
+    }
+
+    /** Control characters, which a client may send though it should not, as %XX: no header can hold them. */
+    private static String escaped(String query) {
+        return CONTROL.matcher(query).replaceAll(found -> String.format("%%%02X", (int) found.group().charAt(0)));
     }
 
     /** Null for an address of TorchServe. */

@@ -39,12 +39,32 @@ def paths() -> Iterator[Case]:
     for expected, each in ((MISSING, missing), (status_in(400, 403, 404, 405), odd)):
         yield from (Case(f"path {path[:60]!a}", expected, Request(SEVEN, path)) for path in each)
     yield Case("a version, and a path after it", READ, Request(SEVEN, "/predictions/digits/1.0/a/b"))
+    for each in (
+        "/predictions/digits/\x00",
+        "/predictions/digits/1.0/\x00?\x01",
+        "/predictions/\x1b",
+        "/v1/models/\x00:predict",
+    ):
+        yield Case(f"path {each!a}", status_in(400, 404), Request(SEVEN, each))
     yield Case("a line of 9,000 characters", MALFORMED, Request(SEVEN, "/predictions/digits?a=" + "1" * 9000))
 
 
 def queries() -> Iterator[Case]:
     """Yield requests with queries, with top_k among them."""
-    unknown = ("top_k=%zz", "%", "a=%00", "body=x", "data=x", "=&=&&", "a" * 3000, "top_k=2&top_k=3", "\u00e9=\u00e9")
+    unknown = (
+        "top_k=%zz",
+        "%",
+        "a=%00",
+        "body=x",
+        "data=x",
+        "=&=&&",
+        "a" * 3000,
+        "top_k=2&top_k=3",
+        "\u00e9=\u00e9",
+        "a=\x00",
+        "\x1b[31m=\x7f",
+        "\x01",
+    )
     for query in unknown:  # nothing that was asked for is ignored
         yield Case(f"query {query[:60]!a}", BAD, Request(SEVEN, f"/predictions/digits?{query}"))
     invoked = "/invocations?model_name=digits&top_k="

@@ -62,6 +62,10 @@ loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest S
 	@$(BIN)/python -m loadtest $(if $(SHAPE),--shape $(SHAPE)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(PICTURES),--pictures $(PICTURES)) $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
 
+score: $(VENV)/installed-ray archive ## read millions of pictures into Parquet files, with Ray: make score SOURCE=scans OUT=results MODEL=digits, or CLUSTER=auto
+	@$(BIN)/python -m deploy.ray.score $(SOURCE) --out $(or $(OUT),runs/score) $(if $(CLUSTER),--cluster $(CLUSTER)) \
+	  --archive model_store/$(or $(MODEL),digits)-1.0.mar $(ARGS)
+
 backup: install ## save the drawings that the dashboard keeps: make backup FILE=drawings.zip
 	@$(BIN)/python -m dashboard.finetune.backup save $(or $(FILE),drawings.zip)
 
@@ -153,6 +157,10 @@ $(VENV)/installed-bench: $(VENV)/installed-dev
 
 $(VENV)/installed-loadtest: $(VENV)/installed
 	@$(BIN)/python -m deploy.install loadtest
+	@touch $@
+
+$(VENV)/installed-ray: $(VENV)/installed
+	@$(BIN)/python -m deploy.install ray
 	@touch $@
 
 $(VENV)/installed-mobile: $(VENV)/installed-dev

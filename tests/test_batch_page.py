@@ -14,11 +14,13 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.batch import batch_html, session_batch, uploads
 from dashboard.batch.batch_job import Job, Progress, unread
-from dashboard.batch.folder_accuracy import folder_label, is_wrong, score
+from dashboard.batch.folder_accuracy import folder_label, in_cell, is_wrong, score
 from dashboard.batch.result_files import file_name, to_csv, to_json
 from dashboard.batch.result_table import PAGE_ROWS, Order, Show, Thumbnails, arrange, frame, pages, select
 from dashboard.batch.uploads import MAX_PICTURES, collect
+from dashboard.shared.label_buttons import shortcuts
 from handwriting.labels import CHARACTERS, DIGITS
+from inkserve.batch.kinds import TEXT, UNKNOWN
 from inkserve.batch.sources import Entry
 from inkserve.client import Candidate, Prediction, Recogniser, Rejected, ServerDown
 from inkserve.client.pictures import to_bytes
@@ -48,7 +50,8 @@ def test_files_of_all_kinds_become_one_batch():
     upload = collect(files)
     assert names(upload) == ["b.png", "a.ZIP/7/a.png", "a.ZIP/7/c.png"]
     assert [to_bytes(entry.picture) for entry in upload.entries] == [b"b", b"a", b"c"]
-    assert (upload.others, upload.refusals) == (2, [])
+    assert [tuple(each) for each in upload.left_out] == [("a.ZIP/note.txt", TEXT), ("note.txt", TEXT)]
+    assert upload.refusals == []
 
 
 def test_a_zip_file_alone_keeps_its_names():
@@ -57,12 +60,33 @@ def test_a_zip_file_alone_keeps_its_names():
 
 def test_hidden_files_count_for_nothing():
     upload = collect([("a.zip", zipped({"a.png": b"", "__MACOSX/a.png": b"", ".b.png": b""})), (".DS_Store", b"")])
-    assert (names(upload), upload.others) == (["a.zip/a.png"], 0)
+    assert (names(upload), upload.left_out) == (["a.zip/a.png"], [])
 
 
 def test_a_zip_file_in_a_zip_file_is_left_out():
     upload = collect([("a.zip", zipped({"b.zip": zipped({"c.png": b""}), "d.png": b""}))])
-    assert (names(upload), upload.others) == (["d.png"], 1)
+    assert (names(upload), [tuple(each) for each in upload.left_out]) == (["d.png"], [("b.zip", UNKNOWN)])
+
+
+def test_files_that_are_left_out_are_named_with_the_reason():
+    upload = collect([("a.zip", zipped({"a.png": b"", "<b>.txt": b""})), *((f"{i}.csv", b"") for i in range(60))])
+    shown = batch_html.skipped(upload)
+    assert "<summary>61 files left out</summary>" in shown
+    assert f"<li>a.zip/&lt;b&gt;.txt: {TEXT}</li>" in shown
+    assert "<li>and 11 more files</li>" in shown
+
+
+def test_labels_have_keys_of_their_own():
+    assert shortcuts(DIGITS) == {label: label for label in DIGITS}
+    keys = shortcuts(CHARACTERS)
+    assert set(CHARACTERS) - set(keys) == {"C", "R", "r"}  # Streamlit keeps these for itself
+    assert (keys["B"], keys["b"], keys["X"]) == ("Shift+B", "b", "X")
+    assert len(set(keys.values())) == len(keys)
+
+
+def test_the_pictures_in_a_cell_of_the_confusion_matrix():
+    results = [predicted("1", 0.9), predicted("7", 0.9), BLANK, None, predicted("1", 0.8)]
+    assert in_cell(["7", "7", "7", "7", None], results, ("7", "1")) == [0]
 
 
 @pytest.mark.parametrize("name", ["../../up.png", "/root.png", "C:\\windows.png", "a/../../b.png"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboard.batch.results_view import CELL_PX, HEADER_PX, INDEX_PX
 from deploy.local.settings import ROOT
 from handwriting.preprocess import picture_frame
 from inkserve.client.pictures import encode, from_array
@@ -52,6 +53,73 @@ def cells(page: Page) -> list[str]:
     return page.locator("canvas table td").all_text_contents()
 
 
+def test_a_cell_of_the_confusion_matrix_shows_its_pictures(chromium):
+    page = chromium("batch")
+    folders = {"1/a.png": "1-1", "7/b.png": "1-2", "7/c.png": "7-1"}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, source in folders.items():
+            archive.write(EXAMPLES / f"{source}.png", name)
+    upload(page, file("a.zip", buffer.getvalue()))
+    expect_outcome(page, "3 of 3 pictures read")
+    matrix = page.locator("[data-testid=stDataFrame]").first
+    for _ in range(2):  # chosen, and then not any more
+        matrix.locator("canvas").first.wait_for()
+        matrix.scroll_into_view_if_needed()
+        page.wait_for_timeout(1000)  # for what is above it to take its place
+        place = matrix.bounding_box()  # the first column, the second row
+        page.mouse.click(place["x"] + INDEX_PX + CELL_PX / 2, place["y"] + HEADER_PX * 2.5)
+        expect(page.get_by_text("Only 7 read as 1 is shown.")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_role("radio", name="All 1")).to_be_visible()
+        page.screenshot(path=SCREENSHOTS / "batch-cell.png")
+        page.get_by_role("button", name="Show all").click()
+        expect(page.get_by_role("radio", name="All 3")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("Only 7 read as 1 is shown.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("size", [None, PHONE])
+def test_pictures_are_labelled_by_key_and_by_button(chromium, size):
+    page = chromium("batch", **({"size": size} if size else {}))
+    upload(page, *(EXAMPLES / f"{name}.png" for name in ("3-1", "7-1", "1-1")))
+    expect_outcome(page, "3 of 3 pictures read")
+    page.get_by_role("button", name="Label one by one").click()
+    shown = page.locator(".ink-to-label figcaption")
+    expect(shown).to_contain_text("1 of 3: ")
+    first = shown.inner_text().partition(": ")[2].partition(",")[0]
+    page.keyboard.press("5")
+    expect(shown).to_contain_text("2 of 3: ")
+    page.keyboard.press("Backspace")
+    expect(shown).to_contain_text(f"1 of 3: {first}")
+    expect(shown).not_to_contain_text("right label")
+    page.locator(".st-key-ink-labels-4 button").click()
+    expect(shown).to_contain_text("2 of 3: ")
+    for number in (3, 0):
+        page.keyboard.press("ArrowRight")
+        if number:
+            expect(shown).to_contain_text(f"{number} of 3: ")
+    expect(page.locator(".ink-note")).to_contain_text("All 3 are behind you")
+    page.screenshot(path=SCREENSHOTS / f"batch-labelled-{'phone' if size else 'desk'}.png")
+    assert not scrolls_sideways(page)
+    page.get_by_role("button", name="Show the table").click()
+    assert cells(page).count("4") == 1
+
+
+def test_files_that_are_left_out_are_named(chromium):
+    page = chromium("batch")
+    upload(page, EXAMPLES / "3-1.png", EXAMPLES / "7-1.png", zipped_notes())
+    expect_outcome(page, "3 of 3 pictures read")
+    page.get_by_text("1 file left out").click()
+    expect(page.get_by_text("notes.zip/notes.txt: a list or text")).to_be_visible()
+
+
+def zipped_notes() -> dict:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("notes.txt", "7 a.png")
+        archive.write(EXAMPLES / "1-1.png", "1.png")
+    return file("notes.zip", buffer.getvalue())
+
+
 def test_one_picture_shows_its_label(chromium):
     page = chromium("batch")
     upload(page, EXAMPLES / "3-1.png")
@@ -82,7 +150,7 @@ def test_folder_names_give_accuracy_and_downloads_have_all_rows(chromium):
     upload(page, zipped())
     expect(page.get_by_text("Accuracy 100.0 %")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("30 of 30 pictures in folders")).to_be_visible()
-    expect(page.locator(".stVegaLiteChart")).to_be_visible()
+    expect(page.get_by_text("Confusion matrix")).to_be_visible()
     page.screenshot(path=SCREENSHOTS / "batch-accuracy.png")
     with page.expect_download() as download:
         page.get_by_role("button", name="All results as CSV").click()

@@ -25,11 +25,12 @@ def test_a_drawing_is_kept_with_its_right_label_and_deleted(chromium):
     page.get_by_role("link", name="Draw").click()
     draw(page, DIGIT_STROKES["7"][0])
     expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
+    page.keyboard.press("3")  # keeps nothing before it is asked for
     page.get_by_role("button", name="Keep for fine-tuning").click()
-    page.get_by_role("combobox").last.click()
-    page.get_by_role("option", name="1", exact=True).click()
-    page.get_by_role("button", name="Keep", exact=False).last.click()
-    expect(page.get_by_text("Kept as 1.")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator(".st-key-ink-keep-0 button").click()
+    expect(page.get_by_text("Kept as 0.")).to_be_visible(timeout=PATIENCE_MS)
+    page.keyboard.press("1")
+    expect(page.get_by_text("Already kept; its label is now 1.")).to_be_visible(timeout=PATIENCE_MS)
     page.keyboard.press("Escape")
 
     page.get_by_role("link", name="Fine-tune").click()
@@ -39,7 +40,12 @@ def test_a_drawing_is_kept_with_its_right_label_and_deleted(chromium):
     page.screenshot(path=SCREENSHOTS / "finetune.png")
     page.set_viewport_size(PHONE)
     assert not scrolls_sideways(page)
-    page.locator(".st-key-ink-kept").get_by_role("button", name="1").click()
+    delete = page.locator(".st-key-ink-kept").get_by_role("button", name="1")
+    delete.click()
+    expect(page.get_by_text("Keep at least 5 drawings each of 2 labels")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Undo: keep the deleted 1 again").click()
+    expect(page.get_by_alt_text("A 1, read as 7")).to_have_count(1, timeout=PATIENCE_MS)
+    delete.click()
     expect(page.get_by_text("Keep at least 5 drawings each of 2 labels")).to_be_visible(timeout=PATIENCE_MS)
 
 

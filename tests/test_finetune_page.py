@@ -95,6 +95,17 @@ def test_a_drawing_is_deleted(store, seven):
     assert store.counts() == {}
 
 
+def test_a_deleted_drawing_is_put_back_with_what_it_was_read_as(store, seven):
+    store.keep(seven, "7", PREDICTION)
+    [kept] = store.latest(1)
+    store.delete(kept.id)
+    store.put_back(kept)
+    [again] = store.latest(1)
+    assert (again.label, again.read_as, again.picture) == ("7", "1", seven)
+    store.put_back(again)
+    assert store.counts() == {"7": 1}
+
+
 def test_the_latest_come_first_and_by_label(store):
     keep_all(store)
     assert len(store.latest(4)) == 4

@@ -1,6 +1,7 @@
 """The front end's histograms against what a client measured with the real server."""
 
 import random
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,16 +10,19 @@ from statistics import quantiles
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from deploy.local.settings import ROOT, read_settings
 from inkserve.metrics import Values, histogram, increase, mean, read_page, total
 from measuring.common.altered_archives import WAITING, alter_archive
+from tests.browsing import PATIENCE_MS
 from tests.conftest import RunningStack, port_variables
+from tests.test_browser_live import card
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.server
 
-TIMEOUT_S = 60
+TIMEOUT_S, MINUTE_S = 60, 60
 REQUESTS, THREADS = 300, 4
 LABELS = {"model": "digits", "version": "1.0"}
 
@@ -44,7 +48,7 @@ def timed(tmp_path_factory) -> Iterator[Timed]:
         running.stack.start("torchserve")
         yield running
     finally:
-        running.stack.stop("torchserve")
+        running.stack.down()
 
 
 def settled(timed: Timed, before: Values, count: int) -> Values:
@@ -58,8 +62,8 @@ def settled(timed: Timed, before: Values, count: int) -> Values:
         time.sleep(0.05)
 
 
-def test_the_servers_quantiles_are_those_of_its_client(timed, seven):
-    """With waits of 0.1 to 0.5 s, so that the client's own time is small beside them."""
+def ask_for_some_time(timed: Timed, seven: bytes) -> list[float]:
+    """Send REQUESTS that take 0.1 to 0.5 s, so that the client's own time is small; return how long each took, in s."""
     waits = random.Random(0)  # noqa: S311 - no secret
 
     def ask(session: requests.Session, wait_s: float) -> float:
@@ -73,15 +77,46 @@ def test_the_servers_quantiles_are_those_of_its_client(timed, seven):
             ask(session, 0)  # the connection
             return [ask(session, 0.1 + 0.4 * waits.random() ** 3) for _ in range(count)]
 
-    before = timed.page()
     with ThreadPoolExecutor() as pool:
         measured = [each for times in pool.map(ask_many, [REQUESTS // THREADS] * THREADS) for each in times]
+    return [*measured, *[0.0] * THREADS]  # the first of each connection are the fastest
+
+
+def test_the_servers_quantiles_are_those_of_its_client(timed, seven):
+    before = timed.page()
+    cuts = quantiles(ask_for_some_time(timed, seven), n=100)
     grown = settled(timed, before, REQUESTS + THREADS)
-    cuts = quantiles([*measured, *[0.0] * THREADS], n=100)  # the first of each connection are the fastest
     for q in (0.50, 0.99):
         found = histogram(grown, "inkserve_request_seconds", **LABELS).quantile(q)
         assert found.count == REQUESTS + THREADS
         assert found.value == pytest.approx(cuts[round(100 * q) - 1], rel=0.1)
+
+
+@pytest.mark.browser
+def test_the_live_page_shows_what_the_client_measured(timed, seven, pages):
+    """Throughput and latency within 10 %."""
+    for service in ("metrics", "dashboard"):
+        timed.stack.start(service)
+    live = pages(f"{timed.dashboard_url}/live")
+    expect(card(live, "Requests/s")).to_be_visible(timeout=PATIENCE_MS)
+    eventually(lambda: total(timed.page(), "inkserve_requests_in_flight") == 0, "no request to be in flight")
+    time.sleep(MINUTE_S)  # the requests of other tests leave the window
+    began = time.monotonic()
+    cuts = quantiles(ask_for_some_time(timed, seven), n=100)
+    took_s = time.monotonic() - began
+    assert took_s < MINUTE_S
+    live.get_by_text("1 min", exact=True).click()
+    for q in (50, 95, 99):
+        shown = card(live, f"Latency p{q}")
+        expect(shown).to_contain_text(f"of {REQUESTS + THREADS} requests", timeout=PATIENCE_MS)
+        assert number(shown.inner_text(), r"([\d.,]+) ms") == pytest.approx(1000 * cuts[q - 1], rel=0.1)
+    assert number(card(live, "Requests/s").inner_text(), r"([\d,]+) in ") == REQUESTS + THREADS
+
+
+def number(text: str, pattern: str) -> float:
+    found = re.search(pattern, text)
+    assert found, text
+    return float(found[1].replace(",", ""))
 
 
 def test_the_time_in_the_queue_is_apart(timed, seven):

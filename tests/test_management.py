@@ -10,7 +10,8 @@ import requests
 
 from dashboard.finetune import rollout
 from dashboard.finetune.rollout import Stage
-from dashboard.models.page import describe, summary
+from dashboard.models.cards import differences, summary
+from dashboard.models.page import describe
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.loaded_versions import DEFAULTS_VARIABLE, make_default
 from dashboard.shared.recogniser_comparison import compare
@@ -219,3 +220,13 @@ def test_after_a_restart_the_same_versions_are_the_default(server, management, t
         rollout.roll_back(tuned, management, archives, delete=True)
     assert not (archives / "digits-tiny-1.1.mar").exists()
     assert answering(server) == "1.0"
+
+
+def test_two_cards_differ_in_what_they_say_differently():
+    cards = [json.loads((ROOT / "weights" / f"{name}-1.0.json").read_text()) for name in ("digits", "digits-tiny")]
+    found = {name: (one, other) for name, one, other in differences(*cards)}
+    assert found["Parameters"] == tuple(f"{each['parameters']:,}" for each in cards)
+    assert found["Right on MNIST test"] == tuple(f"{100 * each['metrics'][0]['accuracy']:.2f} %" for each in cards)
+    assert "Labels" not in found
+    assert differences(cards[0], cards[0]) == []
+    assert differences(cards[0], {})  # no worker answers

@@ -110,9 +110,13 @@ def test_an_unsure_answer_says_so_in_words():
 
 def test_a_page_shows_its_text_escaped_and_how_much_of_it_is_unsure():
     characters = (Character("<", 0.9, (0, 0, 5, 5)), Character("1", 0.3, (9, 0, 5, 5)))
-    page = answer_html.page(PageReading("<1", characters, "reader", "1.0", 3.0), "", 0.6)
+    reading = PageReading("<1", characters, "reader", "1.0", 3.0)
+    page = answer_html.page(reading, "", 0.6)
     assert "&lt;1" in page
-    assert "2 characters, 1 of them unsure" in page
+    assert "2 characters, 1 of them unsure: 1 (30.0 %)" in page
+    assert "2 characters, the least sure one 1 (30.0 %)" in answer_html.page(reading, "", 0.2)
+    none = PageReading("", (), "reader", "1.0", 3.0)
+    assert "0 characters</p>" in answer_html.page(none, "", 0.6)
 
 
 def test_a_thumbnail_is_small():

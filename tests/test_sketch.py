@@ -1,4 +1,5 @@
 from dashboard.draw.sketch import MOST_STATES, Sketch
+from dashboard.draw.tab import MOST_TABS, Tabs
 
 A, B, C = ({"type": "Path", "path": name} for name in "abc")
 
@@ -88,3 +89,25 @@ def test_old_states_are_forgotten():
     while sketch.can_undo:
         sketch.undo()
     assert len(sketch.now.strokes) == 50
+
+
+def test_a_tab_gets_its_drawing_back_and_a_duplicate_of_it_a_copy():
+    tabs, drawn = Tabs(), Sketch()
+    assert tabs.swap("a" * 32, drawn) is drawn
+    drawn.report([{"path": 1}], b"png")
+    again = tabs.swap("a" * 32, Sketch())
+    assert (again.now, again.can_undo, again.edition) == (drawn.now, True, drawn.edition + 1)
+    again.undo()
+    assert drawn.now.strokes
+    busy = Sketch()
+    busy.report([{"path": 2}], b"png")
+    assert tabs.swap("a" * 32, busy) is busy  # a drawing that was begun before the tab was known stays
+
+
+def test_the_tabs_that_were_seen_last_are_kept():
+    tabs, first = Tabs(), Sketch()
+    tabs.swap("first", first)
+    first.report([{"path": 1}], b"png")
+    for number in range(MOST_TABS):
+        tabs.swap(str(number), Sketch())
+    assert tabs.swap("first", Sketch()).is_untouched

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import LargeBinary, String, create_engine, delete, event, func, select
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, make_transient, mapped_column
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from inkserve.client import Prediction
@@ -112,6 +112,16 @@ class Store:
         with self.session() as session:
             session.execute(delete(Drawing).where(Drawing.id == number))
             session.commit()
+
+    def put_back(self, drawing: Drawing) -> None:
+        """Keep a deleted drawing again, with all that was known of it."""
+        make_transient(drawing)
+        with self.session() as session:
+            session.add(drawing)
+            try:
+                session.commit()
+            except IntegrityError:  # the same picture has been kept again meanwhile
+                session.rollback()
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of drawings of each label, in the order of the labels."""

@@ -12,6 +12,7 @@ from dashboard.shared.answer_html import count
 from inkserve import RecogniserError
 
 SHOWN = 5  # confusions and refusals; the others are counted
+NAMED = 50  # files that were left out
 MINUTE_S = 60
 ENOUGH = 100  # pictures: the rate of fewer is not meaningful
 
@@ -60,12 +61,18 @@ def reason(job: Job) -> str:
 
 
 def skipped(upload: Upload) -> str:
-    """Return which files were skipped or refused; "" if none were."""
-    lines = [f"{count(upload.others, 'file')} skipped: not pictures"] if upload.others else []
-    lines += [html.escape(each) for each in upload.refusals[:SHOWN]]
+    """Return which files were left out or refused, and why; "" if none were."""
+    lines = []
+    if upload.left_out:
+        named = [f"<li>{html.escape(each.name)}: {html.escape(each.reason)}</li>" for each in upload.left_out[:NAMED]]
+        if len(upload.left_out) > NAMED:
+            named.append(f"<li>and {count(len(upload.left_out) - NAMED, 'more file')}</li>")
+        summary = f"<summary>{count(len(upload.left_out), 'file')} left out</summary>"
+        lines = [f'<details class="ink-left-out">{summary}<ul>{"".join(named)}</ul></details>']
+    refused = [html.escape(each) for each in upload.refusals[:SHOWN]]
     if len(upload.refusals) > SHOWN:
-        lines.append(f"and {len(upload.refusals) - SHOWN:,} more files refused")
-    return "".join(f'<p class="ink-left-out">{line}</p>' for line in lines)
+        refused.append(f"and {len(upload.refusals) - SHOWN:,} more files refused")
+    return "".join([*lines, *(f'<p class="ink-left-out">{each}</p>' for each in refused)])
 
 
 def accuracy(found: Score) -> str:

@@ -10,6 +10,8 @@ from inkserve import Prediction
 from inkserve.client.answers import Result
 from inkserve.intervals import wilson_interval
 
+Cell = tuple[str, str]  # true label, predicted label
+
 
 @dataclass(frozen=True)
 class Score:
@@ -27,7 +29,7 @@ class Score:
     read: int
     unread: int
     interval: tuple[float, float]
-    confusion: Counter[tuple[str, str]]
+    confusion: Counter[Cell]
 
     @property
     def accuracy(self) -> float:
@@ -47,6 +49,12 @@ def folder_label(name: str, labels: Sequence[str]) -> str | None:
 def is_wrong(truth: str | None, result: Result | None) -> bool:
     """Whether a prediction differs from the true label."""
     return truth is not None and isinstance(result, Prediction) and result.label != truth
+
+
+def in_cell(truths: Sequence[str | None], results: Sequence[Result | None], cell: Cell) -> list[int]:
+    """Return the indexes of the pictures in a cell of the confusion matrix."""
+    pairs = enumerate(zip(truths, results, strict=True))
+    return [i for i, (truth, result) in pairs if isinstance(result, Prediction) and (truth, result.label) == cell]
 
 
 def score(truths: Sequence[str | None], results: Sequence[Result | None]) -> Score | None:

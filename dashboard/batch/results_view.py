@@ -1,15 +1,17 @@
 """The results of a batch: summary, accuracy with confusion matrix, a table with filters, and downloads."""
 
+import html
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
 from dashboard.batch import batch_html
 from dashboard.batch.batch_job import Job
-from dashboard.batch.folder_accuracy import Score, score
+from dashboard.batch.folder_accuracy import Cell, Score, in_cell, score
+from dashboard.batch.labelling import label_one_by_one
 from dashboard.batch.result_files import file_name, to_csv, to_json
 from dashboard.batch.result_table import PAGE_ROWS, Order, Show, arrange, frame, pages, select
 from dashboard.batch.session_batch import Batch, correct
@@ -19,54 +21,64 @@ from dashboard.shared.clicked import clicked
 from dashboard.shared.kept import kept
 
 ROW_PX, HEADER_PX, MOST_PX = 44, 36, 560
-WITH_NUMBERS = 16  # labels at most: more numbers would not fit a phone
-CELL_PX, SMALL_CELL_PX, AXIS_PX = 30, 14, 60
-DENSE = 0.5  # of the darkest cell: from here on, numbers have the colour of the page
-COLOURS = {"light": ("#27408b", "#1d2433", "#fbf8f1"), "dark": ("#9db4ff", "#ebe6da", "#14171f")}  # cell, ink, page
+CELL_PX, INDEX_PX = 46, 70
+ONE_BY_ONE, CELLS = (
+    "batch-one-by-one",
+    "batch-cells",
+)  # in the session; the second counts cells that are not chosen any more
+MOST_OPAQUE = 0.5  # of the cell with the most pictures
+COLOURS = {"light": "39, 64, 139", "dark": "157, 180, 255"}
 
 
 def show_results(batch: Batch, job: Job) -> None:
     """Show the results of a batch that has ended."""
     st.html(batch_html.outcome(job, batch.upload))
-    found = score(batch.from_folders, job.results)
+    found, cell = score(batch.from_folders, job.results), None
     if found:
         st.html(batch_html.accuracy(found))
         if len({label for pair in found.confusion for label in pair}) > 1:
-            with st.expander("Confusion matrix", expanded=True):
-                _show_confusion(found, batch.labels)
-    _rows(batch, job)
+            cell = _show_confusion(found, batch.labels, f"batch-confusion-{id(job)}-{st.session_state.get(CELLS, 0)}")
+    _rows(batch, job, cell)
     _downloads(batch, job)
 
 
-def _show_confusion(found: Score, labels: Sequence[str]) -> None:
-    """Draw how often each label was read as each other; correct answers are on the diagonal."""
+def _show_confusion(found: Score, labels: Sequence[str], key: str) -> Cell | None:
+    """Show how often each label was read as each other, correct answers on the diagonal; return the chosen cell."""
     seen = {label for pair in found.confusion for label in pair}
     shown = [label for label in labels if label in seen]
-    table = pd.DataFrame(
-        [(truth, label, found.confusion[truth, label]) for truth in shown for label in shown],
-        columns=["Folder", "Read as", "Pictures"],
+    table = pd.DataFrame([[found.confusion[truth, label] for label in shown] for truth in shown], shown, shown)
+    colour, most = COLOURS[st.context.theme.type or "light"], max(found.confusion.values())
+    styled = table.style.format(lambda pictures: f"{pictures:,}" if pictures else "").map(
+        lambda pictures: f"background-color: rgba({colour}, {MOST_OPAQUE * sqrt(pictures / most):.3f})"
     )
-    cell, ink, page = COLOURS[st.context.theme.type or "light"]
-    most = max(found.confusion.values())
-    base = alt.Chart(table).encode(
-        x=alt.X("Read as:N", sort=shown, axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("Folder:N", sort=shown, axis=alt.Axis(labelOverlap=False)),
-        tooltip=["Folder", "Read as", "Pictures"],
-    )
-    squares = base.mark_rect(color=cell, stroke=page, strokeWidth=1).encode(
-        opacity=alt.Opacity("Pictures:Q", scale=alt.Scale(type="sqrt", domain=[0, most], range=[0.04, 1]), legend=None)
-    )
-    numbers = base.mark_text(fontSize=11).encode(
-        text=alt.Text("Pictures:Q", format="d"),
-        color=alt.condition(alt.datum.Pictures > most * DENSE**2, alt.value(page), alt.value(ink)),
-        opacity=alt.condition(alt.datum.Pictures > 0, alt.value(1), alt.value(0)),
-    )
-    numbered = len(shown) <= WITH_NUMBERS
-    chart = squares + numbers if numbered else squares
-    height = AXIS_PX + len(shown) * (CELL_PX if numbered else SMALL_CELL_PX)
-    st.altair_chart(
-        chart.properties(height=height), alt=f"Confusion matrix: {found.right} of {found.read} pictures on the diagonal"
-    )
+    narrow = {label: st.column_config.Column(width=CELL_PX, alignment="center") for label in shown}
+    with st.expander("Confusion matrix", expanded=True):
+        st.html('<p class="ink-source">Rows: the folder. Columns: read as. Choose a cell to see its pictures.</p>')
+        event = st.dataframe(
+            styled,
+            column_config=narrow | {"_index": st.column_config.Column("Folder", width=INDEX_PX)},
+            width="content",
+            height=HEADER_PX * (len(shown) + 1) + 2,
+            key=key,
+            on_select="rerun",
+            selection_mode="single-cell",
+            alt=f"Confusion matrix: {found.right} of {found.read} pictures on the diagonal",
+        )
+        chosen = [(shown[row], column) for row, column in event["selection"]["cells"] if column in shown]
+        if chosen:
+            truth, label = map(html.escape, chosen[0])
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.html(f'<p class="ink-note">Only {truth} read as {label} is shown.</p>')
+                st.button("Show all", key="batch-cell-none", on_click=_count, args=(CELLS,))
+    return chosen[0] if chosen else None
+
+
+def _count(key: str) -> None:
+    st.session_state[key] = st.session_state.get(key, 0) + 1
+
+
+def _toggle(key: str) -> None:
+    st.session_state[key] = not st.session_state[key]
 
 
 @dataclass
@@ -85,14 +97,21 @@ class View:
 
 
 @st.fragment
-def _rows(batch: Batch, job: Job) -> None:
+def _rows(batch: Batch, job: Job, cell: Cell | None) -> None:
     with st.container(horizontal=True, vertical_alignment="top"):
         rows_place = st.container(width="content")  # its counts depend on the threshold
         unsure_below = st.slider("Unsure below", 0.0, 1.0, step=0.05, width=150, **kept(UNSURE, UNSURE_BELOW))
         order = st.selectbox("Order", list(Order), width=200, **kept("batch-order", next(iter(Order))))
+        one_by_one = st.session_state.setdefault(ONE_BY_ONE, False)
+        # No switch: a key that is pressed after a click on one goes to it, and chooses no label
+        said, icon = ("Show the table", "table") if one_by_one else ("Label one by one", "keyboard")
+        st.button(said, icon=f":material/{icon}:", key="batch-view-other", on_click=_toggle, args=(ONE_BY_ONE,))
         page_place = st.container(width="content")
     shows = [each for each in Show if each != Show.WRONG or any(batch.truths)]
     chosen = {each: select(each, job.results, batch.truths, unsure_below) for each in shows}
+    if cell:
+        inside = set(in_cell(batch.from_folders, job.results, cell))
+        chosen = {each: [index for index in indexes if index in inside] for each, indexes in chosen.items()}
     show = rows_place.segmented_control(
         "Rows",
         shows,
@@ -100,10 +119,14 @@ def _rows(batch: Batch, job: Job) -> None:
         required=True,
         **kept("batch-show", Show.ALL, shows),
     )
+    if one_by_one and batch.labels:
+        least_sure_first = arrange(chosen[show], job.results, Order.LEAST_SURE)
+        label_one_by_one(batch, job, (id(job), show, unsure_below, cell), least_sure_first)
+        return
     last, page = pages(len(chosen[show])), 1
     if last > 1:
         page = page_place.number_input(f"Page of {last:,}", 1, last, key=f"batch-page-{show}-{last}", width=130)
-    key = (id(job), show, order, page, unsure_below)
+    key = (id(job), show, order, page, unsure_below, cell)
     view: View | None = st.session_state.get("batch-view")
     if view is None or view.key != key:
         indexes = arrange(chosen[show], job.results, order)[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from handwriting.preprocess import MAX_BYTES
 from inkserve.batch.kinds import HIDDEN, SUFFIXES
-from inkserve.batch.sources import BAD_ZIP, Entry, Source, choose, list_members
+from inkserve.batch.sources import BAD_ZIP, Entry, Exclusion, Source, choose, list_members
 
 MAX_PICTURES = 10_000  # of a batch
 MAX_MIB = 200  # of its pictures together, unpacked; .streamlit/config.toml has the same limit for a file
@@ -32,12 +32,12 @@ class Upload:
 
     Attributes:
         entries: the pictures with their names, in the order of the files, and of the names in a ZIP file.
-        others: number of skipped files, which are not pictures.
+        left_out: files that are not pictures, without hidden ones.
         refusals: why files were refused as a whole.
     """
 
     entries: Sequence[Entry]
-    others: int
+    left_out: Sequence[Exclusion]
     refusals: Sequence[str]
 
 
@@ -49,7 +49,8 @@ def collect(files: Sequence[tuple[str, bytes]]) -> Upload:
     """
     entries: list[Entry] = []
     refusals: list[str] = []
-    others, size, too_many = 0, 0, 0
+    left_out: list[Exclusion] = []
+    size, too_many = 0, 0
     for name, content in files:
         try:
             found = _pictures(name, content, prefixed=len(files) > 1)
@@ -61,12 +62,12 @@ def collect(files: Sequence[tuple[str, bytes]]) -> Upload:
                 too_many += 1  # one message for all
             continue
         entries += found.entries
-        others += sum(each.reason != HIDDEN for each in found.excluded)
+        left_out += [each for each in found.excluded if each.reason != HIDDEN]
         size += bytes_more
     if too_many:
         limit = f"at most {MAX_PICTURES:,} pictures and {MAX_MIB} MB in all"
         refusals.append(f"{too_many:,} pictures over the limit were skipped: {limit}")
-    return Upload(entries, others, refusals)
+    return Upload(entries, left_out, refusals)
 
 
 def _pictures(name: str, content: bytes, prefixed: bool) -> Source:
@@ -83,7 +84,10 @@ def _pictures(name: str, content: bytes, prefixed: bool) -> Source:
     if not source.entries:
         raise RefusedFileError(f"{name} holds no picture: none of its files begins like one")
     if prefixed:
-        return Source([Entry(f"{name}/{each.name}", each.picture) for each in source.entries], source.excluded)
+        return Source(
+            [Entry(f"{name}/{each.name}", each.picture) for each in source.entries],
+            [Exclusion(f"{name}/{each.name}", each.reason) for each in source.excluded],
+        )
     return source
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
-from dashboard.draw.sketch import Sketch
+from dashboard.draw.tab import tab_sketch
 from dashboard.shared import answer_html
-from dashboard.shared.answer_panel import UNSURE, UNSURE_BELOW, DisplayOptions, show_answer, show_picture
+from dashboard.shared.answer_panel import UNSURE, UNSURE_BELOW, show_answer, show_picture
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.kept import kept
@@ -25,7 +25,6 @@ PAGE_PEN_PX = 8  # for several characters in the same space
 TYPES = list(SUFFIXES)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE_PX = 56
-HEAT = 0.6  # opacity
 DRAW = "Draw"
 RECOGNISER = "draw-recogniser"  # key of the box
 FILE = "file"  # the picture that was uploaded or pasted last
@@ -38,7 +37,7 @@ def main() -> None:
     with st.container(key="ink-choice", horizontal=True, vertical_alignment="bottom"):
         endpoint = choose_recogniser(endpoints, RECOGNISER, width=220)
         with st.popover("Options", icon=":material/tune:"):
-            options, pen_px = _choose_options(endpoint)
+            pen_px = _choose_options(endpoint)
     left, right = st.columns(2, gap="medium")
     with left:
         source = st.segmented_control("Picture from", [DRAW, *OTHERS], required=True, **kept("source", DRAW))
@@ -52,7 +51,7 @@ def main() -> None:
         if picture is None:
             st.html(answer_html.note(hint))
         else:
-            answer = show_answer(picture, endpoint, options)
+            answer = show_answer(picture, endpoint)
             pages = next((each for each in endpoints if each.reads_pages), None)
             if pages and isinstance(answer, Prediction) and any(f"`{pages.model}`" in note for note in answer.notes):
                 read_all = f"Read it all with {pages.model}"
@@ -63,11 +62,11 @@ def _choose(recogniser: str) -> None:
     st.session_state[RECOGNISER] = recogniser
 
 
-def _choose_options(endpoint: Endpoint) -> tuple[DisplayOptions, int]:
-    """Return how the answer is displayed, and the width of the pen in px."""
+def _choose_options(endpoint: Endpoint) -> int:
+    """Offer the threshold below which answers are marked, and return the width of the pen in px."""
     pen_px = PAGE_PEN_PX if endpoint.reads_pages else PEN_PX
     pen_px = st.slider("Pen width", 4, 40, step=2, format="%d px", **kept(f"pen-{endpoint.reads_pages}", pen_px))
-    unsure_below = st.slider(
+    st.slider(
         "Unsure below",
         0.0,
         1.0,
@@ -75,16 +74,12 @@ def _choose_options(endpoint: Endpoint) -> tuple[DisplayOptions, int]:
         help="Answers with a lower confidence are marked",
         **kept(UNSURE, UNSURE_BELOW),
     )
-    if endpoint.reads_pages:
-        return DisplayOptions(unsure_below), pen_px
-    wanted = st.toggle("Show Grad-CAM heatmap", **kept("heatmap", False))
-    opacity = st.slider("Heatmap opacity", 0.1, 1.0, step=0.1, disabled=not wanted, **kept("heat", HEAT))
-    return DisplayOptions(unsure_below, opacity if wanted else 0.0), pen_px
+    return pen_px
 
 
 def _canvas(pen_px: int) -> bytes | None:
-    """Show a canvas and return the drawing on it, which is restored after a change of page."""
-    sketch: Sketch = st.session_state.setdefault("sketch", Sketch())
+    """Show a canvas and return the drawing on it, which is restored after a change of page and a reload."""
+    sketch = tab_sketch()
     loaded = (st.session_state.get("canvas-is-shown", False), sketch.edition)
     if loaded != (True, st.session_state.get("canvas-edition")):  # a new canvas, or an earlier state of the drawing
         st.session_state["canvas-start"] = {"objects": sketch.now.strokes, "edition": sketch.edition}

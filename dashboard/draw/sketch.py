@@ -45,6 +45,15 @@ class Sketch:
         """Whether there is a later state."""
         return self.at + 1 < len(self.states)
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing has been drawn."""
+        return self.states == [State()]
+
+    def put_back(self) -> "Sketch":
+        """Return a copy that an empty canvas has to load."""
+        return Sketch(list(self.states), self.at, self.edition + 1, loading=True)
+
     def report(self, strokes: Strokes, picture: bytes | None) -> None:
         """Take what the canvas reports.
 

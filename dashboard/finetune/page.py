@@ -17,11 +17,12 @@ from dashboard.shared.clicked import clicked
 from dashboard.shared.keep_drawing import drawing_store
 from dashboard.shared.loaded_versions import versions_or_empty
 from dashboard.shared.picture_html import thumbnail_url
-from training.drawing_store import Store, StoreError
+from training.drawing_store import Drawing, Store, StoreError
 from training.drawings import MIN_CLASSES, MIN_DRAWINGS
 
 CSS = Path(__file__).with_name("finetune.css")
 SHOWN = 60
+DELETED = "deleted-drawing"  # in the session
 THUMBNAIL_PX = 56
 STEPS = f"""<p class="ink-note">Teach a recogniser your own handwriting:</p><ol>
 <li>On Draw, or with a picture of your own, choose <b>Keep for fine-tuning</b> below the answer and name what it shows.
@@ -36,6 +37,7 @@ def main() -> None:
     try:
         store = drawing_store()
         _offer_corrections(store)
+        _offer_undo(store)
         counts, found = store.counts(), read_finetuned(finetuned_folder())
         if counts:
             _show_drawings(store, counts)
@@ -63,6 +65,15 @@ def _offer_corrections(store: Store) -> None:
         st.rerun()
 
 
+def _offer_undo(store: Store) -> None:
+    """Offer to keep the drawing that was deleted last again."""
+    drawing: Drawing | None = st.session_state.get(DELETED)
+    if drawing and clicked(f"Undo: keep the deleted {drawing.label} again", "undo-delete", icon=":material/undo:"):
+        del st.session_state[DELETED]
+        store.put_back(drawing)
+        st.rerun()
+
+
 def progress_of(label: str, count: int) -> str:
     """Return how many drawings of a label there are, of those needed while there are too few."""
     return f"{label}: {count}" if count >= MIN_DRAWINGS else f"{label}: {count}/{MIN_DRAWINGS}"
@@ -83,6 +94,7 @@ def _show_drawings(store: Store, counts: Mapping[str, int]) -> None:
                     st.html(f'<img src="{url}" alt="{html.escape(alt)}" title="{html.escape(alt)}">')
                 if clicked(drawing.label, f"drop-{drawing.id}", icon=":material/delete:", help=f"Delete: {alt}"):
                     store.delete(drawing.id)
+                    st.session_state[DELETED] = drawing
                     st.rerun()
     if total > SHOWN:
         st.caption(f"The last {SHOWN} are shown.")

@@ -7,14 +7,14 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.models.cards import differences, summary
 from dashboard.shared import answer_html, loaded_versions, server_watch
 from dashboard.shared.clicked import clicked
-from dashboard.shared.endpoint import FALLBACK, PAGE_MODEL, Endpoint
+from dashboard.shared.endpoint import FALLBACK, Endpoint
 from dashboard.shared.kept import kept
 from dashboard.shared.recogniser_comparison import compare
 from dashboard.shared.traffic_split import show_traffic
 from deploy.checksums import check_all
-from handwriting.labels import DIGITS
 from inkserve import RecogniserError
 from inkserve.management import Management, ManagementError, ModelApiOffError, ModelVersion
 from inkserve.versions import ARCHIVE
@@ -40,27 +40,6 @@ def main() -> None:
     _offer_to_load(api, loaded, loading_off)
     show_traffic(loaded)
     _compare(loaded)
-
-
-def summary(model: str, card: Mapping[str, Any]) -> str:
-    """Return what a recogniser reads, and the main figures of its card.
-
-    Args:
-        model: its name.
-        card: of its weights, which may be another recogniser's; empty if no worker answers.
-    """
-    if not card:
-        return "No card, because no worker answers."
-    labels = card.get("config", {}).get("labels", ())
-    what = "one digit, 0 to 9" if len(labels) == len(DIGITS) else f"one digit or letter, as one of {len(labels)} labels"
-    is_own = card.get("model", model) == model
-    if model == PAGE_MODEL:
-        what = "pages: lines of digits and letters"
-    best = next(iter(card.get("metrics", [])), {})
-    accuracy = f"; {100 * best['accuracy']:.2f} % on {best['set']} (n = {best['n']:,})" if "accuracy" in best else ""
-    size = f"{card.get('parameters', 0):,} parameters, {card.get('bytes', 0) / 1000:,.0f} kB"
-    network = card.get("architecture", "") if is_own else f"The network is that of {card['model']}"
-    return f"Reads {what}. {network}: {size}{accuracy}."
 
 
 def describe(version: ModelVersion) -> str:
@@ -168,6 +147,13 @@ def _compare(loaded: Sequence[ModelVersion]) -> None:
         first = named[st.selectbox("First", names, width=220, **kept("first", names[start], names))]
         second = named[st.selectbox("Second", names, width=220, **kept("second", names[start + 1], names))]
         requested = clicked("Compare", "compare", icon=":material/compare_arrows:")
+    url = loaded_versions.management().url
+    cards = [_card(url, each.model, each.version) for each in (first, second)]
+    if found := differences(*cards):
+        with st.expander("What differs in their cards"):
+            st.dataframe(
+                [{"": name, str(first): one, str(second): other} for name, one, other in found], hide_index=True
+            )
     files = st.file_uploader("Pictures (default: the examples)", accept_multiple_files=True, key="compared")
     if not requested:
         return

@@ -4,6 +4,8 @@ import html
 
 from inkserve import Candidate, PageReading, Prediction
 
+NAMED = 8  # unsure characters of a page; the others are counted
+
 
 def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: str = "") -> str:
     """Return the label with its confidence, the top-k as bars, figures, and the model version.
@@ -28,15 +30,28 @@ def prediction(answer: Prediction, figures: str, unsure_below: float = 0.0, of: 
     )
 
 
-def page(answer: PageReading, figures: str, unsure_below: float = 0.0) -> str:
-    """Return the text of a page, figures, and the model version."""
-    unsure = sum(each.confidence < unsure_below for each in answer.characters)
-    note = count(len(answer.characters), "character") + (f", {unsure} of them unsure" if unsure else "")
+def page(answer: PageReading, figures: str, unsure_below: float = 0.0, of: str = "") -> str:
+    """Return the text of a page with how sure it is, figures, and the model version; `of` as for `prediction`."""
+    sureness = _sureness(answer, unsure_below)
     return (
-        '<section class="ink-result" role="status">'
-        f'<pre class="ink-text">{html.escape(answer.text)}</pre><p class="ink-note">{note}</p>'
-        f"{figures}{_source(answer)}{strip(answer.text, note)}</section>"
+        f'<section class="ink-result" role="status" data-of="{html.escape(of)}">'
+        f'<pre class="ink-text">{html.escape(answer.text)}</pre><p class="ink-note">{sureness}</p>'
+        f"{figures}{_source(answer)}{strip(answer.text, sureness)}</section>"
     )
+
+
+def _sureness(answer: PageReading, unsure_below: float) -> str:
+    """Return how many characters were read, and the unsure ones; without any, the least sure one."""
+    found = count(len(answer.characters), "character")
+    by_confidence = sorted(answer.characters, key=lambda each: each.confidence)
+    unsure = [each for each in by_confidence if each.confidence < unsure_below]
+    named = [
+        f"{html.escape(each.label)} ({percent(each.confidence)})" for each in (unsure or by_confidence[:1])[:NAMED]
+    ]
+    if unsure:
+        more = f" and {len(unsure) - NAMED} more" if len(unsure) > NAMED else ""
+        return f"{found}, {len(unsure)} of them unsure: {', '.join(named)}{more}"
+    return f"{found}, the least sure one {named[0]}" if named else found
 
 
 def strip(text: str, detail: str) -> str:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 
 import streamlit as st
@@ -12,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.shared import answer_html, picture_html, server_watch
 from dashboard.shared.endpoint import FALLBACK, Endpoint, recogniser
 from dashboard.shared.keep_drawing import offer_to_keep
+from dashboard.shared.kept import kept
 from dashboard.shared.prepared_picture import PreparedPicture, digest, prepare
 from handwriting.errors import RequestError
 from handwriting.labels import NORMAL_FORMS
@@ -20,24 +20,12 @@ from inkserve import Explanation, PageReading, Prediction, RecogniserError, Reje
 TRIES = 3  # after so many failures of a ready server on one picture, the page stops asking
 CROP_PX = 224  # longest side of the small picture beside the model input
 UNSURE, UNSURE_BELOW = "unsure-below", 0.6  # key and default of the threshold, one for all pages
+HEATMAP, HEAT = "heatmap", 0.6  # key of the switch; opacity
 WAITING = "Waiting for the server. The answer appears here when the server is back."
 
 Answer = Prediction | PageReading | Rejected | UnusablePicture  # another try would not change these
 Key = tuple[str, str]  # digest of a picture, and endpoint
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class DisplayOptions:
-    """How answers are displayed.
-
-    Attributes:
-        unsure_below: a lower confidence is marked, in [0, 1].
-        heat: opacity of the Grad-CAM heatmap, in [0, 1]; 0 requests none.
-    """
-
-    unsure_below: float = UNSURE_BELOW
-    heat: float = 0.0
 
 
 def prepared(picture: bytes) -> PreparedPicture | None:
@@ -59,9 +47,9 @@ def show_picture(picture: bytes) -> None:
         place.image(found.shown, alt="Your picture")
 
 
-def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayOptions | None = None) -> Answer | None:
+def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK) -> Answer | None:
     """Show what a recogniser reads in a picture, or why it reads nothing; return the answer if there is one."""
-    options = options or DisplayOptions()
+    unsure_below = st.session_state.get(UNSURE, UNSURE_BELOW)
     place = st.empty()
     if reason := server_watch.why_not(endpoint.model, endpoint.version):
         place.html(answer_html.note(reason))
@@ -74,12 +62,15 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayO
         return None
     if isinstance(answer, PageReading):
         figures = _figures(answer, _on_page(answer, prepared(picture)))
-        place.html(answer_html.page(answer, figures, options.unsure_below))
+        place.html(answer_html.page(answer, figures, unsure_below, of=key[0]))
     elif isinstance(answer, Prediction):
-        explanation = _explanation(picture, endpoint, key) if options.heat else None
-        figures = _figures(answer, _of_character(answer, prepared(picture), explanation, options.heat))
-        place.html(answer_html.prediction(answer, figures, options.unsure_below, of=key[0]))
-        offer_to_keep(picture, endpoint, answer)
+        is_explained = st.session_state.get(HEATMAP, False)
+        explanation = _explanation(picture, endpoint, key) if is_explained else None
+        figures = _figures(answer, _of_character(answer, prepared(picture), explanation))
+        place.html(answer_html.prediction(answer, figures, unsure_below, of=key[0]))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.toggle("Show Grad-CAM heatmap", **kept(HEATMAP, False))
+            offer_to_keep(picture, endpoint, answer)
     else:
         place.html(answer_html.refusal(answer.message))
     return answer
@@ -87,10 +78,10 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, options: DisplayO
 
 def _once(name: str, key: str | Key, make: Callable[[], Made]) -> Made:
     """Return what `make` returns. The session keeps it for the same key, so that a rerun of the page needs no other."""
-    kept: tuple[str | Key, Made] | None = st.session_state.get(name)
-    if kept is None or kept[0] != key:
-        kept = st.session_state[name] = (key, make())
-    return kept[1]
+    made: tuple[str | Key, Made] | None = st.session_state.get(name)
+    if made is None or made[0] != key:
+        made = st.session_state[name] = (key, make())
+    return made[1]
 
 
 def _ask(picture: bytes, endpoint: Endpoint, place: DeltaGenerator) -> Answer:
@@ -144,12 +135,12 @@ def _figures(answer: Prediction | PageReading, parts: Iterator[str]) -> str:
 
 
 def _of_character(
-    answer: Prediction, picture: PreparedPicture | None, explanation: Explanation | None, heat: float
+    answer: Prediction, picture: PreparedPicture | None, explanation: Explanation | None
 ) -> Iterator[str]:
     if picture is None:
         return
     if explanation is not None:
-        yield picture_html.frame_figure(explanation.frame / 255, explanation.heatmap, heat)
+        yield picture_html.frame_figure(explanation.frame / 255, explanation.heatmap, HEAT)
     elif answer.model in NORMAL_FORMS:  # the normal form of other recognisers is not known here
         yield picture_html.frame_figure(picture.frame(NORMAL_FORMS[answer.model]), None, 0)
     yield _crop(picture)

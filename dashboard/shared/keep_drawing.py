@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
+from dashboard.shared.label_buttons import label_buttons
 from handwriting.labels import LABELS
 from inkserve import Prediction
 from training.drawing_store import Store, StoreError, database_url
+
+OUTCOME = "keep-outcome"
 
 
 def drawing_store() -> Store:
@@ -28,12 +30,19 @@ def offer_to_keep(picture: bytes, endpoint: Endpoint, answer: Prediction) -> Non
     labels = LABELS.get(endpoint.model)
     if not labels:
         return
-    with st.popover("Keep for fine-tuning", icon=":material/school:"):
-        index = labels.index(answer.label) if answer.label in labels else 0
-        label = st.selectbox("It shows", labels, index=index, key=f"shows-{answer.label}", width=160)
-        if clicked("Keep", "keep", icon=":material/bookmark_add:"):
-            try:
-                is_new = drawing_store().keep(picture, label, answer)
-                st.success(f"Kept as {label}." if is_new else f"Already kept; its label is now {label}.")
-            except StoreError as err:
-                st.error(f"It could not be kept: {err}")
+    with st.popover("Keep for fine-tuning", icon=":material/school:"):  # its keys work while it is open
+        st.html('<p class="ink-note">What does it show?</p>')
+        label_buttons(labels, "ink-keep", _keep, picture, answer)
+        message, show = st.session_state.pop(OUTCOME, ("", st.write))
+        if message:
+            show(message)
+
+
+def _keep(picture: bytes, answer: Prediction, label: str) -> None:
+    try:
+        is_new = drawing_store().keep(picture, label, answer)
+    except StoreError as err:
+        st.session_state[OUTCOME] = (f"It could not be kept: {err}", st.error)
+    else:
+        said = f"Kept as {label}." if is_new else f"Already kept; its label is now {label}."
+        st.session_state[OUTCOME] = (said, st.success)

@@ -76,6 +76,8 @@ def character_boxes(characters: Sequence[Character]) -> dict[Box, str]:
 def latency_strip(round_trip_ms: float, stages_ms: Mapping[str, float], rendering_ms: float) -> str:
     """Show the parts of an answer's latency, as a bar and as numbers.
 
+    A last part is hidden: the script of the Draw page, which alone sees how long a person waited, shows it.
+
     Args:
         round_trip_ms: from sending the request to receiving the answer.
         stages_ms: handler time; `handler` is all of it. Empty if the server did not report it.
@@ -91,7 +93,11 @@ def latency_strip(round_trip_ms: float, stages_ms: Mapping[str, float], renderin
     whole = sum(parts.values()) or 1.0
     bar = "".join(f'<span style="width:{100 * time / whole:.2f}%"></span>' for time in parts.values())
     rows = "".join(f"<li><i></i>{name} <b>{time:.1f} ms</b></li>" for name, time in parts.items())
-    return f'<div class="ink-times"><div class="ink-strip" aria-hidden="true">{bar}</div><ul>{rows}</ul></div>'
+    return (
+        f'<div class="ink-times"><div class="ink-strip" aria-hidden="true">{bar}'
+        f"<span hidden></span></div><ul>{rows}<li hidden><i></i>canvas and page <b></b></li></ul>"
+        "<p hidden>From the end of the stroke to this answer: <b></b></p></div>"
+    )
 
 
 def warmth(heatmap: np.ndarray) -> Image.Image:

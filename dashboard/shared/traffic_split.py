@@ -43,8 +43,15 @@ def show_traffic(loaded: Sequence[ModelVersion]) -> None:
             del kept[model]
             st.rerun()
     if model in kept:
-        st.html(f'<p class="ink-note" role="status">The Draw page offers {kept[model]} in this session. In Python:</p>')
+        st.html(
+            f'<p class="ink-note" role="status">The Draw page offers {kept[model]} in this session only. '
+            "For all that a program sends, in Python:</p>"
+        )
         st.code(f"Split({model!r}, {weights})", language="python")
+        st.html(
+            '<p class="ink-note">For everybody, let a balancer share requests between two servers, each with another '
+            "default version; a function on AWS does it by itself (<code>other_weight</code>).</p>"
+        )
 
 
 def split(model: str, weights: Mapping[str, float]) -> Endpoint:

@@ -11,16 +11,14 @@ from collections.abc import Mapping
 from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ts.model_loader import ModelLoaderFactory
-from ts.service import Service
+if TYPE_CHECKING:
+    from handwriting.serving.unpacked import Archive
 
 # An event has at most 6 MB, and its body is base64 in it, with room for the headers
 MAX_BODY_BYTES = 4_500_000
 PREDICTIONS, EXPLANATIONS = "predictions", "explanations"
-Answer = tuple[int, bytes]
 
 
 class RefusedError(Exception):
@@ -36,35 +34,7 @@ class RefusedError(Exception):
         self.status, self.kind = status, kind
 
 
-class Archive:
-    """An unpacked archive with its handler, as TorchServe's worker loads it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Load the archive; an error ends the function's start.
-
-        Args:
-            folder: of the unpacked archive.
-        """
-        manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())["model"]
-        self.model, self.version = str(manifest["modelName"]), str(manifest["modelVersion"])
-        sys.path.insert(0, str(folder))
-        metrics = SimpleNamespace(set_request_ids=lambda _: None)
-        loader = ModelLoaderFactory.get_model_loader()
-        self.service: Service = loader.load(
-            self.model, str(folder), manifest["handler"], batch_size=1, metrics_cache=metrics
-        )
-
-    def answer(self, request: Mapping[str, Any]) -> Answer:
-        """Answer one request in the form in which TorchServe's front end sends it to a worker."""
-        context = self.service.context
-        headers, inputs, ids = self.service.retrieve_data_for_inference([request])
-        context.request_ids, context.request_processor = ids, headers
-        [body] = self.service._entry_point(inputs, context)
-        status, _ = context.get_response_status(0)
-        return status, body
-
-
-def to_request(event: Mapping[str, Any], archive: Archive) -> dict[str, Any]:
+def to_request(event: Mapping[str, Any], archive: "Archive") -> dict[str, Any]:
     """Return an event as a request of TorchServe's protocol.
 
     Raises:
@@ -141,4 +111,12 @@ def handle(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         return response(err.status, json.dumps(error).encode())
 
 
-ARCHIVE = Archive(Path(os.environ["ARCHIVE"]))
+def load(folder: Path) -> "Archive":
+    """Load the archive, with the code that is in it."""
+    sys.path.insert(0, str(folder))
+    from handwriting.serving.unpacked import Archive  # noqa: PLC0415
+
+    return Archive(folder)
+
+
+ARCHIVE = load(Path(os.environ["ARCHIVE"]))

@@ -181,7 +181,7 @@ TORCHSERVE = Service(
     LOGS,
     start,
     is_ready,
-    ready_timeout_s=600,  # as default_startup_timeout in config.properties
+    ready_timeout_s=600,  # as startupTimeout in config/*.yaml
     exposure=frozenset({*EXPOSURE, "MODEL_STORE"}),
     why=why,
 )

@@ -38,6 +38,23 @@ final class Hooks implements ClassFileTransformer {
                     callStatic("Latency", "scheduled", "(L" + SERVE + "job/Job;)V");
                 }
             }),
+            SERVE + "wlm/Model", Map.of("pollBatch", method -> new AtEnd(method) {
+                @Override
+                void call() {
+                    visitVarInsn(Opcodes.ALOAD, 0);
+                    visitVarInsn(Opcodes.ALOAD, 4); // the batch; a time in ms, as a long, takes two places
+                    callStatic("Batching", "taken", "(L" + SERVE + "wlm/Model;Ljava/util/Map;)V");
+                }
+
+                @Override
+                public void visitFieldInsn(int opcode, String owner, String name, String type) {
+                    if (name.equals("maxBatchDelay")) {
+                        callStatic("Batching", "delayMs", "(L" + SERVE + "wlm/Model;)I"); // of the object on the stack
+                    } else {
+                        super.visitFieldInsn(opcode, owner, name, type);
+                    }
+                }
+            }),
             SERVE + "wlm/WorkerLifeCycle", Map.of("setSuccess", method -> new AtStart(method) {
                 @Override
                 void call() {

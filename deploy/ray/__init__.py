@@ -1,0 +1,1 @@
+"""Reads millions of pictures on many machines with Ray: docs/bulk.md."""

@@ -1,0 +1,238 @@
+"""Read all pictures of a source into Parquet files, on the processors of one machine or of a Ray cluster.
+
+    python -m deploy.ray.score scans/ --out results/
+    python -m deploy.ray.score s3://bucket/scans --out s3://bucket/results --cluster auto
+
+Each shard of up to 1,000 pictures is one file, which appears when it is complete. The same command again, after
+whatever has ended it, reads the shards that are missing. A picture that cannot be read is a row with its error.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import logging
+import pickle  # nosec
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from pyarrow import fs
+from tqdm import tqdm
+
+from deploy.ray.shards import Shard, cut, open_address
+from handwriting.preprocess import MAX_BYTES
+from inkserve.command import CommandError, run
+
+ROOT = Path(__file__).resolve().parents[2]
+# Of a processor. Reading files is mostly waiting, but without a part of its own it would never run
+READER_CPUS, SCORER_CPUS = 0.25, 0.85
+TOGETHER = 32  # pictures that the network sees at once, as on the server
+PLAN = "_plan.json"  # in the folder of the results: what they are of
+NO_TIME = "NotRead"  # error of a picture that a request had no time for
+SCHEMA = pa.schema(
+    {
+        "name": pa.string(),
+        "label": pa.string(),
+        "confidence": pa.float64(),
+        "top": pa.list_(pa.struct({"label": pa.string(), "probability": pa.float64()})),
+        "notes": pa.list_(pa.string()),
+        "error": pa.string(),
+        "message": pa.string(),
+        "model": pa.string(),
+        "version": pa.string(),
+        "read_at": pa.timestamp("ms", "UTC"),
+    }
+)
+
+
+class Scorer:
+    """Reads shards with the preprocessing and the network of an archive, in a process of its own."""
+
+    def __init__(self, archive: bytes, out: str) -> None:
+        """Unpack and load the archive.
+
+        Args:
+            archive: the .mar file.
+            out: address of the folder of results.
+        """
+        self._folder = tempfile.TemporaryDirectory(prefix="inkserve-")
+        path = Path(self._folder.name) / "archive.mar"
+        path.write_bytes(archive)
+        with zipfile.ZipFile(path) as packed:
+            packed.extractall(self._folder.name)
+        sys.path.insert(0, self._folder.name)  # the archive's own code
+        from handwriting.serving.unpacked import Archive  # noqa: PLC0415
+
+        self._archive = Archive(Path(self._folder.name))
+        self._out = out
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Read the pictures of a shard, write their file, and return how many there are and how many failed."""
+        rows = list(self._rows(row["pictures"]))
+        files, folder = open_address(self._out)
+        path, unfinished = f"{folder}/{file_name(row['number'])}", f"{folder}/.{file_name(row['number'])}.unfinished"
+        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), unfinished, filesystem=files)
+        files.move(unfinished, path)
+        return {
+            "number": row["number"],
+            "pictures": len(rows),
+            "failed": sum(each["error"] is not None for each in rows),
+        }
+
+    def _rows(self, pictures: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for together in batches(pictures):
+            answers = self._archive.read([each["content"] for each in together])
+            read_at = datetime.datetime.now(datetime.UTC)
+            for each, answer in zip(together, answers, strict=True):
+                if answer.get("error", {}).get("type") == NO_TIME:
+                    [answer] = self._archive.read([each["content"]])  # noqa: PLW2901
+                yield self._row(each["name"], answer, read_at)
+
+    def _row(self, name: str, answer: dict[str, Any], read_at: datetime.datetime) -> dict[str, Any]:
+        error = answer.get("error") or (answer if "message" in answer else {})
+        return {
+            "name": name,
+            "label": answer.get("label"),
+            "confidence": answer.get("confidence"),
+            "top": answer.get("top"),
+            "notes": answer.get("notes"),
+            "error": error.get("type"),
+            "message": error.get("message"),
+            "model": self._archive.model,
+            "version": self._archive.version,
+            "read_at": read_at,
+        }
+
+
+def batches(pictures: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    """Group pictures as a client does: at most TOGETHER, and at most MAX_BYTES together."""
+    group: list[dict[str, Any]] = []
+    total = 0
+    for each in pictures:
+        size = len(each["content"])
+        if group and (len(group) == TOGETHER or total + size > MAX_BYTES):
+            yield group
+            group, total = [], 0
+        group.append(each)
+        total += size
+    if group:
+        yield group
+
+
+def file_name(number: int) -> str:
+    """Return the name of a shard's results."""
+    return f"part-{number:06}.parquet"
+
+
+def read_shard(row: dict[str, Any]) -> dict[str, Any]:
+    """Read the files of a shard."""
+    shard: Shard = pickle.loads(row["shard"])  # noqa: S301  # nosec - from `score`, below
+    return {"number": shard.number, "pictures": [{"name": name, "content": content} for name, content in shard.read()]}
+
+
+def plan(source: str, archive: Path, shards: Sequence[Shard]) -> dict[str, Any]:
+    """Return what the results are of; results of another plan must not be mixed with them."""
+    names = [
+        shard.items if isinstance(shard.items, list) else [shard.items.start, shard.items.stop] for shard in shards
+    ]
+    pictures = sum(len(shard.items) for shard in shards)
+    listed = _sha256(json.dumps(names).encode())
+    return {
+        "source": source,
+        "pictures": pictures,
+        "shards": len(shards),
+        "list": listed,
+        "archive": _sha256(archive.read_bytes()),
+    }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def missing(out: str, wanted: dict[str, Any], shards: Sequence[Shard]) -> list[Shard]:
+    """Return the shards without results, and note the plan with the first run.
+
+    Raises:
+        CommandError: the folder has results of something else.
+    """
+    files, folder = open_address(out)
+    files.create_dir(folder, recursive=True)
+    path = f"{folder}/{PLAN}"
+    if files.get_file_info(path).type == fs.FileType.NotFound:
+        with files.open_output_stream(path) as stream:
+            stream.write(json.dumps(wanted, indent=1).encode())
+    with files.open_input_stream(path) as stream:
+        noted = json.loads(stream.read())
+    if different := [name for name, value in wanted.items() if noted.get(name) != value]:
+        told = ", ".join(f"{name} {noted.get(name)!r}, now {wanted[name]!r}" for name in different)
+        raise CommandError(f"{out} has results of something else ({told}); choose another folder")
+    present = {each.base_name for each in files.get_file_info(fs.FileSelector(folder))}
+    return [shard for shard in shards if file_name(shard.number) not in present]
+
+
+def score(source: str, out: str, archive: Path, actors: int) -> tuple[int, int]:
+    """Read what is missing; return how many pictures were read now, and how many of those failed."""
+    shards = cut(source)
+    wanted = plan(source, archive, shards)
+    left = missing(out, wanted, shards)
+    pictures = sum(len(shard.items) for shard in left)
+    dataset = (
+        ray.data.from_items([{"shard": pickle.dumps(each)} for each in left], override_num_blocks=max(1, len(left)))
+        .map(read_shard, num_cpus=READER_CPUS)
+        .map(
+            Scorer,
+            fn_constructor_args=(archive.read_bytes(), out),
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors),
+            num_cpus=SCORER_CPUS,
+        )
+    )
+    done = failed = 0
+    with tqdm(total=wanted["pictures"], initial=wanted["pictures"] - pictures, unit="picture", disable=None) as bar:
+        for row in dataset.iter_rows() if left else ():
+            done, failed = done + row["pictures"], failed + row["failed"]
+            bar.update(row["pictures"])
+    return done, failed
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.ray.score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "source",
+        help="a folder, ZIP file or Parquet file (column `picture`), or its address, such as s3://bucket/folder",
+    )
+    parser.add_argument("--out", required=True, help="folder or address for the results")
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        default=ROOT / "model_store" / "digits-1.0.mar",
+        help="of the recogniser (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster", help="address of a Ray cluster, or auto; by default the processors of this machine"
+    )
+    parser.add_argument("--actors", type=int, help="processes that read; by default one for each processor")
+    options = parser.parse_args()
+    if not options.archive.is_file():
+        raise CommandError(f"{options.archive} does not exist; make it with `make archive`")
+    ray.init(options.cluster, log_to_driver=False, logging_level="ERROR", configure_logging=True)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    actors = options.actors or max(1, int((ray.cluster_resources().get("CPU", 1) - READER_CPUS) / SCORER_CPUS))
+    done, failed = score(options.source, options.out, options.archive, actors)
+    print(f"{done:,} pictures read now, {failed:,} with an error; the results are in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("score", main, "interrupted; the same command goes on with the shards that are missing"))

@@ -1,0 +1,50 @@
+"""An unpacked archive in a process of its own, without TorchServe's front end: for functions and for work in bulk."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ts.model_loader import ModelLoaderFactory
+from ts.service import Service
+
+Answer = tuple[int, bytes]  # HTTP status, and the body
+
+
+class Archive:
+    """An unpacked archive with its handler, as TorchServe's worker loads it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the archive.
+
+        Args:
+            folder: of the unpacked archive.
+        """
+        manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())["model"]
+        self.model, self.version = str(manifest["modelName"]), str(manifest["modelVersion"])
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+        metrics = SimpleNamespace(set_request_ids=lambda _: None)
+        loader = ModelLoaderFactory.get_model_loader()
+        self.service: Service = loader.load(
+            self.model, str(folder), manifest["handler"], batch_size=1, metrics_cache=metrics
+        )
+
+    def answer(self, request: Mapping[str, Any]) -> Answer:
+        """Answer one request in the form in which TorchServe's front end sends it to a worker."""
+        context = self.service.context
+        headers, inputs, ids = self.service.retrieve_data_for_inference([request])
+        context.request_ids, context.request_processor = ids, headers
+        [body] = self.service._entry_point(inputs, context)
+        status, _ = context.get_response_status(0)
+        return status, body
+
+    def read(self, pictures: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Read pictures as one request of many; each answer is as in docs/api.md, with an `error` where it failed."""
+        parts = [{"name": str(i), "contentType": "", "value": each} for i, each in enumerate(pictures)]
+        _, body = self.answer({"requestId": b"read", "parameters": parts, "headers": []})
+        document: dict[str, Any] = json.loads(body)
+        answers: list[dict[str, Any]] = document.get("predictions", [document])
+        return answers

@@ -1,0 +1,172 @@
+"""Reading in bulk with Ray: the server's answers, and nothing lost or doubled by what is killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from deploy.local.settings import ROOT
+from inkserve import Prediction, Recogniser
+from measuring.common.example_digits import drawings
+from measuring.speed.digit_requests import encoded, mnist_frames
+from tests.conftest import environment
+from tests.waiting import eventually
+
+pytest.importorskip("ray")
+
+from deploy.ray.score import PLAN, file_name
+from deploy.ray.shards import PICTURES, cut
+from inkserve.command import CommandError
+
+pytestmark = pytest.mark.deployment
+
+TIMEOUT_S = 900
+COPIES = 100  # of each of our drawings
+
+
+def command(source: Path, out: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "deploy.ray.score", str(source), "--out", str(out), *arguments]
+
+
+def score(source: Path, out: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(source, out, *arguments),
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+def results(out: Path) -> list[dict]:
+    return [row for path in sorted(out.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    """Several shards of our drawings in a ZIP file, with a file that is no picture."""
+    path = tmp_path_factory.mktemp("source") / "drawings.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for copy in range(COPIES):
+            for each in drawings():
+                archive.writestr(f"{copy}/{each.label}/{each.name}", each.content)
+        archive.writestr("broken.png", b"no picture")
+        archive.writestr("Thumbs.db", b"left out")
+    return path
+
+
+def check(out: Path) -> None:
+    """Each picture is there once, with its label."""
+    found = {row["name"]: row for row in results(out)}
+    assert len(found) == len(results(out)) == COPIES * len(drawings()) + 1
+    assert found.pop("broken.png")["error"] == "InvalidImage"
+    assert all(row["label"] == name.split("/")[1] and row["model"] == "digits" for name, row in found.items())
+
+
+@pytest.mark.usefixtures("official_data")
+def test_ten_thousand_answers_are_the_servers(stack, tmp_path):
+    frames, _ = mnist_frames(10_000)
+    contents = encoded(frames)
+    with zipfile.ZipFile(tmp_path / "mnist.zip", "w") as archive:
+        for number, content in enumerate(contents):
+            archive.writestr(f"{number:05}.png", content)
+    done = score(tmp_path / "mnist.zip", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(contents):,} pictures read now, 0 with an error" in done.stdout
+    rows = results(tmp_path / "out")
+    with Recogniser("digits", stack.inference_url) as digits:
+        for row, answer in zip(rows, digits.predict_many(contents, progress=False), strict=True):
+            assert isinstance(answer, Prediction)
+            assert (row["label"], row["confidence"]) == (answer.label, answer.confidence)
+            assert [(each["label"], each["probability"]) for each in row["top"]] == [
+                (each.label, each.probability) for each in answer.top
+            ]
+
+
+def running(source: Path, out: Path) -> Iterator[subprocess.Popen]:
+    with subprocess.Popen(command(source, out), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL) as process:
+        eventually(lambda: any(out.glob("part-*.parquet")), "a first shard", TIMEOUT_S)
+        yield process
+
+
+def test_a_killed_run_goes_on_where_it_was(source, tmp_path):
+    for process in running(source, tmp_path):
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        for each in family:
+            each.kill()
+    first = {path: path.stat().st_mtime_ns for path in tmp_path.glob("part-*.parquet")}
+    again = score(source, tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in first.items())
+    check(tmp_path)
+    assert "0 pictures read now" in score(source, tmp_path).stdout
+
+
+def test_a_killed_actor_loses_and_doubles_nothing(source, tmp_path):
+    for process in running(source, tmp_path):
+        actors = [each for each in psutil.Process(process.pid).children(True) if "Scorer" in " ".join(each.cmdline())]
+        assert actors
+        actors[0].kill()
+        assert process.wait(TIMEOUT_S) == 0
+    check(tmp_path)
+
+
+def test_results_of_other_pictures_are_not_mixed(source, tmp_path):
+    (tmp_path / PLAN).write_text(json.dumps({"source": "elsewhere"}))
+    done = score(source, tmp_path)
+    assert done.returncode != 0
+    assert "has results of something else (source 'elsewhere'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_parquet_file_and_a_folder_are_read(tmp_path):
+    own: Sequence = drawings()[:7]
+    table = pa.table({"name": [each.name for each in own], "picture": [each.content for each in own]})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=3)
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    for each in own:
+        (tmp_path / "folder" / "deep" / each.name).write_bytes(each.content)
+    for shard, prefix in ((cut(str(tmp_path / "a.parquet")), ""), (cut(f"file://{tmp_path}/folder"), "deep/")):
+        [only] = shard
+        assert dict(only.read()) == {prefix + each.name: each.content for each in own}
+
+
+def test_shards_are_the_same_each_time_and_of_limited_size(source):
+    shards = cut(str(source))
+    assert shards == cut(str(source))
+    assert max(len(each.items) for each in shards) == PICTURES
+    assert [file_name(each.number) for each in shards] == [
+        "part-000000.parquet",
+        "part-000001.parquet",
+        "part-000002.parquet",
+        "part-000003.parquet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("missing", None, "does not exist"),
+        ("a.zip", b"x", "is not a ZIP file"),
+        ("a.parquet", b"x", "is not a Parquet file"),
+        ("a.png", b"x", "wanted a folder, a ZIP file or a Parquet file"),
+        ("nothing://a", None, "is no address of a file system"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_named(tmp_path, name, content, reason):
+    path = name if "://" in name else str(tmp_path / name)
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(CommandError, match=reason):
+        cut(path)

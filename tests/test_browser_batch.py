@@ -165,7 +165,7 @@ def test_a_label_can_be_corrected(chromium):
     upload(page, zipped())
     expect(page.get_by_text("Wrong 0")).to_be_visible(timeout=PATIENCE_MS)
     cells(page)  # the table is there
-    grid = page.locator("[data-testid=stDataFrame] canvas").first
+    grid = page.locator("[data-testid=stDataFrame]").last.locator("canvas").first  # below the confusion matrix
     grid.scroll_into_view_if_needed()
     box = grid.bounding_box()
     page.mouse.dblclick(box["x"] + 200, box["y"] + 60)  # the third column of the first row

@@ -1,14 +1,16 @@
 """What a person chooses holds at once, twice in a row, on every page and at both sizes."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from deploy.local.settings import ROOT
 from tests.browsing import DESKTOP, PATIENCE_MS, PHONE
 from tests.test_browser_batch import expect_outcome, upload
 from tests.test_browser_live import card
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.parametrize("size", [DESKTOP, PHONE])]
 
@@ -19,10 +21,18 @@ def choose_each(page: Page, box: str, options: Sequence[str]) -> None:
     """Choose one option after the other, and see each in the box."""
     for option in options:
         place = page.get_by_role("combobox", name=box, exact=True)
-        page.wait_for_timeout(500)  # a list that is opened while the page is run again closes
-        place.click()
-        page.get_by_role("option", name=option, exact=True).click()
+        wanted = page.get_by_role("option", name=option, exact=True)
+        eventually(partial(is_open, place, wanted), f"the list of {box}")
+        wanted.click()
         expect(place).to_have_value(option, timeout=PATIENCE_MS)
+
+
+def is_open(place: Locator, option: Locator) -> bool:
+    """Open a list unless it is; one that is opened while the page is run for the first time closes again."""
+    if not option.is_visible():
+        place.click()
+        option.page.wait_for_timeout(1000)
+    return option.is_visible()
 
 
 def press_each(page: Page, options: Sequence[str]) -> None:

@@ -22,8 +22,8 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.server
 
-TIMEOUT_S, MINUTE_S = 60, 60
-REQUESTS, THREADS = 300, 4
+TIMEOUT_S = 60
+REQUESTS, THREADS = 200, 4
 LABELS = {"model": "digits", "version": "1.0"}
 
 
@@ -63,7 +63,7 @@ def settled(timed: Timed, before: Values, count: int) -> Values:
 
 
 def ask_for_some_time(timed: Timed, seven: bytes) -> list[float]:
-    """Send REQUESTS that take 0.1 to 0.5 s, so that the client's own time is small; return how long each took, in s."""
+    """Send REQUESTS that take 0.3 to 1.5 s, so that the client's own time is small; return how long each took, in s."""
     waits = random.Random(0)  # noqa: S311 - no secret
 
     def ask(session: requests.Session, wait_s: float) -> float:
@@ -75,37 +75,22 @@ def ask_for_some_time(timed: Timed, seven: bytes) -> list[float]:
     def ask_many(count: int) -> list[float]:
         with requests.Session() as session:
             ask(session, 0)  # the connection
-            return [ask(session, 0.1 + 0.4 * waits.random() ** 3) for _ in range(count)]
+            return [ask(session, 0.3 + 1.2 * waits.random() ** 3) for _ in range(count)]
 
     with ThreadPoolExecutor() as pool:
         measured = [each for times in pool.map(ask_many, [REQUESTS // THREADS] * THREADS) for each in times]
     return [*measured, *[0.0] * THREADS]  # the first of each connection are the fastest
 
 
-def test_the_servers_quantiles_are_those_of_its_client(timed, seven):
-    before = timed.page()
-    cuts = quantiles(ask_for_some_time(timed, seven), n=100)
-    grown = settled(timed, before, REQUESTS + THREADS)
-    for q in (0.50, 0.99):
-        found = histogram(grown, "inkserve_request_seconds", **LABELS).quantile(q)
-        assert found.count == REQUESTS + THREADS
-        assert found.value == pytest.approx(cuts[round(100 * q) - 1], rel=0.1)
-
-
 @pytest.mark.browser
 def test_the_live_page_shows_what_the_client_measured(timed, seven, pages):
-    """Throughput and latency within 10 %."""
+    """Requests and latency within 10 %. The first test, so that there are no other requests in the window."""
     for service in ("metrics", "dashboard"):
         timed.stack.start(service)
     live = pages(f"{timed.dashboard_url}/live")
     expect(card(live, "Requests/s")).to_be_visible(timeout=PATIENCE_MS)
-    eventually(lambda: total(timed.page(), "inkserve_requests_in_flight") == 0, "no request to be in flight")
-    time.sleep(MINUTE_S)  # the requests of other tests leave the window
-    began = time.monotonic()
+    live.get_by_text("15 min", exact=True).click()
     cuts = quantiles(ask_for_some_time(timed, seven), n=100)
-    took_s = time.monotonic() - began
-    assert took_s < MINUTE_S
-    live.get_by_text("1 min", exact=True).click()
     for q in (50, 95, 99):
         shown = card(live, f"Latency p{q}")
         expect(shown).to_contain_text(f"of {REQUESTS + THREADS} requests", timeout=PATIENCE_MS)
@@ -117,6 +102,16 @@ def number(text: str, pattern: str) -> float:
     found = re.search(pattern, text)
     assert found, text
     return float(found[1].replace(",", ""))
+
+
+def test_the_servers_quantiles_are_those_of_its_client(timed, seven):
+    before = timed.page()
+    cuts = quantiles(ask_for_some_time(timed, seven), n=100)
+    grown = settled(timed, before, REQUESTS + THREADS)
+    for q in (0.50, 0.99):
+        found = histogram(grown, "inkserve_request_seconds", **LABELS).quantile(q)
+        assert found.count == REQUESTS + THREADS
+        assert found.value == pytest.approx(cuts[round(100 * q) - 1], rel=0.1)
 
 
 def test_the_time_in_the_queue_is_apart(timed, seven):

@@ -192,8 +192,8 @@ def test_in_a_browser_markup_in_names_runs_nothing_and_paths_lead_nowhere(chromi
     folders = (stack.settings.run_dir, stack.settings.run_dir.parent, ROOT.parent, Path("/"))
     assert not [path for folder in folders for path in folder.glob("*inkserve-outside*")]
     dashboard = stack.stack.running()["dashboard"]
-    assert not [each.path for each in dashboard.open_files() if "outside" in each.path or "alert" in each.path]
-    assert not [path for path in stack.settings.run_dir.rglob("*") if "outside" in path.name or "alert" in path.name]
+    assert not [each.path for each in dashboard.open_files() if "outside" in each.path or "alert(" in each.path]
+    assert not [path for path in stack.settings.run_dir.rglob("*") if "outside" in path.name or "alert(" in path.name]
 
 
 # Formulas

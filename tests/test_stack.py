@@ -124,7 +124,7 @@ def test_a_slow_start_says_what_it_waits_for(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(process, "TELL_S", 0)
     looks = iter([False, False, True])
     process.wait_until(lambda: next(looks), psutil.Process(), 30, [], lambda: "digits 1.0 has no ready worker of 1")
-    assert re.fullmatch(r"(  not ready after 0 s: digits 1.0 has no ready worker of 1\n)+", capsys.readouterr().out)
+    assert re.fullmatch(r"(  not ready after 0 s: digits 1.0 has no ready worker of 1\n)+", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "8080.5"])

@@ -50,7 +50,9 @@ def show_picture(picture: bytes) -> None:
 def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK) -> Answer | None:
     """Show what a recogniser reads in a picture, or why it reads nothing; return the answer if there is one."""
     unsure_below = st.session_state.get(UNSURE, UNSURE_BELOW)
-    place = st.empty()
+    place, below = st.empty(), st.container(horizontal=True, vertical_alignment="center")
+    # Before the answer, as the session has the value that was kept only once the switch is there
+    is_explained = not endpoint.reads_pages and below.toggle("Show Grad-CAM heatmap", **kept(HEATMAP, False))
     if reason := server_watch.why_not(endpoint.model, endpoint.version):
         place.html(answer_html.note(reason))
         return None
@@ -64,12 +66,10 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK) -> Answer | None:
         figures = _figures(answer, _on_page(answer, prepared(picture)))
         place.html(answer_html.page(answer, figures, unsure_below, of=key[0]))
     elif isinstance(answer, Prediction):
-        is_explained = st.session_state.get(HEATMAP, False)
         explanation = _explanation(picture, endpoint, key) if is_explained else None
         figures = _figures(answer, _of_character(answer, prepared(picture), explanation))
         place.html(answer_html.prediction(answer, figures, unsure_below, of=key[0]))
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.toggle("Show Grad-CAM heatmap", **kept(HEATMAP, False))
+        with below:
             offer_to_keep(picture, endpoint, answer)
     else:
         place.html(answer_html.refusal(answer.message))

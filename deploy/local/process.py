@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def wait_until(
             raise StackError(f"not ready after {timeout_s:.0f} s: {why()}\n{tail(logs)}")
         if now > told + TELL_S:
             told = now
-            print(f"  not ready after {now - started:.0f} s: {why()}", flush=True)
+            print(f"  not ready after {now - started:.0f} s: {why()}", file=sys.stderr, flush=True)
         time.sleep(POLL_S)
 
 

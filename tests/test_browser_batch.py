@@ -88,6 +88,7 @@ def test_pictures_are_labelled_by_key_and_by_button(chromium, size):
     first = shown.inner_text().partition(": ")[2].partition(",")[0]
     page.keyboard.press("5")
     expect(shown).to_contain_text("2 of 3: ")
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()  # its key works from now on
     page.keyboard.press("Backspace")
     expect(shown).to_contain_text(f"1 of 3: {first}")
     expect(shown).not_to_contain_text("right label")
@@ -167,8 +168,9 @@ def test_a_label_can_be_corrected(chromium):
     cells(page)  # the table is there
     grid = page.locator("[data-testid=stDataFrame]").last.locator("canvas").first  # below the confusion matrix
     grid.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)  # for what is above it to take its place
     box = grid.bounding_box()
-    page.mouse.dblclick(box["x"] + 200, box["y"] + 60)  # the third column of the first row
+    page.mouse.dblclick(box["x"] + 350, box["y"] + 60)  # the third column of the first row
     page.locator("#portal").get_by_text("9", exact=True).click()  # of the labels that the editor offers
     expect(page.get_by_text("Wrong 1")).to_be_visible(timeout=PATIENCE_MS)
 

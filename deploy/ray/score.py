@@ -133,7 +133,7 @@ def file_name(number: int) -> str:
 
 def read_shard(row: dict[str, Any]) -> dict[str, Any]:
     """Read the files of a shard."""
-    shard: Shard = pickle.loads(row["shard"])  # noqa: S301  # nosec - from `score`, below
+    shard: Shard = pickle.loads(row["shard"])  # noqa: S301  # nosec
     return {"number": shard.number, "pictures": [{"name": name, "content": content} for name, content in shard.read()]}
 
 

@@ -26,7 +26,7 @@ import ray
 from pyarrow import fs
 from tqdm import tqdm
 
-from deploy.ray.shards import Shard, cut, open_address
+from deploy.ray.shards import Shard, cut, grouped, open_address
 from handwriting.preprocess import MAX_BYTES
 from inkserve.command import CommandError, run
 
@@ -87,7 +87,7 @@ class Scorer:
         }
 
     def _rows(self, pictures: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for together in batches(pictures):
+        for together in grouped(pictures, lambda each: len(each["content"]), TOGETHER, MAX_BYTES):
             answers = self._archive.read([each["content"] for each in together])
             read_at = datetime.datetime.now(datetime.UTC)
             for each, answer in zip(together, answers, strict=True):
@@ -109,21 +109,6 @@ class Scorer:
             "version": self._archive.version,
             "read_at": read_at,
         }
-
-
-def batches(pictures: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
-    """Group pictures as a client does: at most TOGETHER, and at most MAX_BYTES together."""
-    group: list[dict[str, Any]] = []
-    total = 0
-    for each in pictures:
-        size = len(each["content"])
-        if group and (len(group) == TOGETHER or total + size > MAX_BYTES):
-            yield group
-            group, total = [], 0
-        group.append(each)
-        total += size
-    if group:
-        yield group
 
 
 def file_name(number: int) -> str:

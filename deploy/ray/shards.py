@@ -4,8 +4,10 @@ A source is a path, or an address of a file system that pyarrow knows, such as s
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +20,7 @@ PICTURES = 1000  # of a shard, at most
 SHARD_BYTES = 64 * 2**20  # of a shard's files, at most; a worker holds a shard in memory
 PICTURE, NAME = "picture", "name"  # columns of a Parquet source; names may be missing
 ZIP, PARQUET = ".zip", ".parquet"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _of_folder(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
         for each in sorted(found, key=lambda each: each.path)
         if each.type == fs.FileType.File and not why_left_out(each.path.removeprefix(f"{path}/"))
     ]
-    return [Shard(number, "", paths, path, source) for number, paths in enumerate(_grouped(pictures))]
+    return [Shard(number, "", paths, path, source) for number, paths in enumerate(_names(pictures))]
 
 
 def _of_zip(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
@@ -124,7 +127,7 @@ def _of_zip(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
     except (zipfile.BadZipFile, pa.ArrowInvalid) as err:
         raise CommandError(f"{source} is not a ZIP file: {err}") from err
     pictures = [each for each in members if not why_left_out(each[0])]
-    return [Shard(number, path, names, "", source) for number, names in enumerate(_grouped(pictures))]
+    return [Shard(number, path, names, "", source) for number, names in enumerate(_names(pictures))]
 
 
 def _of_parquet(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
@@ -142,15 +145,21 @@ def _of_parquet(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
     ]
 
 
-def _grouped(pictures: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Group names of at most PICTURES pictures and SHARD_BYTES together."""
-    group: list[str] = []
+def grouped(items: Iterable[T], size: Callable[[T], int], most: int, most_bytes: int) -> Iterator[list[T]]:
+    """Group items that follow each other: at most so many, and at most so many bytes unless one alone has more."""
+    group: list[T] = []
     total = 0
-    for name, size in pictures:
-        if group and (len(group) == PICTURES or total + size > SHARD_BYTES):
+    for each in items:
+        if group and (len(group) == most or total + size(each) > most_bytes):
             yield group
             group, total = [], 0
-        group.append(name)
-        total += size
+        group.append(each)
+        total += size(each)
     if group:
         yield group
+
+
+def _names(pictures: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """Group the names of pictures, which come with their sizes in bytes, for shards."""
+    for group in grouped(pictures, itemgetter(1), PICTURES, SHARD_BYTES):
+        yield [name for name, _ in group]

@@ -1,7 +1,6 @@
 """An unpacked archive in a process of its own, without TorchServe's front end: for functions and for work in bulk."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,12 +19,10 @@ class Archive:
         """Load the archive.
 
         Args:
-            folder: of the unpacked archive.
+            folder: of the unpacked archive; it is on `sys.path`, as this module came from it.
         """
         manifest = json.loads((folder / "MAR-INF" / "MANIFEST.json").read_text())["model"]
         self.model, self.version = str(manifest["modelName"]), str(manifest["modelVersion"])
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
         metrics = SimpleNamespace(set_request_ids=lambda _: None)
         loader = ModelLoaderFactory.get_model_loader()
         self.service: Service = loader.load(

@@ -91,6 +91,8 @@ class Scorer:
             answers = self._archive.read([each["content"] for each in together])
             read_at = datetime.datetime.now(datetime.UTC)
             for each, answer in zip(together, answers, strict=True):
+                if each["fault"]:
+                    answer = {"error": {"type": "UnusablePicture", "message": each["fault"]}}  # noqa: PLW2901
                 if answer.get("error", {}).get("type") == NO_TIME:
                     [answer] = self._archive.read([each["content"]])  # noqa: PLW2901
                 yield self._row(each["name"], answer, read_at)
@@ -119,7 +121,11 @@ def file_name(number: int) -> str:
 def read_shard(row: dict[str, Any]) -> dict[str, Any]:
     """Read the files of a shard."""
     shard: Shard = pickle.loads(row["shard"])  # noqa: S301  # nosec
-    return {"number": shard.number, "pictures": [{"name": name, "content": content} for name, content in shard.read()]}
+    pictures = []
+    for name, found in shard.read():
+        fault = "" if isinstance(found, bytes) else str(found)
+        pictures.append({"name": name, "content": found if isinstance(found, bytes) else b"", "fault": fault})
+    return {"number": shard.number, "pictures": pictures}
 
 
 def plan(source: str, archive: Path, shards: Sequence[Shard]) -> dict[str, Any]:

@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from inkserve import UnusablePicture
 from inkserve.batch.kinds import why_left_out
+from inkserve.batch.sources import list_members
+from inkserve.client.pictures import to_bytes
 from inkserve.command import CommandError
 
 PICTURES = 1000  # of a shard, at most
@@ -40,8 +43,8 @@ class Shard:
     root: str = ""
     address: str = field(default="", repr=False)
 
-    def read(self) -> Iterator[tuple[str, bytes]]:
-        """Read the pictures, each with its name.
+    def read(self) -> Iterator[tuple[str, bytes | UnusablePicture]]:
+        """Read the pictures, each with its name; what a ZIP file holds may be damaged, and then comes with its error.
 
         Raises:
             OSError: the file system does not answer, or a file has gone.
@@ -53,8 +56,12 @@ class Shard:
                     yield str(path).removeprefix(f"{self.root}/"), stream.read()
         elif self.container.lower().endswith(ZIP):
             with files.open_input_file(self.container) as file, zipfile.ZipFile(file) as archive:
+                members = dict(list_members(archive))
                 for name in self.items:
-                    yield str(name), archive.read(str(name))
+                    try:
+                        yield str(name), to_bytes(members[str(name)])
+                    except UnusablePicture as err:
+                        yield str(name), err
         else:
             yield from self._rows(files)
 
@@ -123,7 +130,7 @@ def _of_folder(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
 def _of_zip(files: fs.FileSystem, source: str, path: str) -> list[Shard]:
     try:
         with files.open_input_file(path) as file, zipfile.ZipFile(file) as archive:
-            members = [(each.filename, each.file_size) for each in archive.infolist() if not each.is_dir()]
+            members = [(name, each.info.file_size) for name, each in list_members(archive)]
     except (zipfile.BadZipFile, pa.ArrowInvalid) as err:
         raise CommandError(f"{source} is not a ZIP file: {err}") from err
     pictures = [each for each in members if not why_left_out(each[0])]

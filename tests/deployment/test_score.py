@@ -142,6 +142,19 @@ def test_a_parquet_file_and_a_folder_are_read(tmp_path):
         assert dict(only.read()) == {prefix + each.name: each.content for each in own}
 
 
+def test_a_damaged_picture_in_a_zip_file_comes_with_its_error(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", drawings()[0].content)
+        archive.writestr("b.png", b"damaged")
+    path.write_bytes(path.read_bytes().replace(b"damaged", b"changed"))
+    [shard] = cut(str(path))
+    (_, good), (name, bad) = shard.read()
+    assert good == drawings()[0].content
+    assert name == "b.png"
+    assert "CRC" in str(bad)
+
+
 def test_shards_are_the_same_each_time_and_of_limited_size(source):
     shards = cut(str(source))
     assert shards == cut(str(source))

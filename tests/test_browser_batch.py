@@ -98,7 +98,7 @@ def test_pictures_are_labelled_by_key_and_by_button(chromium, size):
         page.keyboard.press("ArrowRight")
         if number:
             expect(shown).to_contain_text(f"{number} of 3: ")
-    expect(page.locator(".ink-note")).to_contain_text("All 3 are behind you")
+    expect(page.locator(".ink-note")).to_contain_text("All 3 have been shown")
     page.screenshot(path=SCREENSHOTS / f"batch-labelled-{'phone' if size else 'desk'}.png")
     assert not scrolls_sideways(page)
     page.get_by_role("button", name="Show the table").click()

@@ -41,7 +41,7 @@ def label_one_by_one(batch: Batch, job: Job, key: tuple[Hashable, ...], indexes:
         queue = st.session_state["batch-queue"] = Queue(key, list(indexes))
     total = len(queue.indexes)
     if queue.at >= total:
-        st.html(answer_html.note(f"All {total:,} are behind you. Corrected ones can be kept on the Fine-tune page."))
+        st.html(answer_html.remark(f"All {total:,} have been shown. Corrected ones can be kept on the Fine-tune page."))
     else:
         _show(batch, job, queue)
         label_buttons(batch.labels, "ink-labels", _label, batch, queue)

@@ -60,7 +60,7 @@ def test_up_repairs_what_was_killed_and_down_leaves_nothing(variables):
     assert "digits 1.0 reads examples/digits/7-1.png as '7'" in first.stdout
     assert list(read_settings(variables).temp_dir.glob(".ts.sock.*"))
     # Invalid archives are named, and the others are loaded
-    told = first.stderr.splitlines()
+    told = [line for line in first.stderr.splitlines() if not line.startswith("  not ready")]  # on a busy machine
     assert len(told) == len(SPOILED)
     for number, (_, complaint) in enumerate(SPOILED.values()):
         assert f"spoiled-{number}.mar" in told[number]

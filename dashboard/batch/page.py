@@ -9,7 +9,7 @@ from dashboard.batch.batch_job import Job, unread
 from dashboard.batch.results_view import show_results
 from dashboard.batch.session_batch import Batch, current, replace, resume, start
 from dashboard.batch.uploads import LIMITS, MOST_FILES, TYPES
-from dashboard.shared import answer_html, server_watch
+from dashboard.shared import answer_html, server_watch, ticking
 from dashboard.shared.answer_panel import show_answer, show_picture
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK, Endpoint
@@ -79,7 +79,7 @@ def _show_batch(batch: Batch, endpoint: Endpoint) -> None:
         st.html(answer_html.note("Waiting for the server. The pictures are read when the server is back."))
         return
     if not batch.job.ended:
-        _show_progress(batch.job)
+        ticking.show(_show_progress, TICK_S, batch.job)
         return
     with st.container(horizontal=True):
         if (left := len(unread(batch.job.results))) and clicked(
@@ -94,7 +94,6 @@ def _show_batch(batch: Batch, endpoint: Endpoint) -> None:
     show_results(batch, batch.job)
 
 
-@st.fragment(run_every=TICK_S)
 def _show_progress(job: Job) -> None:
     """Show how far a batch is, and rerun the page at its end."""
     progress = job.progress()

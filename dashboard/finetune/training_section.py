@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.finetune.finetune_process import FineTuning, Progress, missing
 from dashboard.finetune.finetuned import WEIGHTS, finetuned_folder
+from dashboard.shared import ticking
 from dashboard.shared.kept import kept
 from dashboard.shared.loaded_versions import model_store
 from handwriting.labels import LABELS, NORMAL_FORMS
@@ -61,7 +62,7 @@ def show_training(store: Store, loaded: Sequence[ModelVersion]) -> None:
             args=(store, loaded),
         )
     if running:
-        _show_progress()
+        ticking.show(_show_progress, TICK_S)
     elif (ended := current()).outcome() is not None:
         if fault := ended.fault():
             st.error(f"No new version: {fault}.")
@@ -108,7 +109,6 @@ def _start(store: Store, loaded: Sequence[ModelVersion]) -> None:
     current().start(model, store.url, "--base", base, "--version", version, "--epochs", str(epochs))
 
 
-@st.fragment(run_every=TICK_S)
 def _show_progress() -> None:
     running = current()
     if not running.is_running():

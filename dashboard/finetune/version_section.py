@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.finetune import finetuned_html, rollout
 from dashboard.finetune.finetuned import DrawingComparison, FineTuned, compare_on_drawings
 from dashboard.finetune.rollout import Stage, Task
-from dashboard.shared import answer_html, server_watch
+from dashboard.shared import answer_html, server_watch, ticking
 from dashboard.shared.clicked import clicked
 from dashboard.shared.kept import kept
 from dashboard.shared.loaded_versions import management, model_store
@@ -52,7 +52,7 @@ def show_versions(found: Sequence[FineTuned], loaded: Sequence[ModelVersion], st
             st.html(answer_html.remark("The server does not list its versions. The actions appear when it does."))
             server_watch.retry_soon()
         elif _task().is_running():
-            _show_progress()
+            ticking.show(_show_progress, TICK_S)
         else:
             if (outcome := _task().outcome) and _task().subject == str(shown.tuned):
                 (st.success if outcome[0] else st.error)(outcome[1])
@@ -113,7 +113,6 @@ def _roll_back(shown: FineTuned, was_default: bool) -> None:
     )
 
 
-@st.fragment(run_every=TICK_S)
 def _show_progress() -> None:
     if not _task().is_running():
         st.rerun()

@@ -26,7 +26,7 @@ from dashboard.live.window_figures import (
     selections,
     slice_length,
 )
-from dashboard.shared import server_watch
+from dashboard.shared import server_watch, ticking
 from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import FALLBACK
 from dashboard.shared.kept import kept
@@ -57,13 +57,15 @@ def main() -> None:
     window_s, refresh_s, selection = _controls(sampler, WINDOWS if history is None else WINDOWS | LONG_WINDOWS)
     if len(sampler.samples()) < 2 or sampler.versions() is None:  # noqa: PLR2004
         refresh_s = refresh_s or FIRST_TICK_S
-    st.fragment(_figures, run_every=refresh_s)(sampler, history, window_s, selection)
+    above = st.container()
     generator = _generator()
     last = generator.last()
     if last and last[1].is_running:
-        st.fragment(_load, run_every=FIRST_TICK_S)(generator, sampler)
+        ticking.show(_load, FIRST_TICK_S, generator, sampler)
     else:
         _load(generator, sampler)
+    with above:  # after the load, as they take longer
+        ticking.show(_figures, refresh_s, sampler, history, window_s, selection)
 
 
 @st.cache_resource(show_spinner=False)
@@ -120,11 +122,13 @@ def _figures(sampler: Sampler, history: History | None, window_s: float, selecti
     left, right = st.columns(2, gap="medium")
     left.html(live_html.batches(now))
     right.html(live_html.errors(now))
-    with st.expander("Numbers", icon=":material/table:", key="live-numbers"):
-        st.html(live_html.numbers(now, shown))
-        st.html(live_html.workers_table(shown or ()))
-        st.html(live_html.events_list(events, zone))
-        st.html(live_html.points_table(drawn, zone))
+    # The server knows whether it is open: the browser alone would forget that whenever it builds this part anew
+    numbers = st.expander("Numbers", icon=":material/table:", key="live-numbers", on_change="rerun")
+    if numbers.open:
+        numbers.html(live_html.numbers(now, shown))
+        numbers.html(live_html.workers_table(shown or ()))
+        numbers.html(live_html.events_list(events, zone))
+        numbers.html(live_html.points_table(drawn, zone))
 
 
 def _look(sampler: Sampler, history: History | None, window_s: float) -> tuple[list[Sample], list[Event], str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from dashboard.shared import ticking
 from inkserve.client.address import server_url
 from inkserve.readiness import Readiness, VersionReadiness, read_readiness
 
@@ -54,10 +55,9 @@ def watch() -> None:
     _look()
     for each in ("retry", "awaited"):  # the page runs now
         st.session_state.pop(each, None)
-    _keep_looking()
+    ticking.show(_keep_looking, TICK_S)
 
 
-@st.fragment(run_every=TICK_S)
 def _keep_looking() -> None:
     """Show one banner while nothing is served, and rerun the page when that changes, or what it waits for is there.
 

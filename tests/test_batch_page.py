@@ -204,7 +204,7 @@ def test_a_job_goes_on_where_an_earlier_one_had_no_answer():
     assert unread(job.results) == []
     upload = collect([(f"{number}.png", b"") for number in range(5)])
     assert "4 of 5 pictures read" in batch_html.outcome(job, upload)
-    assert "1 picture could not be read. Blank" in batch_html.outcome(job, upload)
+    assert "1 picture could not be read: 7/2.png. Blank" in batch_html.outcome(job, upload)
 
 
 def test_a_cancelled_job_ends():

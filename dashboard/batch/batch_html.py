@@ -11,7 +11,7 @@ from dashboard.batch.uploads import Upload
 from dashboard.shared.answer_html import count
 from inkserve import RecogniserError
 
-SHOWN = 5  # confusions and refusals; the others are counted
+SHOWN = 5  # confusions, and files that are not read or refused; the others are counted
 NAMED = 50  # files that were left out
 MINUTE_S = 60
 ENOUGH = 100  # pictures: the rate of fewer is not meaningful
@@ -30,8 +30,12 @@ def progress_line(progress: Progress) -> str:
 def outcome(job: Job, upload: Upload) -> str:
     """Return the summary of a batch that has ended, and which files were skipped."""
     progress = job.progress()
-    failed = sum(isinstance(result, RecogniserError) for result in job.results)
-    read = len(job.results) - failed - job.results.count(None)
+    failed = [
+        html.escape(entry.name)
+        for entry, result in zip(job.entries, job.results, strict=True)
+        if isinstance(result, RecogniserError)
+    ]
+    read = len(job.results) - len(failed) - job.results.count(None)
     name = html.escape(" ".join(filter(None, source(job))))
     rate = f", {progress.rate:,.0f} pictures/s" if progress.done - progress.failed >= ENOUGH else ""
     lines = [
@@ -41,7 +45,8 @@ def outcome(job: Job, upload: Upload) -> str:
     if job.cancelled:
         lines.append(f"Cancelled: {count(progress.total - progress.done, 'picture')} not read")
     if failed:
-        lines.append(f"{count(failed, 'picture')} could not be read. {reason(job)}")
+        named = ", ".join(failed[:SHOWN]) + (" and others" if len(failed) > SHOWN else "")
+        lines.append(f"{count(len(failed), 'picture')} could not be read: {named}. {reason(job)}")
     if job.fault:
         lines.append(f"Reading stopped with an error: {html.escape(job.fault)}")
     return section("".join(f"<p>{line}</p>" for line in lines) + skipped(upload))

@@ -38,12 +38,12 @@ def main() -> None:
         st.html(answer_html.note(f"Choose pictures of one character each. Reading starts immediately. {hint}"))
     elif not batch.upload.entries:
         st.html(batch_html.section("<p>No pictures found.</p>" + batch_html.skipped(batch.upload)))
-    elif len(batch.upload.entries) == 1 and isinstance(batch.upload.entries[0].picture, bytes):
+    elif len(batch.upload.entries) == 1 and isinstance(picture := batch.upload.entries[0].picture, bytes):
         left, right = st.columns(2, gap="medium")
         with left:
-            show_picture(batch.upload.entries[0].picture)
+            show_picture(picture)
         with right:
-            show_answer(batch.upload.entries[0].picture, endpoint)
+            show_answer(picture, endpoint, batch.upload.entries[0].name)
     else:
         _show_batch(batch, endpoint)
 

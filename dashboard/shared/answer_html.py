@@ -69,12 +69,12 @@ def remark(message: str) -> str:
     return f'<p class="ink-note">{html.escape(message)}</p>'
 
 
-def refusal(message: str) -> str:
+def refusal(message: str, name: str = "This picture") -> str:
     """Return the server's reason for refusing a picture."""
     reason = html.escape(message[:1].upper() + message[1:])
     return (
         '<section class="ink-result" role="status"><div class="ink-refusal">'
-        f"<strong>This picture cannot be read.</strong> {reason}</div></section>"
+        f"<strong>{html.escape(name)} cannot be read.</strong> {reason}</div></section>"
     )
 
 

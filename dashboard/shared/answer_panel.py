@@ -47,7 +47,7 @@ def show_picture(picture: bytes) -> None:
         place.image(found.shown, alt="Your picture")
 
 
-def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK) -> Answer | None:
+def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, name: str = "This picture") -> Answer | None:
     """Show what a recogniser reads in a picture, or why it reads nothing; return the answer if there is one."""
     unsure_below = st.session_state.get(UNSURE, UNSURE_BELOW)
     place, below = st.empty(), st.container(horizontal=True, vertical_alignment="center")
@@ -72,7 +72,7 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK) -> Answer | None:
         with below:
             offer_to_keep(picture, endpoint, answer)
     else:
-        place.html(answer_html.refusal(answer.message))
+        place.html(answer_html.refusal(answer.message, name))
     return answer
 
 

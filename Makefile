@@ -15,7 +15,7 @@ SOURCES := src handlers deploy dashboard loadtest training measuring/accuracy me
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status monitoring install archive data train finetune evaluate export mlflow bench loadtest torture soak \
-  backup restore budgets deploy-tools image containers test-deploy screenshots test test-all test-campaign-quick test-fast lint audit lock clean
+  backup restore score device budgets deploy-tools image containers test-deploy screenshots test test-all test-campaign-quick test-fast lint audit lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -61,6 +61,9 @@ train: $(VENV)/installed-dev ## train MODEL, or the network that finds ink (MODE
 loadtest: $(VENV)/installed-loadtest ## load the running server: make loadtest SHAPE=smoke|ramp|spike|soak|compare USERS=.. SECONDS=.. PICTURES=drawings|frames HOST=.. WORKERS=.., or UI=1
 	@$(BIN)/python -m loadtest $(if $(SHAPE),--shape $(SHAPE)) $(if $(USERS),--users $(USERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(PICTURES),--pictures $(PICTURES)) $(if $(HOST),--host $(HOST)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(UI),--ui) $(ARGS)
+
+device: $(VENV)/installed-dev ## build the page that reads on the visitor's own device, for any host of files; needs npm: make device OUT=site
+	$(BIN)/python -m deploy.device.build $(OUT)
 
 score: $(VENV)/installed-ray archive ## read millions of pictures into Parquet files, with Ray: make score SOURCE=scans OUT=results MODEL=digits, or CLUSTER=auto
 	@$(BIN)/python -m deploy.ray.score $(SOURCE) --out $(or $(OUT),runs/score) $(if $(CLUSTER),--cluster $(CLUSTER)) \

@@ -1,7 +1,7 @@
 """The parts of a page that run again by themselves, where Streamlit sends what a run shows with a delay.
 
-So it is on a busy machine: the script of the page has ended, and its last elements have not been sent. A tick then makes
-Streamlit drop them, see dashboard/shared/ticking.py.
+So it is on a busy machine: the script of the page has ended, and its last elements have not been sent. A tick then
+makes Streamlit drop them, see dashboard/shared/ticking.py.
 """
 
 import subprocess

@@ -1,7 +1,7 @@
 """ONNX files as PyTorch's exporter writes them, without what it tells about the machine that made them."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +12,32 @@ from torch import nn
 
 def write_onnx_file(  # noqa: PLR0913 - what the exporter has to know
     module: nn.Module,
-    example: torch.Tensor,
+    examples: Mapping[str, torch.Tensor],
     path: Path,
-    names: tuple[str, str],
-    dynamic_shape: Mapping[int, Any],
+    outputs: Sequence[str],
+    dynamic_shape: Mapping[int, Any] | None = None,
     *,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a network with its weights in one file.
 
     Args:
-        module: in evaluation mode, with one input and one output.
-        example: an input.
+        module: in evaluation mode.
+        examples: an input of each name.
         path: of the file.
-        names: of the input and the output.
-        dynamic_shape: a `torch.export.Dim` for each dimension of the input that may have any size.
+        outputs: names of the outputs.
+        dynamic_shape: of the only input, a `torch.export.Dim` for each dimension that may have any size.
         metadata: of the file.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of torch about its own code
         torch.onnx.export(
             module,
-            (example,),
+            tuple(examples.values()),
             path,
-            input_names=[names[0]],
-            output_names=[names[1]],
-            dynamic_shapes=(dict(dynamic_shape),),
+            input_names=list(examples),
+            output_names=list(outputs),
+            dynamic_shapes=(dict(dynamic_shape),) if dynamic_shape else None,
             dynamo=True,
             external_data=False,
             verbose=False,

@@ -1,10 +1,10 @@
 """Parts of a page that run again by themselves; their timers start when the rest of the page is there.
 
-Streamlit drops what a run of the page has not sent yet when a fragment's tick arrives just after the run's end: the tick
-is given a runner of its own, and nobody listens to the former one any more (`AppSession` of streamlit 1.67). What is lost
-may be the last elements of the page, or the timers themselves, so that a progress bar stands still until somebody
-clicks. On a busy machine that is not rare. A tick comes a second after its timer has been sent, so a timer that is sent
-last loses nothing.
+Streamlit drops what a run of the page has not sent yet when a fragment's tick arrives just after the run's end: the
+tick is given a runner of its own, and nobody listens to the former one any more (`AppSession` of streamlit 1.67). What
+is lost may be the last elements of the page, or the timers themselves, so that a progress bar stands still until
+somebody clicks. On a busy machine that is not rare. A tick comes a second after its timer has been sent, so a timer
+that is sent last loses nothing.
 """
 
 from collections.abc import Callable, Iterator

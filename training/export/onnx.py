@@ -25,7 +25,7 @@ def write_onnx(source: Source, path: Path) -> None:
     """Write a network with its weights in one file, for any batch size."""
     example = torch.rand(2, 1, FRAME_PX, FRAME_PX)
     any_size = {0: torch.export.Dim("batch")}
-    write_onnx_file(source.probabilities(), example, path, (INPUT, OUTPUT), any_size, metadata=source.metadata)
+    write_onnx_file(source.probabilities(), {INPUT: example}, path, [OUTPUT], any_size, metadata=source.metadata)
 
 
 def write_int8(source: Source, path: Path) -> None:

@@ -17,4 +17,4 @@ def export(network: InkNetwork, path: Path) -> None:
     views = torch.zeros(2, 2, VIEW_PX, VIEW_PX)
     any_size = {0: Dim("views"), 2: 8 * Dim("rows"), 3: 8 * Dim("columns")}
     with atomic_write(path) as partial:
-        write_onnx_file(nn.Sequential(network, nn.Sigmoid()).eval(), views, partial, ("views", "ink"), any_size)
+        write_onnx_file(nn.Sequential(network, nn.Sigmoid()).eval(), {"views": views}, partial, ["ink"], any_size)

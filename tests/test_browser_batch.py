@@ -132,7 +132,7 @@ def test_one_picture_shows_its_label(chromium):
 def test_one_broken_picture_gives_a_message(chromium):
     page = chromium("batch")
     upload(page, file("broken.png", b"\x89PNG\r\n\x1a\nno picture"))
-    refusal = "broken.png cannot be read. The PNG is damaged or truncated"
+    refusal = "broken.png cannot be read. The picture is damaged or truncated"
     expect(page.locator(".ink-refusal")).to_contain_text(refusal, timeout=PATIENCE_MS)
     expect(page.locator(".stException")).to_have_count(0)
 

@@ -111,3 +111,13 @@ def test_the_tabs_that_were_seen_last_are_kept():
     for number in range(MOST_TABS):
         tabs.swap(str(number), Sketch())
     assert tabs.swap("first", Sketch()).is_untouched
+
+
+def test_a_canvas_that_is_shown_anew_may_report_that_it_is_empty():
+    sketch = drawn(A, B)
+    sketch.shown_anew()
+    sketch.report([], b"nothing")
+    assert (sketch.now.strokes, sketch.now.picture) == ([A, B], b"picture 2")
+    sketch.report([A, B, C], b"picture 3")  # drawn before the canvas had reported what it loaded
+    sketch.report([], b"nothing")
+    assert sketch.now.strokes == []

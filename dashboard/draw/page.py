@@ -84,6 +84,7 @@ def _canvas(pen_px: int) -> bytes | None:
     if loaded != (True, st.session_state.get("canvas-edition")):  # a new canvas, or an earlier state of the drawing
         st.session_state["canvas-start"] = {"objects": sketch.now.strokes, "edition": sketch.edition}
         st.session_state["canvas-edition"] = sketch.edition
+        sketch.shown_anew()
     st.session_state["canvas-is-shown"] = True  # until another page or source runs; an interrupted run changes nothing
     drawing = st_canvas(
         stroke_width=pen_px,

@@ -54,6 +54,10 @@ class Sketch:
         """Return a copy that an empty canvas has to load."""
         return Sketch(list(self.states), self.at, self.edition + 1, loading=True)
 
+    def shown_anew(self) -> None:
+        """Take note that a canvas loads the state that is shown; until then it may report that it is empty."""
+        self.loading = True
+
     def report(self, strokes: Strokes, picture: bytes | None) -> None:
         """Take what the canvas reports.
 
@@ -93,7 +97,7 @@ class Sketch:
         if 0 <= at < len(self.states):
             self.at = at
             self.edition += 1
-            self.loading = True
+            self.shown_anew()
 
 
 def shared(strokes: Strokes, earlier: Strokes) -> Strokes:

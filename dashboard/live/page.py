@@ -60,10 +60,7 @@ def main() -> None:
     above = st.container()
     generator = _generator()
     last = generator.last()
-    if last and last[1].is_running:
-        ticking.show(_load, FIRST_TICK_S, generator, sampler)
-    else:
-        _load(generator, sampler)
+    ticking.show(_load, FIRST_TICK_S if last and last[1].is_running else None, generator, sampler)
     with above:  # after the load, as they take longer
         ticking.show(_figures, refresh_s, sampler, history, window_s, selection)
 

@@ -29,7 +29,7 @@ pytestmark = [
 ]
 MOST_MIB = 12
 PICTURES = 200
-SAME = 0.97  # of the pictures have the same label
+SAME = {"digits-tiny": 0.96, "characters-edge": 0.93}  # of the pictures have the same label
 READ_ALL = """async ([pictures, model]) => {
   const { names } = await (await fetch("recognisers.json")).json();
   const worker = new Worker("reader.js", { type: "module" });
@@ -100,7 +100,8 @@ def test_it_reads_what_python_reads(site, pages, model):
     differ = [(at, *pair) for at, pair in enumerate(zip(found, wanted, strict=True)) if pair[0] != pair[1]]
     print(f"{model}: {len(contents) - len(differ)} of {len(contents)} the same; {differ}")
     assert len(contents) == PICTURES
-    assert len(differ) <= (1 - SAME) * PICTURES
+    assert found[: len(drawings())] == wanted[: len(drawings())]
+    assert len(differ) <= (1 - SAME[model]) * PICTURES
 
 
 @pytest.mark.parametrize("size", [{"width": 1280, "height": 800}, PHONE])

@@ -8,6 +8,7 @@
 
 import argparse
 import io
+import re
 import os
 import shutil
 import tempfile
@@ -119,7 +120,9 @@ def several(page: Page) -> None:
     places = {"7": (0.0, 0.05), "3": (0.5, 0.05), "4": (0.2, 0.52)}
     for digit, (left, top) in places.items():
         draw(page, [[(left + 0.45 * x, top + 0.45 * y) for x, y in stroke] for stroke in DIGIT_STROKES[digit][0]])
+    page.wait_for_timeout(1000)  # the answer before the last stroke has three boxes, too
     expect(page.locator(".ink-box")).to_have_count(3)
+    expect(page.locator(".ink-text")).to_have_text(re.compile("7.*3.*4", re.DOTALL))
 
 
 def batch(page: Page) -> None:

@@ -32,18 +32,13 @@ PICTURES = 200
 SAME = {"digits-tiny": 0.96, "characters-edge": 0.93}  # of the pictures have the same label
 READ_ALL = """async ([pictures, model]) => {
   const { names } = await (await fetch("recognisers.json")).json();
+  const { pixelsOf } = await import("./pixels.js");
   const worker = new Worker("reader.js", { type: "module" });
   const answers = [];
   for (const [id, picture] of pictures.entries()) {
     const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
-    const square = new OffscreenCanvas(names.picture_px, names.picture_px).getContext("2d");
-    const scale = Math.min(1, names.picture_px / Math.max(bitmap.width, bitmap.height));
-    const size = [bitmap.height, bitmap.width].map((side) => Math.round(side * scale));
-    square.imageSmoothingQuality = "high";
-    square.drawImage(bitmap, 0, 0, size[1], size[0]);
-    const pixels = new Uint8Array(square.getImageData(0, 0, names.picture_px, names.picture_px).data.buffer);
     const answer = new Promise((resolve) => { worker.onmessage = ({ data }) => resolve(data); });
-    worker.postMessage({ id, pixels, size, model });
+    worker.postMessage({ id, ...pixelsOf(bitmap, names.picture_px), model });
     const { status, top, message } = await answer;
     answers.push(status === "read" ? top[0].label : message ?? status);
   }

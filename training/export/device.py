@@ -7,11 +7,9 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 from handwriting.labels import DIGITS
 from handwriting.preprocess import FORMS, ink, ink_network
@@ -43,21 +41,16 @@ def write_graphs(folder: Path) -> None:
     grey = torch.rand(PICTURE_PX, PICTURE_PX)
     begun = ("grey", "outside", "status", "ink", "ink_size", "per_px", "window")
     rgba = torch.randint(256, (PICTURE_PX, PICTURE_PX, 4), dtype=torch.uint8)
-    write(Begin(), {"rgba": rgba, "size": size}, begun, folder / "begin.onnx")
+    write_onnx_file(Begin(), {"rgba": rgba, "size": size}, folder / "begin.onnx", begun)
     decided = ("is_found", "again", "is_last", "ink", "ink_size", "per_px", "next_window")
     for view_px in VIEWS:
         looked = {"grey": grey, "outside": per_px, "window": window}
-        write(Look(view_px), looked, ["views"], folder / f"look-{view_px}.onnx")
+        write_onnx_file(Look(view_px), looked, folder / f"look-{view_px}.onnx", ["views"])
         seen = {"seen": torch.rand(1, 2, view_px, view_px), "window": window, "looks": per_px, "was_last": per_px}
-        write(Decide(view_px), seen, decided, folder / f"decide-{view_px}.onnx")
+        write_onnx_file(Decide(view_px), seen, folder / f"decide-{view_px}.onnx", decided)
     for name, form in FORMS.items():
-        write(Frame(form), found | {"size": size}, ("frame", "status"), folder / f"frame-{name}.onnx")
+        write_onnx_file(Frame(form), found | {"size": size}, folder / f"frame-{name}.onnx", ["frame", "status"])
     shutil.copy(ink_network.NETWORK, folder / "ink.onnx")
-
-
-def write(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path) -> None:
-    """Write a graph."""
-    write_onnx_file(module.eval(), inputs, path, outputs)
 
 
 def write_recognisers(folder: Path, weights: Path) -> None:

@@ -1,5 +1,6 @@
 // The page: a canvas and pictures in, the worker's answers out.
 import { Drawing } from "./drawing.js";
+import { pixelsOf } from "./pixels.js";
 
 const OFTEN = 50; // readings of one measurement
 const KEPT = 200; // latest times, of which p50 and p95 are
@@ -16,7 +17,7 @@ let asked = 0;
 let shown = 0;
 
 const { names, recognisers } = await fetch("recognisers.json").then((answer) => answer.json());
-const drawing = new Drawing(at("drawing"), () => show(drawing.isEmpty ? null : pixelsOf(drawing.canvas)));
+const drawing = new Drawing(at("drawing"), () => show(drawing.isEmpty ? null : pixelsOf(drawing.canvas, names.picture_px)));
 
 worker.onmessage = ({ data }) => {
   waiting.get(data.id)?.(data);
@@ -30,20 +31,6 @@ function read(picture) {
     waiting.set(id, resolve);
     worker.postMessage({ id, ...picture, model: at("model").value });
   });
-}
-
-// A picture in the corner of the square that the graphs take, smaller if it is larger than that
-function pixelsOf(source) {
-  const [width, height] = [source.width, source.height];
-  const scale = Math.min(1, names.picture_px / Math.max(width, height));
-  const size = [height, width].map((side) => Math.max(1, Math.round(side * scale)));
-  const square = new OffscreenCanvas(names.picture_px, names.picture_px);
-  const context = square.getContext("2d", { willReadFrequently: true });
-  context.fillStyle = "#fff"; // under transparency
-  context.fillRect(0, 0, names.picture_px, names.picture_px);
-  context.imageSmoothingQuality = "high";
-  context.drawImage(source, 0, 0, size[1], size[0]);
-  return { pixels: new Uint8Array(context.getImageData(0, 0, names.picture_px, names.picture_px).data.buffer), size };
 }
 
 async function show(picture) {
@@ -121,7 +108,7 @@ async function take(file) {
   try {
     const picture = await createImageBitmap(file); // turned as its camera says
     drawing.showPicture(picture);
-    await show(pixelsOf(picture));
+    await show(pixelsOf(picture, names.picture_px));
   } catch {
     note(`${file.name || "This"} is not a picture that this browser can read.`, true);
   }

@@ -8,8 +8,8 @@
 
 import argparse
 import io
-import re
 import os
+import re
 import shutil
 import tempfile
 import zipfile

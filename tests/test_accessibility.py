@@ -42,6 +42,12 @@ def test_an_answer_can_be_read_by_everybody(chromium, color_scheme):
     page.get_by_role("button", name="7", exact=True).click()
     expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
     check(page)
+    for name in ("Keep for fine-tuning", "Options"):
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
+        check(page)
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])

@@ -18,7 +18,6 @@ from dashboard.batch.folder_accuracy import folder_label, in_cell, is_wrong, sco
 from dashboard.batch.result_files import file_name, to_csv, to_json
 from dashboard.batch.result_table import PAGE_ROWS, Order, Show, Thumbnails, arrange, frame, pages, select
 from dashboard.batch.uploads import MAX_PICTURES, collect
-from dashboard.shared.label_buttons import shortcuts
 from handwriting.labels import CHARACTERS, DIGITS
 from inkserve.batch.kinds import TEXT, UNKNOWN
 from inkserve.batch.sources import Entry
@@ -74,14 +73,6 @@ def test_files_that_are_left_out_are_named_with_the_reason():
     assert "<summary>61 files left out</summary>" in shown
     assert f"<li>a.zip/&lt;b&gt;.txt: {TEXT}</li>" in shown
     assert "<li>and 11 more files</li>" in shown
-
-
-def test_labels_have_keys_of_their_own():
-    assert shortcuts(DIGITS) == {label: label for label in DIGITS}
-    keys = shortcuts(CHARACTERS)
-    assert set(CHARACTERS) - set(keys) == {"C", "R", "r"}  # Streamlit keeps these for itself
-    assert (keys["B"], keys["b"], keys["X"]) == ("Shift+B", "b", "X")
-    assert len(set(keys.values())) == len(keys)
 
 
 def test_the_pictures_in_a_cell_of_the_confusion_matrix():

@@ -13,6 +13,7 @@ from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sid
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 SEVEN = DIGIT_STROKES["7"][0]
+CROSS = [[(0.05, 0.05), (0.95, 0.95)], [(0.95, 0.05), (0.05, 0.95)]]
 
 
 def choose(page: Page, recogniser: str) -> None:
@@ -166,7 +167,7 @@ def test_strokes_are_undone_and_redone_also_after_another_page(chromium, size):
     page = chromium(size=size)
     draw(page, SEVEN)
     expect(page.locator(".ink-label")).to_have_text("7")
-    draw(page, [[(0.05, 0.05), (0.95, 0.95)], [(0.95, 0.05), (0.05, 0.95)]])
+    draw(page, CROSS)
     expect(page.locator(".ink-label")).not_to_have_text("7")
     undo, redo, clear = undo_buttons(page)
     undo.click()
@@ -187,6 +188,28 @@ def test_strokes_are_undone_and_redone_also_after_another_page(chromium, size):
     expect(page.locator(".ink-note")).to_contain_text("Draw on the canvas")
     page.keyboard.press("Control+z")
     expect(page.locator(".ink-label")).to_have_text("7")
+
+
+def test_each_of_several_quick_presses_counts(chromium):
+    page = chromium()
+    answer = page.locator(".ink-result[data-of]")
+    read = ""
+    for stroke in (*SEVEN, *CROSS, [(0.05, 0.5), (0.95, 0.5)]):
+        draw(page, [stroke])
+        expect(answer).not_to_have_attribute("data-of", read)
+        read = answer.get_attribute("data-of")
+    undo, redo, _ = undo_buttons(page)
+    hint = page.locator(".ink-note").get_by_text("Draw on the canvas")
+    undo.evaluate("button => { for (let i = 0; i < 3; i++) button.click() }")
+    expect(page.locator(".ink-label")).to_have_text("7")
+    undo.click()
+    expect(hint).to_be_visible()
+    redo.evaluate("button => { for (let i = 0; i < 4; i++) button.click() }")
+    expect(redo).to_be_disabled()
+    expect(answer).to_have_attribute("data-of", read)
+    for key in "zzyzzz":
+        page.keyboard.press(f"Control+{key}")
+    expect(hint).to_be_visible()
 
 
 def test_a_tap_at_the_drawings_upper_right_wipes_nothing(pages, stack, browser):

@@ -13,6 +13,7 @@ from dashboard.shared.clicked import clicked
 from dashboard.shared.endpoint import Endpoint
 from dashboard.shared.kept import kept
 from dashboard.shared.picture_html import thumbnail_url
+from dashboard.shared.press_bar import Button, press_bar
 from dashboard.shared.recogniser_choice import available_endpoints, choose_recogniser
 from dashboard.shared.traffic_split import splits
 from handwriting.preprocess import MAX_BYTES
@@ -99,15 +100,13 @@ def _canvas(pen_px: int) -> bytes | None:
     st.html(TOOLBAR, unsafe_allow_javascript=True)
     if drawing.json_data is not None:  # None until the canvas reports
         sketch.report(drawing.json_data.get("objects") or [], drawing.image_bytes)
-    with st.container(key="ink-edit", horizontal=True, gap="small"):
-        for label, icon, keys, act, enabled in (
-            ("Undo", "undo", "Ctrl+Z", sketch.undo, sketch.can_undo),
-            ("Redo", "redo", "Ctrl+Y", sketch.redo, sketch.can_redo),
-            ("Clear", "delete", None, sketch.clear, bool(sketch.now.strokes)),
-        ):
-            st.button(
-                label, icon=f":material/{icon}:", key=f"edit-{icon}", shortcut=keys, disabled=not enabled, on_click=act
-            )
+    buttons = [
+        Button("Undo", "undo", ["Ctrl+z"], "Ctrl+Z", sketch.can_undo),
+        Button("Redo", "redo", ["Ctrl+y", "Ctrl+Z"], "Ctrl+Y", sketch.can_redo),
+        Button("Clear", "delete", enabled=bool(sketch.now.strokes)),
+    ]
+    acts = {"Undo": sketch.undo, "Redo": sketch.redo, "Clear": sketch.clear}
+    press_bar("ink-edit", [buttons], lambda name, _: acts[name]())
     return sketch.now.picture if sketch.now.strokes else None
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard.shared.endpoint import Endpoint
-from dashboard.shared.label_buttons import label_buttons
+from dashboard.shared.press_bar import label_buttons, press_bar
 from handwriting.labels import LABELS
 from inkserve import Prediction
 from training.drawing_store import Store, StoreError, database_url
@@ -32,7 +32,7 @@ def offer_to_keep(picture: bytes, endpoint: Endpoint, answer: Prediction) -> Non
         return
     with st.popover("Keep for fine-tuning", icon=":material/school:"):  # its keys work while it is open
         st.html('<p class="ink-note">What does it show?</p>')
-        label_buttons(labels, "ink-keep", _keep, picture, answer)
+        press_bar("ink-keep", [label_buttons(labels)], lambda label, _: _keep(picture, answer, label))
         message, show = st.session_state.pop(OUTCOME, ("", st.write))
         if message:
             show(message)

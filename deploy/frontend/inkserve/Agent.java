@@ -14,6 +14,7 @@ public final class Agent {
     /** Called by Java before TorchServe's main. */
     public static void premain(String arguments, Instrumentation instrumentation) {
         instrumentation.addTransformer(new Hooks());
+        Latency.start();
         Tokens.start();
         Cors.check();
         Scaling.check();

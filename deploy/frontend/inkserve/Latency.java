@@ -2,6 +2,7 @@ package inkserve;
 
 import io.prometheus.client.Gauge;
 import io.prometheus.client.Histogram;
+import java.lang.management.ManagementFactory;
 import java.util.concurrent.TimeUnit;
 import org.pytorch.serve.archive.model.ModelVersionNotFoundException;
 import org.pytorch.serve.job.Job;
@@ -35,7 +36,17 @@ public final class Latency {
             .help("Requests of recognisers that were read and are not answered yet, those in a queue included")
             .register();
 
+    private static final Gauge START = Gauge.build()
+            .name("inkserve_start_time_seconds")
+            .help("When this TorchServe was started, since the epoch")
+            .register();
+
     private Latency() {}
+
+    /** Puts these metrics on the page before the first request. */
+    static void start() {
+        START.set(ManagementFactory.getRuntimeMXBean().getStartTime() / 1000.0);
+    }
 
     /** A request of the inference API was read. */
     static void begun() {

@@ -27,7 +27,7 @@ def test_a_drawing_is_kept_with_its_right_label_and_deleted(chromium):
     expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
     page.keyboard.press("3")  # keeps nothing before it is asked for
     page.get_by_role("button", name="Keep for fine-tuning").click()
-    page.locator(".st-key-ink-keep-0 button").click()
+    page.locator(".st-key-ink-keep").get_by_role("button", name="0", exact=True).click()
     expect(page.get_by_text("Kept as 0.")).to_be_visible(timeout=PATIENCE_MS)
     page.keyboard.press("1")
     expect(page.get_by_text("Already kept; its label is now 1.")).to_be_visible(timeout=PATIENCE_MS)

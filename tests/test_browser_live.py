@@ -121,11 +121,28 @@ def test_the_refresh_can_be_turned_off_with_the_keyboard(live):
     page.get_by_role("radio", name="off").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name="off")).to_have_attribute("aria-checked", "true")
-    page.wait_for_timeout(2500)  # for what is on its way
     state = page.get_by_text(STATE)
-    before = state.inner_text()
-    page.wait_for_timeout(2500)
-    expect(state).to_have_text(before)
+
+    def is_still() -> bool:
+        before = state.inner_text()
+        page.wait_for_timeout(2500)
+        return state.inner_text() == before
+
+    eventually(is_still, "what is on its way")
+    assert is_still()
+
+
+def test_the_numbers_stay_open_while_the_figures_refresh(live):
+    page = live()
+    page.get_by_text("Numbers", exact=True).click()
+    table = page.get_by_role("table").first
+    expect(table).to_be_visible()
+    state = page.get_by_text(STATE)
+    for window in ("5 min", "15 min", "1 min"):
+        before = state.inner_text()
+        page.get_by_role("radio", name=window, exact=True).click()
+        expect(state).not_to_have_text(before)
+        expect(table).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -31,8 +31,8 @@ from handwriting.preprocess import MAX_BYTES
 from inkserve.command import CommandError, run
 
 ROOT = Path(__file__).resolve().parents[2]
-# Of a processor. Reading files is mostly waiting, but without a part of its own it would never run
-READER_CPUS, SCORER_CPUS = 0.25, 0.85
+# Of a processor: reading files is mostly waiting, but without a part of its own on each machine it would never run
+READER_CPUS, SCORER_CPUS = 0.1, 0.9
 TOGETHER = 32  # pictures that the network sees at once, as on the server
 PLAN = "_plan.json"  # in the folder of the results: what they are of
 NO_TIME = "NotRead"  # error of a picture that a request had no time for
@@ -219,7 +219,7 @@ def main() -> int:
     ray.init(options.cluster, log_to_driver=False, logging_level="ERROR", configure_logging=True)
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    actors = options.actors or max(1, int((ray.cluster_resources().get("CPU", 1) - READER_CPUS) / SCORER_CPUS))
+    actors = options.actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
     done, failed = score(options.source, options.out, options.archive, actors)
     print(f"{done:,} pictures read now, {failed:,} with an error; the results are in {options.out}")
     return 0

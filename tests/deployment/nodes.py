@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -33,17 +33,14 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=20)
 
 
-class Node:
-    """One server; its entry point is that of the container."""
+class Machine:
+    """A network namespace on the bridge."""
 
-    def __init__(self, number: int, folder: Path, store: Path, tokens: Path):
+    def __init__(self, number: int):
         self.name, self.host = f"ink{number}", f"{SUBNET}.{number + 10}"
-        self.address, self.folder = f"{self.host}:8080", folder / f"node{number}"
-        self.store, self.tokens = store, tokens
-        self.process: subprocess.Popen | None = None
 
     def join(self) -> None:
-        """Make its namespace, and a cable to the bridge."""
+        """Make it, and a cable to the bridge."""
         ip("netns", "add", self.name)
         ip("link", "add", f"{self.name}h", "type", "veth", "peer", "name", "eth0", "netns", self.name)
         ip("link", "set", f"{self.name}h", "master", BRIDGE, "up")
@@ -55,6 +52,36 @@ class Node:
         self.kill()
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
+    def start_process(self, command: Sequence[str], log: Path, **variables: str) -> subprocess.Popen:
+        """Start a process in it."""
+        with log.open("a") as output:
+            return subprocess.Popen(
+                ["ip", "netns", "exec", self.name, *command],
+                cwd=ROOT,
+                env=environment(**variables),
+                stdout=output,
+                stderr=output,
+            )
+
+    def kill(self) -> None:
+        """Kill all its processes at once, as a machine that loses its power."""
+        found = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False).stdout
+        for pid in map(int, found.split()):
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                continue
+
+
+class Node(Machine):
+    """One server; its entry point is that of the container."""
+
+    def __init__(self, number: int, folder: Path, store: Path, tokens: Path):
+        super().__init__(number)
+        self.address, self.folder = f"{self.host}:8080", folder / f"node{number}"
+        self.store, self.tokens = store, tokens
+        self.process: subprocess.Popen | None = None
+
     def start(self) -> None:
         self.folder.mkdir(exist_ok=True)
         own = {
@@ -64,14 +91,8 @@ class Node:
             "MODELS": "digits",
         }
         own |= {"INKSERVE_TOKENS_FILE": str(self.tokens), "DRAIN_DELAY_S": "3", "LOG_TARGET": "console"}
-        with (self.folder / "console.log").open("a") as log:
-            self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.name, sys.executable, "-m", "deploy.container.serve"],
-                cwd=ROOT,
-                env=environment(**own),
-                stdout=log,
-                stderr=log,
-            )
+        command = [sys.executable, "-m", "deploy.container.serve"]
+        self.process = self.start_process(command, self.folder / "console.log", **own)
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -91,28 +112,29 @@ class Node:
         return self.process.wait(PATIENCE_S)
 
     def kill(self) -> None:
-        """Kill all its processes at once, as a machine that loses its power."""
-        found = subprocess.run(["ip", "netns", "pids", self.name], capture_output=True, text=True, check=False).stdout
-        for pid in map(int, found.split()):
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                continue
+        super().kill()
         if self.process is not None:
             self.process.wait(PATIENCE_S)
 
 
 @contextmanager
-def nodes(folder: Path, store: Path, count: int = 3) -> Iterator[list[Node]]:
-    """Ready servers on a bridge that this machine can reach, too."""
-    tokens = folder / "tokens.json"
-    tokens.write_text(json.dumps({"test": {"token": TOKEN, "for": "predictions"}}))
-    tokens.chmod(0o600)
+def bridge() -> Iterator[ExitStack]:
+    """A bridge that this machine can reach, too; machines join it, and leave when the stack ends."""
     with ExitStack() as made:
         ip("link", "add", BRIDGE, "type", "bridge")
         made.callback(subprocess.run, ["ip", "link", "del", BRIDGE], check=False, capture_output=True)
         ip("addr", "add", f"{SUBNET}.1/24", "dev", BRIDGE)
         ip("link", "set", BRIDGE, "up")
+        yield made
+
+
+@contextmanager
+def nodes(folder: Path, store: Path, count: int = 3) -> Iterator[list[Node]]:
+    """Ready servers on a bridge."""
+    tokens = folder / "tokens.json"
+    tokens.write_text(json.dumps({"test": {"token": TOKEN, "for": "predictions"}}))
+    tokens.chmod(0o600)
+    with bridge() as made:
         found = [Node(i, folder, store, tokens) for i in range(count)]
         for each in found:
             made.callback(each.leave)

@@ -12,12 +12,16 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import requests
+from pyarrow import fs
 
-from deploy.local.settings import ROOT
+from deploy.local.settings import ROOT, free_ports
 from inkserve import Prediction, Recogniser
 from measuring.common.example_digits import drawings
 from measuring.speed.digit_requests import encoded, mnist_frames
 from tests.conftest import environment
+from tests.deployment.nodes import Machine, bridge, can_make
+from tests.deployment.tools import BIN, needs_tools
 from tests.waiting import eventually
 
 pytest.importorskip("ray")
@@ -29,6 +33,8 @@ from inkserve.command import CommandError
 pytestmark = pytest.mark.deployment
 
 TIMEOUT_S = 900
+RAY_PORT = 6379
+needs_namespaces = pytest.mark.skipif(not can_make(), reason="needs root for namespaces")
 COPIES = 100  # of each of our drawings
 
 
@@ -120,6 +126,82 @@ def test_a_killed_actor_loses_and_doubles_nothing(source, tmp_path):
         actors[0].kill()
         assert process.wait(TIMEOUT_S) == 0
     check(tmp_path)
+
+
+@pytest.fixture
+def cluster(tmp_path) -> Iterator[list[Machine]]:
+    """Machines of one processor each that form a Ray cluster; the first one is its head."""
+    with bridge() as made:
+        machines = [Machine(number) for number in range(3)]
+        for each in machines:
+            made.callback(each.leave)
+            each.join()
+            role = ["--address", f"{machines[0].host}:{RAY_PORT}"]
+            if each is machines[0]:
+                role = ["--head", "--port", str(RAY_PORT), "--include-dashboard", "false"]
+            limits = ["--num-cpus", "1", "--object-store-memory", str(400 * 2**20), "--disable-usage-stats"]
+            ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--node-ip-address", each.host]
+            each.start_process([*ray, *role, *limits], tmp_path / f"{each.name}.log")
+        yield machines
+
+
+@needs_namespaces
+def test_a_killed_node_loses_and_doubles_nothing(source, tmp_path, cluster):
+    out, log = tmp_path / "out", tmp_path / "driver.log"
+    lost = cluster[2]
+    head = f"{cluster[0].host}:{RAY_PORT}"
+    eventually(lambda: nodes_of(cluster[0], head) == len(cluster), "the cluster", TIMEOUT_S)
+    running = cluster[0].start_process(command(source, out, "--cluster", head, "--actors", "3"), log)
+    eventually(lambda: any(out.glob("part-*.parquet")), "a first shard", TIMEOUT_S)
+    assert "Scorer" in processes_of(lost)
+    lost.kill()
+    assert running.wait(TIMEOUT_S) == 0, log.read_text()
+    check(out)
+
+
+def nodes_of(machine: Machine, head: str) -> int:
+    """How many machines the cluster has."""
+    script = f"import ray; ray.init('{head}', logging_level='ERROR'); print(sum(n['Alive'] for n in ray.nodes()))"
+    inside = ["ip", "netns", "exec", machine.name, sys.executable, "-c", script]
+    done = subprocess.run(inside, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    return int(done.stdout.split()[-1]) if done.returncode == 0 else 0
+
+
+def processes_of(machine: Machine) -> str:
+    """Names of its processes."""
+    found = subprocess.run(["ip", "netns", "pids", machine.name], capture_output=True, text=True, check=True).stdout
+    return " ".join(
+        " ".join(psutil.Process(int(pid)).cmdline()) for pid in found.split() if psutil.pid_exists(int(pid))
+    )
+
+
+@pytest.fixture
+def bucket(tmp_path) -> Iterator[str]:
+    """A form of addresses in an empty bucket of moto, a server that speaks S3's protocol."""
+    [port] = free_ports(1)
+    server = subprocess.Popen([BIN / "python", "-m", "moto.server", "--port", str(port)], stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: requests.put(f"{url}/scans", timeout=20).ok, "the server")
+        yield f"s3://scans/{{}}?endpoint_override=127.0.0.1:{port}&scheme=http&access_key=a&secret_key=b"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@needs_tools
+def test_pictures_and_results_may_be_in_s3(bucket, source, tmp_path):
+    files, path = fs.FileSystem.from_uri(bucket.format("drawings.zip"))
+    with files.open_output_stream(path) as stream:
+        stream.write(source.read_bytes())
+    out = bucket.format("results")
+    for expected in (f"{COPIES * len(drawings()) + 1:,} pictures read now, 1 with an error", "0 pictures read now"):
+        done = score(bucket.format("drawings.zip"), out)
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stdout
+    files, path = fs.FileSystem.from_uri(out)
+    fs.copy_files(path, str(tmp_path / "out"), source_filesystem=files)
+    check(tmp_path / "out")
 
 
 def test_results_of_other_pictures_are_not_mixed(source, tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from streamlit.testing.v1 import AppTest
 
 from dashboard.batch import batch_html, session_batch, uploads
@@ -385,6 +386,23 @@ def test_one_picture_shows_its_label(app):
         page = upload(app(server.url), ("7.png", PICTURE))
         assert '<span class="ink-label">7</span>' in text_of(page)
         assert len(page.get("image")) == 1
+
+
+def test_files_are_taken_although_the_run_that_got_them_is_interrupted(app, monkeypatch):
+    interrupted = []
+
+    def collect_at_the_second_run(files):
+        if not interrupted:
+            interrupted.append(len(files))
+            raise StopException
+        return collect(files)
+
+    monkeypatch.setattr("dashboard.batch.session_batch.collect", collect_at_the_second_run)
+    with answering(answer) as server:
+        page = upload(app(server.url), ("7.png", PICTURE), ("8.png", PICTURE))
+        assert interrupted == [2]
+        page.run()
+        assert "2 of 2 pictures read" in text_of(page)
 
 
 def test_many_pictures_give_a_table_with_accuracy(app):

@@ -34,11 +34,10 @@ def count(name):
     st.write(f"{{name}} {{st.session_state[name]}}")
 
 
-with ticking.page():
-    ticking.show(count, 1.0, "first")
-    time.sleep(1.15)
-    ticking.show(count, 1.0, "second")
-    st.write("the end of the page")
+ticking.show(count, 1.0, "first")
+time.sleep(1.15)
+ticking.show(count, 1.0, "second")
+st.write("the end of the page")
 """
 SLOWLY = """
 import sys

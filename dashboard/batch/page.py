@@ -64,8 +64,9 @@ def _choose_files(folder: bool) -> None:
                 "put them into one ZIP file."
             )
         )
-    if st.session_state.pop(CHANGED, False):
+    if st.session_state.get(CHANGED):
         replace([(file.name, file.getvalue()) for file in files])
+        st.session_state[CHANGED] = False  # not before: the run may be interrupted, and the next one has to do it
 
 
 def _note_change() -> None:

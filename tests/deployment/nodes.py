@@ -38,6 +38,7 @@ class Machine:
 
     def __init__(self, number: int):
         self.name, self.host = f"ink{number}", f"{SUBNET}.{number + 10}"
+        self.processes: list[subprocess.Popen] = []
 
     def join(self) -> None:
         """Make it, and a cable to the bridge."""
@@ -55,13 +56,10 @@ class Machine:
     def start_process(self, command: Sequence[str], log: Path, **variables: str) -> subprocess.Popen:
         """Start a process in it."""
         with log.open("a") as output:
-            return subprocess.Popen(
-                ["ip", "netns", "exec", self.name, *command],
-                cwd=ROOT,
-                env=environment(**variables),
-                stdout=output,
-                stderr=output,
-            )
+            inside = ["ip", "netns", "exec", self.name, *command]
+            started = subprocess.Popen(inside, cwd=ROOT, env=environment(**variables), stdout=output, stderr=output)
+        self.processes.append(started)
+        return started
 
     def kill(self) -> None:
         """Kill all its processes at once, as a machine that loses its power."""
@@ -71,6 +69,8 @@ class Machine:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 continue
+        while self.processes:
+            self.processes.pop().wait(PATIENCE_S)
 
 
 class Node(Machine):
@@ -110,11 +110,6 @@ class Node(Machine):
         """Ask it to end, as an engine or a cluster does, and return its exit code."""
         self.process.terminate()
         return self.process.wait(PATIENCE_S)
-
-    def kill(self) -> None:
-        super().kill()
-        if self.process is not None:
-            self.process.wait(PATIENCE_S)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))  # streamlit adds only this folder, but `dashboard` is the package
 
-from dashboard.shared import server_watch  # noqa: E402 - found through the line above
+from dashboard.shared import server_watch, ticking  # noqa: E402 - found through the line above
 
 st.set_page_config(page_title="Inkserve", page_icon=HERE / "icon.png", layout="centered")
 st.html(HERE / "style.css")
@@ -28,7 +28,8 @@ with st.container(key="ink-header", horizontal=True, vertical_alignment="center"
     st.html('<h1 class="ink-title">Inkserve</h1>', width="content")
     for each in pages:
         st.page_link(each, width="content")
-server_watch.watch()
-if page.title != "Draw":
-    st.session_state["canvas-is-shown"] = False  # see draw/page.py
-page.run()
+with ticking.page():
+    server_watch.watch()
+    if page.title != "Draw":
+        st.session_state["canvas-is-shown"] = False  # see draw/page.py
+    page.run()

@@ -34,10 +34,11 @@ def count(name):
     st.write(f"{{name}} {{st.session_state[name]}}")
 
 
-ticking.show(count, 1.0, "first")
-time.sleep(1.15)
-ticking.show(count, 1.0, "second")
-st.write("the end of the page")
+with ticking.page():
+    ticking.show(count, 1.0, "first")
+    time.sleep(1.15)
+    ticking.show(count, 1.0, "second")
+    st.write("the end of the page")
 """
 SLOWLY = """
 import sys

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from dashboard.batch.results_view import CELL_PX, HEADER_PX, INDEX_PX
 from deploy.local.settings import ROOT
@@ -78,14 +78,20 @@ def test_a_cell_of_the_confusion_matrix_shows_its_pictures(chromium):
         expect(page.get_by_text("Only 7 read as 1 is shown.")).to_have_count(0)
 
 
+def label_one_by_one(page: Page) -> Locator:
+    """Start labelling, and return what is said of the picture; keys work from now on."""
+    expect(page.get_by_role("button", name="All results as JSON")).to_be_visible()  # the page ends with it
+    page.get_by_role("button", name="Label one by one").click()
+    expect(page.get_by_role("button", name="Next")).to_be_visible()
+    return page.locator(".ink-to-label figcaption")
+
+
 @pytest.mark.parametrize("size", [None, PHONE])
 def test_pictures_are_labelled_by_key_and_by_button(chromium, size):
     page = chromium("batch", **({"size": size} if size else {}))
     upload(page, *(EXAMPLES / f"{name}.png" for name in ("3-1", "7-1", "1-1")))
     expect_outcome(page, "3 of 3 pictures read")
-    page.get_by_role("button", name="Label one by one").click()
-    shown = page.locator(".ink-to-label figcaption")
-    expect(page.get_by_role("button", name="Next")).to_be_visible()  # keys work from now on
+    shown = label_one_by_one(page)
     first = shown.inner_text().partition(": ")[2].partition(",")[0]
     page.keyboard.press("5")
     expect(shown).to_contain_text("2 of 3: ")
@@ -109,9 +115,7 @@ def test_quick_keys_label_the_picture_that_was_shown(chromium):
     page = chromium("batch")
     upload(page, *(EXAMPLES / f"{name}.png" for name in ("3-1", "7-1", "1-1")))
     expect_outcome(page, "3 of 3 pictures read")
-    page.get_by_role("button", name="Label one by one").click()
-    shown = page.locator(".ink-to-label figcaption")
-    expect(page.get_by_role("button", name="Next")).to_be_visible()  # keys work from now on
+    shown = label_one_by_one(page)
     page.evaluate("for (const key of '58') document.body.dispatchEvent(new KeyboardEvent('keydown', {key}))")
     expect(shown).to_contain_text("2 of 3: ")
     page.keyboard.press("Backspace")

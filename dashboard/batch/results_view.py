@@ -77,8 +77,8 @@ def _count(key: str) -> None:
     st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
-def _toggle(key: str) -> None:
-    st.session_state[key] = not st.session_state[key]
+def _show_one_by_one(wanted: bool) -> None:
+    st.session_state[ONE_BY_ONE] = wanted  # not the opposite of now: a second click may come before the page changes
 
 
 @dataclass
@@ -105,7 +105,9 @@ def _rows(batch: Batch, job: Job, cell: Cell | None) -> None:
         one_by_one = st.session_state.setdefault(ONE_BY_ONE, False)
         # No switch: a key that is pressed after a click on one goes to it, and chooses no label
         said, icon = ("Show the table", "table") if one_by_one else ("Label one by one", "keyboard")
-        st.button(said, icon=f":material/{icon}:", key="batch-view-other", on_click=_toggle, args=(ONE_BY_ONE,))
+        st.button(
+            said, icon=f":material/{icon}:", key="batch-view-other", on_click=_show_one_by_one, args=(not one_by_one,)
+        )
         page_place = st.container(width="content")
     shows = [each for each in Show if each != Show.WRONG or any(batch.truths)]
     chosen = {each: select(each, job.results, batch.truths, unsure_below) for each in shows}

@@ -102,7 +102,7 @@ def _canvas(pen_px: int) -> bytes | None:
         sketch.report(drawing.json_data.get("objects") or [], drawing.image_bytes)
     buttons = [
         Button("Undo", "undo", ["Ctrl+z"], "Ctrl+Z", sketch.can_undo),
-        Button("Redo", "redo", ["Ctrl+y", "Ctrl+Z"], "Ctrl+Y", sketch.can_redo),
+        Button("Redo", "redo", ["Ctrl+y", "Ctrl+Shift+z"], "Ctrl+Y", sketch.can_redo),
         Button("Clear", "delete", enabled=bool(sketch.now.strokes)),
     ]
     acts = {"Undo": sketch.undo, "Redo": sketch.redo, "Clear": sketch.clear}

@@ -35,11 +35,14 @@ function makeBar(rows, element) {
 }
 
 const isTyped = target => target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
-const named = event => (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + event.key;
+const isCommand = event => event.ctrlKey || event.metaKey;
+/* With Ctrl, the letter is the same with caps lock */
+const named = event => isCommand(event) ? `Ctrl+${event.shiftKey ? "Shift+" : ""}${event.key.toLowerCase()}` : event.key;
 
 /* The button that a key presses: that of exactly this key, else of the same letter, small or capital. */
 function pressedBy(event, buttons) {
   if (event.altKey || isTyped(event.composedPath()[0])) return undefined;
+  if (event.repeat && !isCommand(event)) return undefined; // a key held down labels one picture
   const wanted = named(event);
   return buttons.find(each => each.keys.includes(wanted))
     ?? buttons.find(each => each.keys.some(key => key.toLowerCase() === wanted.toLowerCase()));

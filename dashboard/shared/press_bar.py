@@ -25,8 +25,8 @@ class Button:
     Attributes:
         name: its text.
         icon: a Material symbol.
-        keys: that press it, as the browser names them: `a`, `A`, `Backspace`, `Ctrl+z`. A key that presses no button
-            presses that of the same letter, small or capital.
+        keys: that press it, as the browser names them: `a`, `A`, `Backspace`, `Ctrl+Shift+z`. A key that presses no
+            button presses that of the same letter, small or capital.
         hint: the key to show, for buttons whose name isn't their key.
         enabled: whether it can be pressed.
     """

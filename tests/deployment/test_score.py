@@ -183,7 +183,7 @@ def bucket(tmp_path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: makes_bucket(f"{url}/scans"), "the server")
-        yield f"s3://scans/{{}}?endpoint_override=127.0.0.1:{port}&scheme=http&access_key=a&secret_key=b"
+        yield f"s3://a:b@scans/{{}}?endpoint_override=127.0.0.1:{port}&scheme=http"
     finally:
         server.kill()
         server.wait()

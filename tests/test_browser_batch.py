@@ -128,6 +128,18 @@ def test_quick_keys_label_the_picture_that_was_shown(chromium):
     assert "5" not in cells(page)
 
 
+def test_every_label_has_its_key(chromium):
+    page = chromium("batch?model=characters")
+    upload(page, *(EXAMPLES / f"{name}.png" for name in ("3-1", "7-1", "1-1", "5-1")))
+    expect_outcome(page, "4 of 4 pictures read")
+    shown = label_one_by_one(page)
+    for number, key in enumerate(("c", "R", "r"), 2):  # a key of Streamlit itself; C has no small letter of its own
+        page.keyboard.press(key)
+        expect(shown).to_contain_text(f"{number} of 4: ")
+    page.get_by_role("button", name="Show the table").click()
+    eventually(lambda: {"C", "R", "r"} <= set(cells(page)), "the labels")
+
+
 def test_files_that_are_left_out_are_named(chromium):
     page = chromium("batch")
     upload(page, EXAMPLES / "3-1.png", EXAMPLES / "7-1.png", zipped_notes())

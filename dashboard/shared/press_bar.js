@@ -3,9 +3,9 @@
 const KEPT = 100;
 const bars = new WeakMap();
 
-function makeBar(rows, element) {
+function makeBar(rows, names, element) {
   const id = Array.from(crypto.getRandomValues(new Uint8Array(8)), each => each.toString(16)).join("");
-  const bar = {id, count: 0, last: [], names: JSON.stringify(rows.map(row => row.map(each => each.name))), buttons: []};
+  const bar = {id, count: 0, last: [], names, buttons: []};
   element.replaceChildren(...rows.map(row => {
     const line = document.createElement("div");
     for (const {name, icon, keys, hint} of row) {
@@ -53,7 +53,7 @@ export default function ({data, parentElement, setStateValue}) {
   const buttons = data.rows.flat();
   const names = JSON.stringify(data.rows.map(row => row.map(each => each.name)));
   let bar = bars.get(element);
-  if (bar?.names !== names) bars.set(element, bar = makeBar(data.rows, element));
+  if (bar?.names !== names) bars.set(element, bar = makeBar(data.rows, names, element));
   const press = name => {
     const shown = document.querySelector("[data-shown]")?.dataset.shown ?? null; // it may be newer than this bar
     bar.count += 1;

@@ -169,6 +169,13 @@ def missing(out: str, wanted: dict[str, Any], shards: Sequence[Shard]) -> list[S
     return [shard for shard in shards if file_name(shard.number) not in present]
 
 
+def connect(cluster: str | None = None) -> None:
+    """Start Ray on this machine, or connect to a cluster; Ray itself prints errors only."""
+    ray.init(cluster, log_to_driver=False, logging_level="ERROR", configure_logging=True)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
 def score(source: str, out: str, archive: Path, actors: int) -> tuple[int, int]:
     """Read what is missing; return how many pictures were read now, and how many of those failed."""
     shards = cut(source)
@@ -216,9 +223,7 @@ def main() -> int:
     options = parser.parse_args()
     if not options.archive.is_file():
         raise CommandError(f"{options.archive} does not exist; make it with `make archive`")
-    ray.init(options.cluster, log_to_driver=False, logging_level="ERROR", configure_logging=True)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    connect(options.cluster)
     actors = options.actors or max(1, int(ray.cluster_resources().get("CPU", 1)))
     done, failed = score(options.source, options.out, options.archive, actors)
     print(f"{done:,} pictures read now, {failed:,} with an error; the results are in {options.out}")

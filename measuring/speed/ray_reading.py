@@ -5,7 +5,6 @@ run in turn, in each round; a run's time has the loading of the network in it, f
 ray.json. Needs MNIST and the packages of `make score`.
 """
 
-import logging
 import multiprocessing
 import os
 import pickle  # nosec
@@ -17,10 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import ray
 from tqdm import tqdm
 
-from deploy.ray.score import Scorer, read_shard, score
+from deploy.ray.score import Scorer, connect, read_shard, score
 from deploy.ray.shards import cut
 from inkserve.command import run
 from measuring.common.command_line import parser_of
@@ -116,9 +114,7 @@ def write_report(folder: Path, facts: dict[str, Any], rows: Sequence[Row]) -> st
 def main() -> int:
     """Run from the command line."""
     options = parser_of("measuring.speed.ray_reading", __doc__, rounds=5).parse_args()
-    ray.init(log_to_driver=False, logging_level="ERROR", configure_logging=True)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    connect()
     with tempfile.TemporaryDirectory(prefix="inkserve-") as folder:
         source = Path(folder) / "digits.zip"
         pictures = write_source(source)

@@ -176,7 +176,7 @@ def processes_of(machine: Machine) -> str:
 
 
 @pytest.fixture
-def bucket(tmp_path) -> Iterator[str]:
+def bucket() -> Iterator[str]:
     """A form of addresses in an empty bucket of moto, a server that speaks S3's protocol."""
     [port] = free_ports(1)
     server = subprocess.Popen([BIN / "python", "-m", "moto.server", "--port", str(port)], stderr=subprocess.DEVNULL)

@@ -31,11 +31,9 @@ def offer_to_keep(picture: bytes, endpoint: Endpoint, answer: Prediction) -> Non
     if not labels:
         return
     with st.popover("Keep for fine-tuning", icon=":material/school:"):  # its keys work while it is open
-        st.html('<p class="ink-note">What does it show?</p>')
+        message, show = st.session_state.pop(OUTCOME, ('<p class="ink-note">What does it show?</p>', st.html))
+        show(message)  # above the buttons, as a popover at the lower edge of a window shows few lines
         press_bar("ink-keep", [label_buttons(labels)], lambda label, _: _keep(picture, answer, label))
-        message, show = st.session_state.pop(OUTCOME, ("", st.write))
-        if message:
-            show(message)
 
 
 def _keep(picture: bytes, answer: Prediction, label: str) -> None:

@@ -207,6 +207,7 @@ def test_pictures_and_results_may_be_in_s3(bucket, source, tmp_path):
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
     files, path = fs.FileSystem.from_uri(out)
+    (tmp_path / "out").mkdir()
     fs.copy_files(path, str(tmp_path / "out"), source_filesystem=files)
     check(tmp_path / "out")
 

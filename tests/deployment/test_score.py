@@ -133,15 +133,16 @@ def cluster(tmp_path) -> Iterator[list[Machine]]:
     """Machines of one processor each that form a Ray cluster; the first one is its head."""
     with bridge() as made:
         machines = [Machine(number) for number in range(3)]
-        for each in machines:
+        head = f"{machines[0].host}:{RAY_PORT}"
+        limits = ["--num-cpus", "1", "--object-store-memory", str(400 * 2**20), "--disable-usage-stats"]
+        for number, each in enumerate(machines):
             made.callback(each.leave)
             each.join()
-            role = ["--address", f"{machines[0].host}:{RAY_PORT}"]
-            if each is machines[0]:
-                role = ["--head", "--port", str(RAY_PORT), "--include-dashboard", "false"]
-            limits = ["--num-cpus", "1", "--object-store-memory", str(400 * 2**20), "--disable-usage-stats"]
+            role = ["--address", head] if number else ["--head", "--port", str(RAY_PORT), "--include-dashboard=false"]
             ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--node-ip-address", each.host]
-            each.start_process([*ray, *role, *limits], tmp_path / f"{each.name}.log")
+            log = tmp_path / f"{each.name}.log"
+            each.start_process([*ray, *role, *limits], log, RAY_raylet_start_wait_time_s=str(TIMEOUT_S))
+            wait_for_nodes(machines[0], head, number + 1)
         yield machines
 
 
@@ -150,13 +151,16 @@ def test_a_killed_node_loses_and_doubles_nothing(source, tmp_path, cluster):
     out, log = tmp_path / "out", tmp_path / "driver.log"
     lost = cluster[2]
     head = f"{cluster[0].host}:{RAY_PORT}"
-    eventually(lambda: nodes_of(cluster[0], head) == len(cluster), "the cluster", TIMEOUT_S)
     running = cluster[0].start_process(command(source, out, "--cluster", head, "--actors", "3"), log)
     eventually(lambda: any(out.glob("part-*.parquet")), "a first shard", TIMEOUT_S)
     assert "Scorer" in processes_of(lost)
     lost.kill()
     assert running.wait(TIMEOUT_S) == 0, log.read_text()
     check(out)
+
+
+def wait_for_nodes(machine: Machine, head: str, count: int) -> None:
+    eventually(lambda: nodes_of(machine, head) == count, f"{count} machines", TIMEOUT_S)
 
 
 def nodes_of(machine: Machine, head: str) -> int:

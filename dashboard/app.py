@@ -30,6 +30,4 @@ with st.container(key="ink-header", horizontal=True, vertical_alignment="center"
         st.page_link(each, width="content")
 with ticking.page():
     server_watch.watch()
-    if page.title != "Draw":
-        st.session_state["canvas-is-shown"] = False  # see draw/page.py
     page.run()

@@ -50,6 +50,27 @@ def test_the_drawing_and_its_answer_survive_a_change_of_page(chromium):
     expect(page.locator("figure .ink-box")).to_have_count(1)
 
 
+@pytest.mark.parametrize(("there", "wait_ms"), [("Models", 0), ("Models", 30), ("Examples", 20), ("Examples", 60)])
+def test_a_drawing_survives_a_look_elsewhere_that_is_over_at_once(chromium, there, wait_ms):
+    page = chromium()
+    draw(page, SEVEN)
+    expect(page.locator(".ink-label")).to_have_text("7")
+    picture = picture_of_canvas(page)
+    names = page.locator("a, label, button")
+    elsewhere = names.get_by_text(there, exact=True)
+    back = page.get_by_role("link", name="Draw") if there == "Models" else names.get_by_text("Draw", exact=True).last
+    elsewhere.evaluate(
+        f"(elsewhere, back) => {{ elsewhere.click(); setTimeout(() => back.click(), {wait_ms}) }}",
+        back.element_handle(),
+    )
+    page.wait_for_timeout(1500)
+    expect(page.locator(".ink-label")).to_have_text("7")
+    assert picture_of_canvas(page) == picture
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".ink-note")).to_contain_text("Draw on the canvas")
+    expect(undo_buttons(page)[0]).to_be_disabled()
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
 def test_a_reload_keeps_the_drawing_and_the_choice(chromium, size):
     page = chromium(size=size)

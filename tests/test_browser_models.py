@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from inkserve.management import Management
 from tests.browsing import PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -41,6 +42,17 @@ def test_workers_are_added_and_taken_away(chromium):
         page.get_by_role("button", name=f"Set digits-tiny 1.0 to {count}").click()
         expect(card.get_by_text(f"digits-tiny 1.0 has {count} workers.")).to_be_visible(timeout=PATIENCE_MS)
         expect(card.get_by_text(f"{count} of {count} worker")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_workers_that_come_and_go_are_shown_without_a_click(chromium, stack):
+    page = chromium("models")
+    card = page.locator(".st-key-ink-model-lenet5-1-0")
+    expect(card.get_by_text("1 of 1 worker ready")).to_be_visible()
+    with Management(stack.management_url) as api:
+        api.scale("lenet5", "1.0", 2)
+        expect(card.get_by_text("2 of 2 workers ready")).to_be_visible()
+        api.scale("lenet5", "1.0", 1)
+        expect(card.get_by_text("1 of 1 worker ready")).to_be_visible()
 
 
 def test_unloading_where_it_is_off_is_not_offered_and_the_reason_is_said(chromium):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
@@ -17,7 +18,16 @@ from dashboard.shared import answer_html, prepared_picture, server_watch
 from dashboard.shared.server_watch import Look
 from handwriting.preprocess import find_ink
 from handwriting.preprocess.decode import opened
-from inkserve.client import Candidate, PageReading, Prediction, Recogniser, Rejected, ServerDown, UnusablePicture
+from inkserve.client import (
+    Candidate,
+    Explanation,
+    PageReading,
+    Prediction,
+    Recogniser,
+    Rejected,
+    ServerDown,
+    UnusablePicture,
+)
 from inkserve.readiness import Readiness
 from tests.answering import QUEUE_FULL, SILENCE, answering, readiness
 
@@ -124,7 +134,12 @@ def drawn(monkeypatch) -> Callable[[str | None], None]:
     def put(name: str | None) -> None:
         drawing = picture(name) if name else None
         result = SimpleNamespace(image_bytes=drawing, json_data={"objects": ["a stroke"] if drawing else []})
-        component = SimpleNamespace(st_canvas=lambda **_: result, CanvasResult=SimpleNamespace)
+
+        def st_canvas(key: str, **_: object) -> SimpleNamespace:
+            st.session_state[key] = "shown"
+            return result
+
+        component = SimpleNamespace(st_canvas=st_canvas, CanvasResult=SimpleNamespace)
         monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", component)
 
     put(None)
@@ -293,6 +308,31 @@ def test_a_stale_answer_never_stands_beside_a_newer_drawing(server, drawn):
     drawn("3-1.png")
     server.answer = ServerDown("it does not answer in time")
     assert "ink-label" not in text_of(app.run())
+
+
+def test_a_heatmap_that_did_not_come_is_asked_for_again(server, drawn, monkeypatch):
+    failure = ServerDown("it does not answer in time")
+    explanation = Explanation("7", np.zeros((28, 28), np.uint8), np.ones((28, 28), np.float32))
+    replies = [failure, failure, failure, explanation]
+
+    def explain(*_: object) -> Explanation:
+        reply = replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    monkeypatch.setattr(Recogniser, "explain", explain)
+    drawn("7-1.png")
+    app = open_page()
+    text = text_of(app.toggle(key="heatmap").set_value(True).run())
+    for expected in ("Trying again", "Trying again", "No heatmap: the server failed on this picture: it does not"):
+        assert "ink-label" in text
+        assert expected in text
+        assert ("retry" in app.session_state) is ("Trying" in expected)
+        text = text_of(app.run())
+    assert "ink-heat" in text
+    assert "No heatmap" not in text
+    assert len(server.asked) == 1
 
 
 def test_a_picture_on_which_the_server_keeps_failing_is_told(server, drawn):

@@ -28,6 +28,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE_PX = 56
 DRAW = "Draw"
 RECOGNISER = "draw-recogniser"  # key of the box
+CANVAS, CANVAS_IS_SHOWN = "canvas", "canvas-is-shown"
 FILE = "file"  # the picture that was uploaded or pasted last
 TOOLBAR = Path(__file__).with_name("canvas.html")
 
@@ -45,7 +46,7 @@ def main() -> None:
         if source == DRAW:
             picture, hint = _canvas(pen_px), "Draw on the canvas. The drawing is read after every stroke."
         else:
-            st.session_state["canvas-is-shown"] = False
+            st.session_state[CANVAS_IS_SHOWN] = False
             show_source, hint = OTHERS[source]
             picture = show_source(endpoint)
     with right, st.container(key="ink-drawn"):
@@ -81,12 +82,14 @@ def _choose_options(endpoint: Endpoint) -> int:
 def _canvas(pen_px: int) -> bytes | None:
     """Show a canvas and return the drawing on it, which is restored after a change of page and a reload."""
     sketch = tab_sketch()
-    loaded = (st.session_state.get("canvas-is-shown", False), sketch.edition)
-    if loaded != (True, st.session_state.get("canvas-edition")):  # a new canvas, or an earlier state of the drawing
+    # Streamlit forgets the canvas when another page is asked for, also if that page is interrupted before it does
+    # anything; after another source, only when its run has ended.
+    is_new = CANVAS not in st.session_state or not st.session_state.get(CANVAS_IS_SHOWN, False)
+    if is_new or sketch.edition != st.session_state.get("canvas-edition"):  # or an earlier state of the drawing
         st.session_state["canvas-start"] = {"objects": sketch.now.strokes, "edition": sketch.edition}
         st.session_state["canvas-edition"] = sketch.edition
         sketch.shown_anew()
-    st.session_state["canvas-is-shown"] = True  # until another page or source runs; an interrupted run changes nothing
+    st.session_state[CANVAS_IS_SHOWN] = True
     drawing = st_canvas(
         stroke_width=pen_px,
         stroke_color="#000000",
@@ -95,11 +98,12 @@ def _canvas(pen_px: int) -> bytes | None:
         height=SIDE_PX,
         initial_drawing=st.session_state["canvas-start"],
         return_image_data=True,
-        key="canvas",
+        key=CANVAS,
     )
     st.html(TOOLBAR, unsafe_allow_javascript=True)
-    if drawing.json_data is not None:  # None until the canvas reports
-        sketch.report(drawing.json_data.get("objects") or [], drawing.image_bytes)
+    reported = drawing.json_data or {}
+    if "edition" not in reported:  # until it reports, the canvas has what it was given to start with
+        sketch.report(reported.get("objects") or [], drawing.image_bytes)
     buttons = [
         Button("Undo", "undo", ["Ctrl+z"], "Ctrl+Z", sketch.can_undo),
         Button("Redo", "redo", ["Ctrl+y", "Ctrl+Shift+z"], "Ctrl+Y", sketch.can_redo),

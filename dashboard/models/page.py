@@ -1,6 +1,7 @@
 """The Models page: the loaded versions with their cards and workers, loading, traffic splits, and a comparison."""
 
 import html
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from inkserve.versions import ARCHIVE
 
 MAX_WORKERS = 8
 OUTCOME, LOAD = "outcome", "load"
+OUTCOME_S = 60  # so long the outcome of an action is shown
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 
 def main() -> None:
     """Show each version with its actions, then traffic splits and the comparison of two versions."""
+    server_watch.follow_workers()
     api = loaded_versions.management()
     try:
         loaded = api.versions()
@@ -55,6 +58,8 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
     with st.container(border=True, key=f"ink-model-{model}-{number}"):
         mark = '<span class="ink-mark">default</span>' if version.is_default and not is_only else ""
         card = _card(api.url, model, number)
+        if not card and version.ready_workers:  # it was too busy to answer in time
+            server_watch.retry_soon()
         st.html(
             f'<h2 class="ink-name">{html.escape(name)} {mark}</h2>'
             f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
@@ -109,16 +114,16 @@ def _do(place: str, done: str, action: Callable[[], None]) -> None:
     with st.spinner("Waiting for the server ...", show_time=True):
         try:
             action()
-            st.session_state[OUTCOME] = (place, st.success, f"{done}.")
+            st.session_state[OUTCOME] = (place, st.success, f"{done}.", time.monotonic())
         except ManagementError as err:
-            st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}")
+            st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}", time.monotonic())
     st.rerun()
 
 
 def _show_outcome(place: str) -> None:
-    if (outcome := st.session_state.get(OUTCOME)) and outcome[0] == place:
-        del st.session_state[OUTCOME]
-        outcome[1](outcome[2])
+    outcome_place, show, message, since_s = st.session_state.get(OUTCOME, ("", st.error, "", 0.0))
+    if outcome_place == place and time.monotonic() - since_s < OUTCOME_S:  # the page runs again when a worker is there
+        show(message)
 
 
 @st.cache_data(ttl=60, max_entries=8, show_spinner=False)

@@ -21,7 +21,6 @@ TRIES = 3  # after so many failures of a ready server on one picture, the page s
 CROP_PX = 224  # longest side of the small picture beside the model input
 UNSURE, UNSURE_BELOW = "unsure-below", 0.6  # key and default of the threshold, one for all pages
 HEATMAP, HEAT = "heatmap", 0.6  # key of the switch; opacity
-WAITING = "Waiting for the server. The answer appears here when the server is back."
 
 Answer = Prediction | PageReading | Rejected | UnusablePicture  # another try would not change these
 Key = tuple[str, str]  # digest of a picture, and endpoint
@@ -60,17 +59,19 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, name: str = "This
     try:
         answer = _once("answer", key, lambda: _ask(picture, endpoint, place))
     except ServerDown as err:
-        place.html(answer_html.note(_after_failure(err) if server_watch.is_up() else WAITING))
+        place.html(answer_html.note(_after_failure(err, "answer")))
         return None
     if isinstance(answer, PageReading):
         figures = _figures(answer, _on_page(answer, prepared(picture)))
         place.html(answer_html.page(answer, figures, unsure_below, of=key[0]))
     elif isinstance(answer, Prediction):
-        explanation = _explanation(picture, endpoint, key) if is_explained else None
+        explanation, why_none = _explanation(picture, endpoint, key) if is_explained else (None, "")
         figures = _figures(answer, _of_character(answer, prepared(picture), explanation))
         place.html(answer_html.prediction(answer, figures, unsure_below, of=key[0]))
         with below:
             offer_to_keep(picture, endpoint, answer)
+        if why_none:
+            st.html(answer_html.remark(why_none))
     else:
         place.html(answer_html.refusal(answer.message, name))
     return answer
@@ -98,29 +99,35 @@ def _ask(picture: bytes, endpoint: Endpoint, place: DeltaGenerator) -> Answer:
     return answer
 
 
-def _explanation(picture: bytes, endpoint: Endpoint, key: Key) -> Explanation | None:
-    """Return the Grad-CAM heatmap; None if the server has none, and then the answer is shown without it."""
+def _explanation(picture: bytes, endpoint: Endpoint, key: Key) -> tuple[Explanation | None, str]:
+    """Return the Grad-CAM heatmap, or why there is none; then the answer is shown without it."""
 
     def explain() -> Explanation:
         if not server_watch.is_up():
             raise ServerDown("its last check failed")
         with recogniser(endpoint) as client:
-            return client.explain(picture)
+            explanation = client.explain(picture)
+        st.session_state.pop("failures", None)
+        return explanation
 
     try:
-        return _once("explanation", key, explain)
-    except RecogniserError:
-        return None
+        return _once("explanation", key, explain), ""
+    except ServerDown as err:
+        return None, _after_failure(err, "heatmap")
+    except RecogniserError as err:
+        return None, f"No heatmap: {err.message}."
 
 
-def _after_failure(failure: ServerDown) -> str:
+def _after_failure(failure: ServerDown, wanted: str) -> str:
     """Plan another try, and return the message until then. If the server is down, the banner says so."""
+    if not server_watch.is_up():
+        return f"Waiting for the server. The {wanted} appears here when the server is back."
     failures = st.session_state.get("failures", 0) + 1
     st.session_state["failures"] = failures
     if failures % TRIES == 0:
-        return f"The server failed on this picture: {failure}."
+        return f"No {wanted}: the server failed on this picture: {failure}."
     server_watch.retry_soon()
-    return "No answer yet. Trying again ..."
+    return f"No {wanted} yet. Trying again ..."
 
 
 def _figures(answer: Prediction | PageReading, parts: Iterator[str]) -> str:

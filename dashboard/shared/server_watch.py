@@ -1,8 +1,9 @@
 """Whether the server answers: looks shared by all sessions, the banner, and the page's rerun when that changes."""
 
 import html
+import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -53,7 +54,7 @@ class Look:
 def watch() -> None:
     """Look once for the page below, and again every TICK_S while it is open."""
     _look()
-    for each in ("retry", "awaited"):  # the page runs now
+    for each in ("retry", "awaited", "followed"):  # the page runs now
         st.session_state.pop(each, None)
     ticking.show(_keep_looking, TICK_S)
 
@@ -69,7 +70,9 @@ def _keep_looking() -> None:
     st.html(NO_BANNER if look.serving else banner(look, server_url()))
     awaited = st.session_state.get("awaited")
     is_there = awaited is not None and is_up() and not _why_not(*awaited)
-    if is_up() != was_up or is_there or (is_up() and st.session_state.pop("retry", False)):
+    has_changed = st.session_state.get("followed", (workers := _workers(look))) != workers
+    is_due = is_up() and time.monotonic() > st.session_state.get("retry", math.inf)
+    if is_up() != was_up or is_there or has_changed or is_due:
         st.rerun()
 
 
@@ -108,9 +111,18 @@ def _why_not(model: str, version: str) -> str:
     return f"{name} is not loaded on this server. Choose another recogniser, or load it on the Models page."
 
 
+def follow_workers() -> None:
+    """Run the page again when a version is loaded or unloaded, or the number of its workers changes."""
+    st.session_state["followed"] = _workers(_seen())
+
+
+def _workers(look: Look) -> Sequence[tuple[str, str, int, int]]:
+    return [(each.model, each.version, each.ready_workers, each.wanted_workers) for each in look.readiness.versions]
+
+
 def retry_soon() -> None:
-    """Rerun the page at the next tick at which the server is ready."""
-    st.session_state["retry"] = True
+    """Rerun the page at the next tick at which the server is ready, not at the one that ends this run."""
+    st.session_state["retry"] = time.monotonic() + TICK_S / 2
 
 
 @st.cache_data(ttl=LOOK_TTL_S, max_entries=8, show_spinner=False)

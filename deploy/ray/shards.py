@@ -24,6 +24,7 @@ SHARD_BYTES = 64 * 2**20  # of a shard's files, at most; a worker holds a shard 
 PICTURE, NAME = "picture", "name"  # columns of a Parquet source; names may be missing
 ZIP, PARQUET = ".zip", ".parquet"
 T = TypeVar("T")
+Picture = tuple[str, bytes | UnusablePicture]  # name, and content or why there is none
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Shard:
     root: str = ""
     address: str = field(default="", repr=False)
 
-    def read(self) -> Iterator[tuple[str, bytes | UnusablePicture]]:
+    def read(self) -> Iterator[Picture]:
         """Read the pictures, each with its name; what a ZIP file holds may be damaged, and then comes with its error.
 
         Raises:

@@ -16,9 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
-from deploy.ray.score import Scorer, connect, read_shard, score
+from deploy.ray.score import Scorer, connect, score
 from deploy.ray.shards import cut
 from inkserve.command import run
 from measuring.common.command_line import parser_of
@@ -72,19 +70,20 @@ def _start(archive: bytes, out: str) -> None:
 
 
 def _read(row: dict[str, Any]) -> dict[str, Any]:
-    return _scorers[0](read_shard(row))
+    return _scorers[0](row)
 
 
 def measure(source: Path, pictures: int, rounds: int, folder: Path) -> list[Row]:
     """Return the pictures/s of each run."""
     rows: list[Row] = []
     variants: list[tuple[str, Callable[[Path, Path, int], None]]] = [("with_ray", with_ray), ("without", without)]
-    for number in tqdm(range(rounds), desc="rounds", disable=None):
+    for number in range(rounds):
         for processes in range(1, (os.cpu_count() or 1) + 1):
             for name, read in variants if number % 2 else reversed(variants):
                 begun_s = time.perf_counter()
                 read(source, folder / f"{number}-{processes}-{name}", processes)
                 rate = pictures / (time.perf_counter() - begun_s)
+                print(f"round {number}, {processes} processes, {name}: {rate:,.0f} pictures/s", flush=True)
                 rows.append({"round": number, "processes": processes, "variant": name, "pictures_per_s": rate})
     return rows
 

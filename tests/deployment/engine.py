@@ -20,18 +20,17 @@ WRITABLE = ["--tmpfs", "/tmp:rw,exec,mode=1777,size=512m", "--tmpfs", "/var/lib/
 
 @cache
 def engine() -> str:
-    """The engine that has the image of the server, "" without one."""
+    """The first engine that works here, "" without one."""
     for name in ("podman", "docker"):
-        if shutil.which(name):
-            done = subprocess.run(
-                [name, "image", "inspect", "localhost/inkserve-server"], capture_output=True, check=False
-            )
-            if done.returncode == 0:
-                return name
+        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0:
+            return name
     return ""
 
 
-needs_image = pytest.mark.skipif(not engine(), reason="no image localhost/inkserve-server: `make image` builds it")
+def needs(image: str, command: str) -> pytest.MarkDecorator:
+    """Skip tests where an image is not there, and say what builds it."""
+    is_there = bool(engine()) and run("image", "inspect", image).returncode == 0
+    return pytest.mark.skipif(not is_there, reason=f"no image {image}: `{command}` builds it")
 
 
 def run(*arguments: str, timeout_s: float = PATIENCE_S) -> subprocess.CompletedProcess:

@@ -1,9 +1,12 @@
 """A small emulator of Lambda's runtime API: hands events to the runtime's client one by one, and takes the answers."""
 
+import base64
 import json
 import queue
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import psutil
 
 
 class Emulator:
@@ -58,3 +61,43 @@ class Emulator:
                 self.reply(202, b'{"status":"OK"}')
 
         return Handler
+
+
+def variables(emulator: Emulator) -> dict[str, str]:
+    """What Lambda tells a function of 1769 MB, one processor's worth."""
+    return {
+        "AWS_LAMBDA_RUNTIME_API": emulator.address,
+        "AWS_LAMBDA_FUNCTION_NAME": "inkserve",
+        "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "",
+    }
+
+
+def event(body: bytes, target: str = "/predictions/digits", method: str = "POST", **headers: str) -> dict:
+    """As a function URL or API Gateway's HTTP API sends it."""
+    path, _, query = target.partition("?")
+    return {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
+        "requestContext": {"http": {"method": method, "path": path}, "requestId": "abc"},
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+class Function:
+    """A function that takes its events from an emulator."""
+
+    process: psutil.Process
+    cold_s: float  # from its start to its first answer
+
+    def __init__(self, emulator: Emulator):
+        self.emulator = emulator
+
+    def ask(self, *arguments: object, timeout_s: float = 60, **headers: str) -> tuple[int, dict]:
+        answer = self.emulator.invoke(event(*arguments, **headers), timeout_s)
+        return answer["statusCode"], json.loads(answer["body"])

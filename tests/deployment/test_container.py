@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from tests.conftest import drawings
-from tests.deployment.engine import Container, inspect, needs_image, run, started
+from tests.deployment.engine import Container, inspect, needs, run, started
 
-pytestmark = [needs_image, pytest.mark.deployment]
+pytestmark = [needs("localhost/inkserve-server", "make image"), pytest.mark.deployment]
 
 MODELS = {"digits", "digits-tiny", "lenet5", "characters", "characters-edge", "reader"}
 BASE = "docker.io/library/python:3.11-slim"

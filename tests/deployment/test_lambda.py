@@ -15,34 +15,11 @@ import requests
 
 from deploy.local.settings import ROOT
 from tests.conftest import drawings
-from tests.deployment.lambda_emulator import Emulator
+from tests.deployment.lambda_emulator import Emulator, Function, variables
 from tests.deployment.tools import BIN, needs_tools
 
 pytestmark = needs_tools
 MB = 1e6
-
-
-def event(body: bytes, target: str = "/predictions/digits", method: str = "POST", **headers: str) -> dict:
-    """As a function URL or API Gateway's HTTP API sends it."""
-    path, _, query = target.partition("?")
-    return {
-        "version": "2.0",
-        "rawPath": path,
-        "rawQueryString": query,
-        "headers": {name.replace("_", "-"): value for name, value in headers.items()},
-        "requestContext": {"http": {"method": method, "path": path}, "requestId": "abc"},
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
-
-
-class Function:
-    def __init__(self, emulator: Emulator, process: psutil.Process, cold_s: float):
-        self.emulator, self.process, self.cold_s = emulator, process, cold_s
-
-    def ask(self, *arguments: object, **headers: str) -> tuple[int, dict]:
-        answer = self.emulator.invoke(event(*arguments, **headers))
-        return answer["statusCode"], json.loads(answer["body"])
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +31,7 @@ def function(tmp_path_factory):
     [client] = (BIN.parent / "lib").glob("python3*/site-packages")
     environment = {
         "PATH": os.environ["PATH"],
-        "AWS_LAMBDA_RUNTIME_API": emulator.address,
-        "AWS_LAMBDA_FUNCTION_NAME": "inkserve",
-        "AWS_LAMBDA_FUNCTION_VERSION": "1",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
-        "AWS_LAMBDA_LOG_GROUP_NAME": "",
-        "AWS_LAMBDA_LOG_STREAM_NAME": "",
+        **variables(emulator),
         "ARCHIVE": str(archive),
         "HANDWRITING_METRICS": "off",
         "MALLOC_ARENA_MAX": "1",
@@ -70,8 +42,10 @@ def function(tmp_path_factory):
     began = time.perf_counter()
     running = subprocess.Popen([sys.executable, "-c", start], cwd=ROOT / "deploy" / "lambda", env=environment)
     try:
-        emulator.invoke(event((ROOT / "examples" / "digits" / "7-1.png").read_bytes()), timeout_s=120)
-        yield Function(emulator, psutil.Process(running.pid), time.perf_counter() - began)
+        function = Function(emulator)
+        function.ask((ROOT / "examples" / "digits" / "7-1.png").read_bytes(), timeout_s=120)
+        function.process, function.cold_s = psutil.Process(running.pid), time.perf_counter() - began
+        yield function
     finally:
         running.kill()
         running.wait()

@@ -34,6 +34,11 @@ pytestmark = pytest.mark.deployment
 
 TIMEOUT_S = 900
 RAY_PORT = 6379
+RAY = {  # of all machines of a cluster
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": "a-token-that-all-machines-of-the-cluster-know",
+    "RAY_raylet_start_wait_time_s": str(TIMEOUT_S),
+}
 needs_namespaces = pytest.mark.skipif(not can_make(), reason="needs root for namespaces")
 COPIES = 100  # of each of our drawings
 
@@ -128,6 +133,14 @@ def test_a_killed_actor_loses_and_doubles_nothing(source, tmp_path):
     check(tmp_path)
 
 
+def test_a_cluster_that_does_not_answer_is_named(source, tmp_path):
+    [port] = free_ports(1)
+    done = score(source, tmp_path, "--cluster", f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"the Ray cluster 127.0.0.1:{port} does not take this command" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def cluster(tmp_path) -> Iterator[list[Machine]]:
     """Machines of one processor each that form a Ray cluster; the first one is its head."""
@@ -141,7 +154,7 @@ def cluster(tmp_path) -> Iterator[list[Machine]]:
             role = ["--address", head] if number else ["--head", "--port", str(RAY_PORT), "--include-dashboard=false"]
             ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--node-ip-address", each.host]
             log = tmp_path / f"{each.name}.log"
-            each.start_process([*ray, *role, *limits], log, RAY_raylet_start_wait_time_s=str(TIMEOUT_S))
+            each.start_process([*ray, *role, *limits], log, **RAY)
             wait_for_nodes(machines[0], head, number + 1)
         yield machines
 
@@ -151,7 +164,7 @@ def test_a_killed_node_loses_and_doubles_nothing(source, tmp_path, cluster):
     out, log = tmp_path / "out", tmp_path / "driver.log"
     lost = cluster[2]
     head = f"{cluster[0].host}:{RAY_PORT}"
-    running = cluster[0].start_process(command(source, out, "--cluster", head, "--actors", "3"), log)
+    running = cluster[0].start_process(command(source, out, "--cluster", head, "--actors", "3"), log, **RAY)
     eventually(lambda: any(out.glob("part-*.parquet")), "a first shard", TIMEOUT_S)
     assert "Scorer" in processes_of(lost)
     lost.kill()
@@ -167,7 +180,9 @@ def nodes_of(machine: Machine, head: str) -> int:
     """How many machines the cluster has."""
     script = f"import ray; ray.init('{head}', logging_level='ERROR'); print(sum(n['Alive'] for n in ray.nodes()))"
     inside = ["ip", "netns", "exec", machine.name, sys.executable, "-c", script]
-    done = subprocess.run(inside, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    done = subprocess.run(
+        inside, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env=environment(**RAY)
+    )
     return int(done.stdout.split()[-1]) if done.returncode == 0 else 0
 
 

@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 import requests
 
+from deploy.container.build import works
 from deploy.local.settings import DEFAULT_PORTS, free_ports
 
 PATIENCE_S = 300
@@ -21,10 +22,7 @@ WRITABLE = ["--tmpfs", "/tmp:rw,exec,mode=1777,size=512m", "--tmpfs", "/var/lib/
 @cache
 def engine() -> str:
     """The first engine that works here, "" without one."""
-    for name in ("podman", "docker"):
-        if shutil.which(name) and subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0:
-            return name
-    return ""
+    return next((name for name in ("podman", "docker") if shutil.which(name) and works(name)), "")
 
 
 def needs(image: str, command: str) -> pytest.MarkDecorator:

@@ -36,7 +36,7 @@ def test_the_archives_are_in_their_image_with_their_checksums():
     assert archives | {f"{each}.sha256" for each in archives} <= set(done.stdout.split()), done.stderr
 
 
-@needs(FUNCTION, "docker build --file deploy/lambda/Dockerfile --tag inkserve-function .")
+@needs(FUNCTION, "docker build --file deploy/lambda/Dockerfile --tag localhost/inkserve-function .")
 @pytest.mark.server
 def test_the_functions_image_answers_as_the_server_does(stack, capsys):
     emulator = Emulator()
@@ -82,7 +82,7 @@ def answers(url: str) -> bool:
     return False
 
 
-@needs(SPACE, "docker build --tag inkserve-space . in the assembled repository")
+@needs(SPACE, "docker build --tag localhost/inkserve-space . in the assembled repository")
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_spaces_image_reads_a_drawing(space, pages, size):

@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import pickle  # nosec
+import socket
 import sys
 import tempfile
 import zipfile
@@ -36,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "local"  # Ray's word for a cluster of its own, whatever else runs on this machine or ran there
 TOGETHER = 32  # pictures that the network sees at once, as on the server
 AHEAD = 2 * TOGETHER  # pictures that are read from files while the network works
+CONNECT_TIMEOUT_S = 10
 Item = TypeVar("Item")
 PLAN = "_plan.json"  # in the folder of the results: what they are of
 NO_TIME = "NotRead"  # error of a picture that a request had no time for
@@ -186,11 +188,14 @@ def connect(cluster: str = LOCAL) -> None:
     """Start Ray on this machine, or connect to a cluster; Ray itself prints errors only.
 
     Raises:
-        CommandError: the cluster does not take us.
+        CommandError: the cluster does not answer, or does not take us.
     """
+    host, _, port = cluster.rpartition(":")
     try:
+        if port.isdigit() and "/" not in host:  # Ray itself would wait for minutes
+            socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
         ray.init(cluster, log_to_driver=False, logging_level="ERROR", configure_logging=True)
-    except (ConnectionError, RuntimeError) as err:
+    except (OSError, RuntimeError) as err:
         reason = str(err.__cause__ or err).splitlines()[0]
         raise CommandError(f"the Ray cluster {cluster} does not take this command: {reason}") from err
     ray.data.DataContext.get_current().enable_progress_bars = False

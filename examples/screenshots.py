@@ -27,6 +27,7 @@ from training.drawing_store import Store
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1100, "height": 860}
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 LOAD_S = 12
 FINETUNING_MS = 180_000
 ANIMATION_SIZE = {"width": 900, "height": 760}

@@ -19,6 +19,7 @@ from deploy.local.settings import ROOT, free_ports
 from inkserve import Prediction, Recogniser
 from measuring.common.example_digits import drawings
 from measuring.speed.digit_requests import encoded, mnist_frames
+from tests.alike import assert_alike
 from tests.conftest import environment
 from tests.deployment.nodes import Machine, bridge, can_make
 from tests.deployment.tools import BIN, needs_tools
@@ -98,10 +99,10 @@ def test_ten_thousand_answers_are_the_servers(stack, tmp_path):
     with Recogniser("digits", stack.inference_url) as digits:
         for row, answer in zip(rows, digits.predict_many(contents, progress=False), strict=True):
             assert isinstance(answer, Prediction)
-            assert (row["label"], row["confidence"]) == (answer.label, answer.confidence)
-            assert [(each["label"], each["probability"]) for each in row["top"]] == [
-                (each.label, each.probability) for each in answer.top
-            ]
+            assert row["label"] == answer.label
+            wanted = [answer.confidence, *(each.probability for each in answer.top)]
+            # The server decides how many pictures the network sees at once, and the last digit depends on it
+            assert_alike([row["confidence"], *(each["probability"] for each in row["top"])], wanted)
 
 
 def running(source: Path, out: Path) -> Iterator[subprocess.Popen]:

@@ -42,7 +42,7 @@ def test_the_drawing_and_its_answer_survive_a_change_of_page(chromium):
     draw(page, SEVEN)
     expect(page.locator(".ink-label")).to_have_text("7")
     page.get_by_role("link", name="Models").click()
-    expect(page.locator(".ink-name").get_by_text("digits 1.0")).to_be_visible()
+    expect(page.locator(".ink-name", has_text="digits 1.0")).to_be_visible()
     page.get_by_role("link", name="Draw").click()
     expect(page.locator(".ink-label")).to_have_text("7", timeout=PATIENCE_MS)
     draw(page, [[(0.3, 0.55), (0.6, 0.55)]])  # a bar through the seven that came back
@@ -197,7 +197,7 @@ def test_strokes_are_undone_and_redone_also_after_another_page(chromium, size):
     undo.click()
     expect(page.locator(".ink-label")).to_have_text("7")
     page.get_by_role("link", name="Models").click()
-    expect(page.locator(".ink-name").get_by_text("digits 1.0")).to_be_visible()
+    expect(page.locator(".ink-name", has_text="digits 1.0")).to_be_visible()
     page.get_by_role("link", name="Draw").click()
     expect(page.locator(".ink-label")).to_have_text("7")
     redo.click()
@@ -284,7 +284,7 @@ def test_every_choice_holds_at_the_first_click(chromium):
         expect(page.get_by_test_id("stPopoverBody").get_by_text(threshold)).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Models").click()
-    expect(page.locator(".ink-name").get_by_text("digits 1.0")).to_be_visible()
+    expect(page.locator(".ink-name", has_text="digits 1.0")).to_be_visible()
     page.get_by_role("link", name="Draw").click()
     expect(page.locator(".ink-heat")).to_have_count(1)  # kept, as the recogniser is
 

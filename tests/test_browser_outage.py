@@ -32,7 +32,7 @@ def test_every_page_says_that_the_server_is_down_and_recovers(chromium, stack):
     batch, waiting, live, models, finetune = (pages[name] for name in OTHERS)
     expect(waiting.locator(".ink-note")).to_contain_text("Choose pictures")
     expect(card(live, "Requests/s")).to_be_visible()
-    expect(models.locator(".ink-name").get_by_text("digits 1.0")).to_be_visible()
+    expect(models.locator(".ink-name", has_text="digits 1.0")).to_be_visible()
     expect(finetune.get_by_role("button", name="Load digits-tiny 1.1 beside 1.0")).to_be_visible()
     upload(batch, zipped(times=60))
     expect(batch.locator(CANCEL)).to_be_visible()

@@ -325,7 +325,7 @@ def test_a_heatmap_that_did_not_come_is_asked_for_again(server, drawn, monkeypat
     drawn("7-1.png")
     app = open_page()
     text = text_of(app.toggle(key="heatmap").set_value(True).run())
-    for expected in ("Trying again", "Trying again", "No heatmap: the server failed on this picture: it does not"):
+    for expected in ("Trying again", "Trying again", "No heatmap, as the server failed on this picture: it does not"):
         assert "ink-label" in text
         assert expected in text
         assert ("retry" in app.session_state) is ("Trying" in expected)

@@ -125,7 +125,7 @@ def _after_failure(failure: ServerDown, wanted: str) -> str:
     failures = st.session_state.get("failures", 0) + 1
     st.session_state["failures"] = failures
     if failures % TRIES == 0:
-        return f"No {wanted}: the server failed on this picture: {failure}."
+        return f"No {wanted}, as the server failed on this picture: {failure}."
     server_watch.retry_soon()
     return f"No {wanted} yet. Trying again ..."
 

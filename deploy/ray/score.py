@@ -196,7 +196,7 @@ def connect(cluster: str = LOCAL) -> None:
             socket.create_connection((host, int(port)), CONNECT_TIMEOUT_S).close()
         ray.init(cluster, log_to_driver=False, logging_level="ERROR", configure_logging=True)
     except (OSError, RuntimeError) as err:
-        reason = str(err.__cause__ or err).splitlines()[0]
+        reason = getattr(err, "strerror", None) or str(err.__cause__ or err).splitlines()[0]
         raise CommandError(f"the Ray cluster {cluster} does not take this command: {reason}") from err
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -20,7 +20,7 @@ from inkserve.client.pictures import to_bytes
 from inkserve.command import CommandError
 
 PICTURES = 1000  # of a shard, at most
-SHARD_BYTES = 64 * 2**20  # of a shard's files, at most; a worker holds a shard in memory
+SHARD_BYTES = 64 * 2**20  # of a shard's files, at most, and so of what a worker holds in memory
 PICTURE, NAME = "picture", "name"  # columns of a Parquet source; names may be missing
 ZIP, PARQUET = ".zip", ".parquet"
 T = TypeVar("T")

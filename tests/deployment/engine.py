@@ -44,7 +44,7 @@ def inspect(image: str) -> dict:
 class Container:
     """A running container of the server."""
 
-    def __init__(self, number: str, ports: dict[str, int]):
+    def __init__(self, number: str, ports: dict[str, str]):
         self.number, self.url = number, f"http://127.0.0.1:{ports['INFERENCE_PORT']}"
 
     def exec(self, *command: str) -> subprocess.CompletedProcess:
@@ -78,17 +78,28 @@ class Container:
 
 
 @contextmanager
+def running(image: str, *options: str, **variables: str) -> Iterator[str]:
+    """The number of a container on this machine's network; it is removed afterwards."""
+    settings = [each for name, value in variables.items() for each in ("--env", f"{name}={value}")]
+    done = run("run", "--detach", "--network", "host", *options, *settings, image)
+    assert done.returncode == 0, done.stderr
+    number = done.stdout.split()[-1]
+    try:
+        yield number
+    finally:
+        run("rm", "--force", number)
+
+
+def own_ports() -> dict[str, str]:
+    """Settings with a free port for each of the server's."""
+    return dict(zip(DEFAULT_PORTS, map(str, free_ports(len(DEFAULT_PORTS))), strict=True))
+
+
+@contextmanager
 def started(memory: str = "3g", **variables: str) -> Iterator[Container]:
     """A hardened container of the server on free ports; it is removed afterwards."""
-    ports = dict(zip(DEFAULT_PORTS, free_ports(len(DEFAULT_PORTS)), strict=True))
-    own = {name: str(port) for name, port in ports.items()}
-    own |= {"HEALTH_URL": f"http://127.0.0.1:{ports['INFERENCE_PORT']}/ready"} | variables
-    settings = [each for name, value in own.items() for each in ("--env", f"{name}={value}")]
-    done = run("run", "--detach", "--network", "host", "--memory", memory, *HARDENED, *WRITABLE, *settings,
-               "localhost/inkserve-server")  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    container = Container(done.stdout.split()[-1], ports)
-    try:
-        yield container
-    finally:
-        run("rm", "--force", container.number)
+    ports = own_ports()
+    own = ports | {"HEALTH_URL": f"http://127.0.0.1:{ports['INFERENCE_PORT']}/ready"} | variables
+    options = ["--memory", memory, *HARDENED, *WRITABLE]
+    with running("localhost/inkserve-server", *options, **own) as number:
+        yield Container(number, ports)

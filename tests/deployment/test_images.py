@@ -1,31 +1,24 @@
 """The images of the archives, the function and the Space, run as their pages say."""
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 import requests
 from playwright.sync_api import expect
 
-from deploy.local.settings import DEFAULT_PORTS, ROOT, free_ports
+from deploy.local.settings import ROOT
 from examples.browser import draw
 from examples.digit_strokes import DIGIT_STROKES
 from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
 from tests.conftest import drawings
-from tests.deployment.engine import HARDENED, PATIENCE_S, inspect, needs, run
+from tests.deployment.engine import HARDENED, PATIENCE_S, inspect, needs, own_ports, run, running
 from tests.deployment.lambda_emulator import Emulator, Function, variables
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.deployment
 
 MODELS, FUNCTION, SPACE = (f"localhost/inkserve-{name}" for name in ("models", "function", "space"))
-
-
-def started(*arguments: str, **settings: str) -> str:
-    """Start a container on this machine's network, and return its number."""
-    named = [each for name, value in settings.items() for each in ("--env", f"{name}={value}")]
-    done = run("run", "--detach", "--network", "host", *named, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()[-1]
 
 
 @needs(MODELS, "make image")
@@ -41,8 +34,8 @@ def test_the_archives_are_in_their_image_with_their_checksums():
 def test_the_functions_image_answers_as_the_server_does(stack, capsys):
     emulator = Emulator()
     began = time.perf_counter()
-    number = started("--memory", "1769m", *HARDENED, "--tmpfs", "/tmp", FUNCTION, **variables(emulator))  # noqa: S108
-    try:
+    options = ["--memory", "1769m", *HARDENED, "--tmpfs", "/tmp"]  # noqa: S108
+    with closing(emulator), running(FUNCTION, *options, **variables(emulator)) as number:
         function = Function(emulator)
         for path in drawings():
             picture = path.read_bytes()
@@ -52,28 +45,19 @@ def test_the_functions_image_answers_as_the_server_does(stack, capsys):
             server = requests.post(stack.predictions_url, data=picture, timeout=30)
             assert (status, answer) == (server.status_code, server.json())
         assert run("exec", number, "id", "-u").stdout == "1000\n"
-        with capsys.disabled():
-            print(f"\nfunction's image: cold {cold_s:.1f} s, {inspect(FUNCTION)['Size'] / 1e6:,.0f} MB")
-    finally:
-        run("rm", "--force", number)
-        emulator.close()
+    with capsys.disabled():
+        print(f"\nfunction's image: cold {cold_s:.1f} s, {inspect(FUNCTION)['Size'] / 1e6:,.0f} MB")
 
 
 @pytest.fixture(scope="module")
 def space():
     """The address of the Space's page. It answers to localhost and to the name that Hugging Face gives it."""
-    names = [*DEFAULT_PORTS]
-    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
-    number = started("--user", "1000:1000", "--memory", "6g", SPACE, SPACE_HOST="me-inkserve.hf.space", **ports)
+    ports = own_ports()
     url = f"http://127.0.0.1:{ports['DASHBOARD_PORT']}"
-    try:
-        deadline = time.monotonic() + PATIENCE_S
-        while not answers(f"{url}/_stcore/health"):
-            assert time.monotonic() < deadline, run("logs", number).stderr
-            time.sleep(0.5)
+    options = ["--user", "1000:1000", "--memory", "6g"]
+    with running(SPACE, *options, SPACE_HOST="me-inkserve.hf.space", **ports):
+        eventually(lambda: answers(f"{url}/_stcore/health"), "the page", PATIENCE_S)
         yield url
-    finally:
-        run("rm", "--force", number)
 
 
 def answers(url: str) -> bool:

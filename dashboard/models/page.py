@@ -65,7 +65,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
             f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
         )
         with st.container(horizontal=True, gap="small"):
-            with st.popover("Workers", icon=":material/memory:"):
+            with st.popover("Workers", icon=":material/memory:", key=_closed_after_an_action(f"of-workers-{name}")):
                 wanted = st.number_input(
                     "Workers",
                     1,
@@ -75,9 +75,15 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
                     help="At most one for each core",
                 )
                 if clicked(f"Set {name} to {wanted}", f"scale-{name}"):
-                    _do(name, f"{name} has {wanted} workers", lambda: api.scale(model, number, wanted))
+                    _do(
+                        name,
+                        f"{name} has {answer_html.count(wanted, 'worker')}",
+                        lambda: api.scale(model, number, wanted),
+                    )
             if not version.is_default:
-                with st.popover("Make default", icon=":material/star:"):
+                with st.popover(
+                    "Make default", icon=":material/star:", key=_closed_after_an_action(f"of-default-{name}")
+                ):
                     st.write(f"Requests without a version go to {name} from then on.")
                     if clicked(f"Make {name} the default", f"default-{name}"):
                         _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
@@ -118,6 +124,11 @@ def _do(place: str, done: str, action: Callable[[], None]) -> None:
         except ManagementError as err:
             st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}", time.monotonic())
     st.rerun()
+
+
+def _closed_after_an_action(key: str) -> str:
+    """Return a key that changes with each action, as an open popover would cover what is said of it."""
+    return f"{key}-{st.session_state.get(OUTCOME, (0,))[-1]}"
 
 
 def _show_outcome(place: str) -> None:

@@ -65,9 +65,19 @@ def show_answer(picture: bytes, endpoint: Endpoint = FALLBACK, name: str = "This
         figures = _figures(answer, _on_page(answer, prepared(picture)))
         place.html(answer_html.page(answer, figures, unsure_below, of=key[0]))
     elif isinstance(answer, Prediction):
-        explanation, why_none = _explanation(picture, endpoint, key) if is_explained else (None, "")
-        figures = _figures(answer, _of_character(answer, prepared(picture), explanation))
-        place.html(answer_html.prediction(answer, figures, unsure_below, of=key[0]))
+        read = answer  # the type of `answer` is wider within a function
+
+        def show(explanation: Explanation | None) -> None:
+            figures = _figures(read, _of_character(read, prepared(picture), explanation))
+            place.html(answer_html.prediction(read, figures, unsure_below, of=key[0]))
+
+        why_none = ""
+        if not is_explained or st.session_state.get("explanation", ("",))[0] != key:
+            show(None)  # the answer need not wait for its heatmap
+        if is_explained:
+            explanation, why_none = _explanation(picture, endpoint, key)
+            if explanation:
+                show(explanation)
         with below:
             offer_to_keep(picture, endpoint, answer)
         if why_none:

@@ -65,7 +65,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
             f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
         )
         with st.container(horizontal=True, gap="small"):
-            with st.popover("Workers", icon=":material/memory:", key=_closed_after_an_action(f"of-workers-{name}")):
+            with st.popover("Workers", icon=":material/memory:"):
                 wanted = st.number_input(
                     "Workers",
                     1,
@@ -81,9 +81,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
                         lambda: api.scale(model, number, wanted),
                     )
             if not version.is_default:
-                with st.popover(
-                    "Make default", icon=":material/star:", key=_closed_after_an_action(f"of-default-{name}")
-                ):
+                with st.popover("Make default", icon=":material/star:"):
                     st.write(f"Requests without a version go to {name} from then on.")
                     if clicked(f"Make {name} the default", f"default-{name}"):
                         _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
@@ -124,11 +122,6 @@ def _do(place: str, done: str, action: Callable[[], None]) -> None:
         except ManagementError as err:
             st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}", time.monotonic())
     st.rerun()
-
-
-def _closed_after_an_action(key: str) -> str:
-    """Return a key that changes with each action, as an open popover would cover what is said of it."""
-    return f"{key}-{st.session_state.get(OUTCOME, (0,))[-1]}"
 
 
 def _show_outcome(place: str) -> None:

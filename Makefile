@@ -7,7 +7,7 @@ MODEL ?= digits
 MLFLOW_PORT ?= 5000
 ARCHIVES := $(patsubst weights/%.safetensors,model_store/%.mar,$(wildcard weights/*.safetensors)) \
   $(patsubst weights/characters-%.safetensors,model_store/reader-%.mar,$(wildcard weights/characters-[0-9]*.safetensors))
-PARTS := $(shell find src/handwriting -name '*.py' -o -name '*.onnx') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/checksums.py
+PARTS := $(shell find src/handwriting -name '*.py' -o -name '*.onnx') $(wildcard handlers/*.py config/*.yaml) deploy/archive.py deploy/checksums.py deploy/graph.py
 # of tests: a fourth makes them slower, as their servers and browsers keep two cores full
 PROCESSES := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 # for bandit; not tests and measuring/reliability, which attack on purpose

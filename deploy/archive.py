@@ -1,14 +1,17 @@
 """Packs a checkpoint into an archive: `python -m deploy.archive weights/digits-1.0.safetensors`.
 
-The archive, model_store/digits-1.0.mar, holds all that a version needs: weights, card, handler, config, and the package
-`handwriting` with its preprocessing. So a rollback restores all of it. Its sha256 is in a file beside it.
+The archive, model_store/digits-1.0.mar, holds all that a version needs: weights, also as the graph that ONNX Runtime
+scores, card, handler, config, and the package `handwriting` with its preprocessing. So a rollback restores all of it.
+Its sha256 is in a file beside it.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.checksums import ArchiveError, write_checksum
@@ -47,17 +50,29 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
         # The archiver copies the contents of a folder, so the package is copied into a folder of its own
         package = Path(folder) / "src"
         shutil.copytree(PACKAGE, package / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__", "py.typed"))
+        graph = Path(folder) / f"{weights.stem}.onnx"
+        run_tool([sys.executable, "-m", "deploy.graph", weights, graph], os.environ)
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
         command += ["--version", version, "--handler", handler, "--serialized-file", weights]
-        command += ["--extra-files", f"{package},{card}", "--config-file", config, "--export-path", folder]
-        done = subprocess.run(command, env={"TMPDIR": folder}, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ArchiveError(f"torch-model-archiver failed:\n{done.stdout}{done.stderr}")
+        command += ["--extra-files", f"{package},{card},{graph}", "--config-file", config, "--export-path", folder]
+        run_tool(command, {"TMPDIR": folder})
         archive = model_store / f"{model}-{version}{ARCHIVE}"
         partial = shutil.copyfile(Path(folder) / f"{model}.mar", partial_of(archive))
     # First the checksum: after a kill in between, the old archive is refused and packed again
     write_checksum(archive, partial)
     return partial.replace(archive)
+
+
+def run_tool(command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+    """Run a program that writes a part of an archive.
+
+    Raises:
+        ArchiveError: it fails.
+    """
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        shown = " ".join(map(str, command))
+        raise ArchiveError(f"this failed: {shown}\n{done.stdout}{done.stderr}")
 
 
 def main() -> int:

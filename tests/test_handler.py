@@ -1,13 +1,16 @@
 import io
 import json
+import shutil
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from ts.context import Context, RequestProcessor
 
+from deploy.graph import write_graph
 from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint, save_checkpoint
 from handwriting.errors import InvalidRequest
@@ -33,10 +36,18 @@ def make_context(weights=WEIGHTS, requests: int = 0) -> Context:
     return context
 
 
+def packed(weights: Path, folder: Path) -> Path:
+    """Put weights, card and graph into a folder, as an archive holds them, and return the path of the weights."""
+    for path in (weights, weights.with_suffix(".json")):
+        shutil.copy(path, folder)
+    write_graph(load_checkpoint(weights), folder / f"{weights.stem}.onnx")
+    return folder / weights.name
+
+
 @pytest.fixture(scope="module")
-def handler() -> DigitsHandler:
+def handler(tmp_path_factory) -> DigitsHandler:
     handler = DigitsHandler()
-    handler.initialize(make_context())
+    handler.initialize(make_context(packed(WEIGHTS, tmp_path_factory.mktemp("digits"))))
     return handler
 
 

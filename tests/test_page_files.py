@@ -15,7 +15,7 @@ from handwriting.serving import page_handler
 from measuring.reliability.corpus.picture_files import tiff, tiff_size
 from tests.phone_pictures import blank, of_pages, seven
 from tests.pictures import encode, zipped
-from tests.test_handler import handler, make_context, serve  # noqa: F401 - a fixture
+from tests.test_handler import handler, make_context, packed, serve  # noqa: F401 - a fixture
 
 sys.path.insert(0, str(ROOT / "handlers"))
 
@@ -26,9 +26,11 @@ PI = ROOT / "examples" / "pages" / "pi.png"
 
 
 @pytest.fixture(scope="module")
-def reader() -> ReaderHandler:
+def reader(tmp_path_factory) -> ReaderHandler:
     reader = ReaderHandler()
-    reader.initialize(make_context(ROOT / "weights" / "characters-1.0.safetensors"))
+    reader.initialize(
+        make_context(packed(ROOT / "weights" / "characters-1.0.safetensors", tmp_path_factory.mktemp("reader")))
+    )
     return reader
 
 

@@ -8,7 +8,7 @@ import pytest
 from ts.context import RequestProcessor
 
 from deploy.local.settings import ROOT
-from tests.test_handler import make_context
+from tests.test_handler import make_context, packed
 from tests.test_reading import PAGE, TEXT
 
 sys.path.insert(0, str(ROOT / "handlers"))
@@ -17,9 +17,11 @@ from reader_handler import ReaderHandler
 
 
 @pytest.fixture(scope="module")
-def handler() -> ReaderHandler:
+def handler(tmp_path_factory) -> ReaderHandler:
     handler = ReaderHandler()
-    handler.initialize(make_context(ROOT / "weights" / "characters-1.0.safetensors"))
+    handler.initialize(
+        make_context(packed(ROOT / "weights" / "characters-1.0.safetensors", tmp_path_factory.mktemp("reader")))
+    )
     return handler
 
 

@@ -21,12 +21,12 @@ from tqdm import tqdm
 from deploy.local.settings import NO_PROXY, StackError
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame, unit_frames
-from handwriting.serving.runtime import RUNTIMES, make_runtime
+from handwriting.serving.runtime import RUNTIMES, softmax
 from inkserve.command import CommandError, run
 from measuring.common.command_line import parser_of
 from measuring.common.results_page import Row, Spread, provenance, table_of, write_results
 from measuring.common.temporary_server import serving
-from measuring.speed.digit_requests import ARCHIVE, MODEL, WEIGHTS, encoded, mnist_frames
+from measuring.speed.digit_requests import ARCHIVE, MODEL, WEIGHTS, encoded, mnist_frames, runtime_of
 
 PICTURES = 256
 TIMEOUT_S = 30
@@ -63,8 +63,8 @@ def zipped(pictures: Sequence[bytes]) -> bytes:
 
 
 def decoded(pictures: Iterable[bytes]) -> np.ndarray:
-    """Bring encoded pictures into the normal form: (N, 1, 28, 28) float32."""
-    return np.stack([picture_frame(picture, "mnist") for picture in pictures])[:, None]
+    """Bring encoded pictures into the normal form: (N, 28, 28) float32."""
+    return np.stack([picture_frame(picture, "mnist") for picture in pictures])
 
 
 def decoded_zip(content: bytes) -> np.ndarray:
@@ -76,13 +76,13 @@ def decoded_zip(content: bytes) -> np.ndarray:
 def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
     """Measure each kind of body, alternately over HTTP and in process."""
     torch.set_num_threads(1)
-    score = make_runtime(load_checkpoint(WEIGHTS), RUNTIMES[0])
+    score = runtime_of(load_checkpoint(WEIGHTS), RUNTIMES[0])
     pictures = encoded(frames)
     as_npy, as_zip = npy(frames), zipped(pictures)
     form = {f"picture-{number}": ("a.png", picture, "image/png") for number, picture in enumerate(pictures)}
     bodies: dict[str, dict[str, Any]] = {"npy": {"data": as_npy}, "ZIP file": {"data": as_zip}, "form": {"files": form}}
     decoders = {
-        "npy": lambda: unit_frames(np.load(io.BytesIO(as_npy))),
+        "npy": lambda: unit_frames(np.load(io.BytesIO(as_npy)))[:, 0],
         "ZIP file": lambda: decoded_zip(as_zip),
         "form": lambda: decoded(pictures),
     }
@@ -96,9 +96,8 @@ def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
                 if len(answer.json()["predictions"]) != len(frames):
                     raise StackError(f"{url} answers {answer.status_code}: {answer.text[:200]}")
 
-            @torch.inference_mode()
             def in_process(decode: Callable[[], np.ndarray] = decoders[kind]) -> None:
-                score(torch.from_numpy(decode())).softmax(dim=1).numpy()
+                softmax(score(decode()))
 
             for _ in range(WARM_UP):
                 over_http()

@@ -1,10 +1,14 @@
 """What all speed measurements send, and to which recogniser: PNG pictures of MNIST's test set to `digits`."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from deploy.graph import write_graph
 from deploy.local.settings import ROOT
+from handwriting.networks import Network
+from handwriting.serving.runtime import Score, make_runtime
 from inkserve.client.pictures import encode, from_array
 from measuring.common.wrk import write_bodies
 from training.data import load_characters
@@ -38,3 +42,11 @@ def write_bodies_of_digits(path: Path) -> Path:
     """
     write_bodies(encoded(mnist_frames()[0]), False, path)
     return path
+
+
+def runtime_of(network: Network, name: str) -> Score:
+    """Return what scores frames in a worker, outside of one; as `make_runtime`."""
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Path(folder) / "network.onnx"
+        write_graph(network, graph)
+        return make_runtime(network, name, graph)

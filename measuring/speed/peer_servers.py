@@ -119,9 +119,9 @@ def all_servers() -> Sequence[PeerServer]:
     arguments = ("--workers", str(WORKERS), "--port", "PORT", "--no-access-log")
     uvicorn = serve_app("-m", "uvicorn", "measuring.speed.apps.fastapi_app:app", *arguments)
     return (
-        PeerServer("Inkserve", "torchserve", "frozen", False, serve_ours),
+        PeerServer("Inkserve", "torchserve", "onnx", False, serve_ours),
         PeerServer("mosec, plain torch", "mosec", "torch", False, mosec),
-        PeerServer("mosec, our runtime", "mosec", "frozen", False, mosec),
+        PeerServer("mosec, our runtime", "mosec", "onnx", False, mosec),
         PeerServer("FastAPI + uvicorn", "fastapi", "torch", False, uvicorn),
         PeerServer("LitServe", "litserve", "torch", True, serve_app("-m", "measuring.speed.apps.litserve_app", "PORT")),
         PeerServer("Ray Serve", "ray", "torch", False, serve_app("-m", "measuring.speed.apps.ray_app", "PORT")),

@@ -28,7 +28,7 @@ from handwriting.serving.infer import InferBatch
 from handwriting.serving.memory import MemoryTrimmer
 from handwriting.serving.request_log import RequestLog
 from handwriting.serving.responses import list_answer, reject, to_json
-from handwriting.serving.runtime import RUNTIMES, Score, make_runtime
+from handwriting.serving.runtime import RUNTIMES, Score, make_runtime, softmax
 from handwriting.serving.worker import buffer_socket, keep_repeated_parts, silence_batch_logs
 from handwriting.serving.worker_metrics import Times, WorkerMetrics
 
@@ -101,7 +101,7 @@ class RecogniserHandler:
         self.metrics = WorkerMetrics(self.model, self.version)
         self.request_log = RequestLog(self.model, self.version)
         silence_batch_logs(context)
-        self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]))
+        self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]), weights.with_suffix(".onnx"))
         self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass of each network is slow
         look_at(np.zeros((VIEW_PX, VIEW_PX), np.float32))
         self.memory = MemoryTrimmer()
@@ -230,13 +230,11 @@ class RecogniserHandler:
         character = find_character(picture, self.network.config.normal_form)
         return PreparedPicture(character.frame[None], notes=character.notes)
 
-    @torch.inference_mode()
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
-        if not len(frames):
-            return np.empty((0, len(self.network.config.labels)), np.float32)
-        parts = torch.split(torch.from_numpy(frames)[:, None], MAX_FRAMES)
-        return torch.cat([self.score(part).softmax(dim=1) for part in parts]).numpy()
+        parts = [frames[first : first + MAX_FRAMES] for first in range(0, len(frames), MAX_FRAMES)]
+        logits = [np.empty((0, len(self.network.config.labels)), np.float32), *map(self.score, parts)]
+        return softmax(np.concatenate(logits))
 
     def postprocess(
         self, requests: Sequence[PreparedRequest | RequestError], probabilities: np.ndarray, context: Context

@@ -1,25 +1,27 @@
-"""The runtime that scores frames in a worker: plain PyTorch, or a frozen TorchScript graph, which is faster."""
+"""The runtime that scores frames in a worker: ONNX Runtime, or plain PyTorch, which is slower."""
 
-import warnings
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import torch
 
 from handwriting.networks import Network
-from handwriting.preprocess import FRAME_PX
+from handwriting.preprocess.ink_network import open_session
 
-RUNTIMES = ("frozen", "torch")
+RUNTIMES = ("onnx", "torch")
 
-Score = Callable[[torch.Tensor], torch.Tensor]
+Score = Callable[[np.ndarray], np.ndarray]
 
 
-def make_runtime(network: Network, name: str) -> Score:
-    """Return a function from (N, 1, 28, 28) float32 frames to (N, labels) float32 logits.
+def make_runtime(network: Network, name: str, graph: Path) -> Score:
+    """Return a function from (N, 28, 28) float32 frames to (N, labels) float32 logits.
 
     Args:
         network: in evaluation mode, on the CPU.
-        name: "torch" runs the network as it is. "frozen" folds BatchNorm into the convolutions, fuses layers, and lays
-            out the weights for this machine's oneDNN; logits differ by rounding only.
+        name: "torch" runs the network as it is. "onnx" runs its graph, with BatchNorm folded into the convolutions and
+            layers fused; logits differ by rounding only.
+        graph: its file, as `deploy.graph` writes it; for "onnx".
 
     Raises:
         ValueError: the name is unknown.
@@ -27,13 +29,17 @@ def make_runtime(network: Network, name: str) -> Score:
     if name not in RUNTIMES:
         raise ValueError(f"runtime is {name!r}; wanted one of {', '.join(RUNTIMES)}")
     if name == "torch":
-        return network
-    example = torch.zeros(2, 1, FRAME_PX, FRAME_PX)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated, but nothing else is as fast here
-        # Its own check loads 40 MB of modules into each worker, and the tests compare all logits
-        traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        frozen: Score = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
-        for _ in range(2):  # the first passes compile
-            frozen(example)
-    return frozen
+
+        @torch.inference_mode()
+        def score(frames: np.ndarray) -> np.ndarray:
+            return np.asarray(network(torch.from_numpy(frames)[:, None]))
+
+        return score
+    session = open_session(graph)
+    return lambda frames: np.asarray(session.run(None, {"frames": frames[:, None]})[0])
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Turn (n, labels) float32 logits into probabilities."""
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -7,7 +7,7 @@ from handwriting.errors import ImageTooLarge, InvalidImage
 from handwriting.pages.pieces import find_pieces
 from handwriting.preprocess import decode_limits, read_picture
 from handwriting.preprocess.decode_limits import check_decode_limits
-from handwriting.preprocess.fast_png import read_frame_png
+from handwriting.preprocess.fast_png import read_small_png
 from measuring.reliability.corpus import slow_pictures
 from measuring.reliability.corpus.picture_files import (
     SEVEN,
@@ -97,8 +97,8 @@ def test_a_picture_of_one_endless_row_or_column_is_too_large():
 def test_a_frame_in_a_large_file_is_left_to_pillow():
     frame = png(28, 28, 8, zlib_zeros(28 * 29))
     padded = frame.replace(chunk(b"IEND", b""), chunk(b"IDAT", b"") * 10_000 + chunk(b"IEND", b""))
-    assert read_frame_png(frame) is not None
-    assert read_frame_png(padded) is None
+    assert read_small_png(frame) is not None
+    assert read_small_png(padded) is None
 
 
 def test_a_whole_picture_is_still_a_picture():

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from handwriting import jpeg
 from handwriting.errors import ImageTooLarge, InvalidImage, InvalidRequest, RequestError
 from handwriting.preprocess.decode_limits import check_decode_limits
-from handwriting.preprocess.fast_png import read_frame_png
+from handwriting.preprocess.fast_png import read_small_png
 from handwriting.preprocess.formats import READ_HERE, describe_unread, format_apart
 from handwriting.preprocess.grey import grey_values
 from handwriting.preprocess.meant import as_meant
@@ -78,7 +78,7 @@ def read_picture(picture: bytes, max_side_px: int = MAX_SIDE_PX) -> Picture:
         InvalidImage: the bytes are empty, not such a picture, or damaged.
         ImageTooLarge: over MAX_BYTES or MAX_MEGAPIXELS; the pixels are then not decoded.
     """
-    frame = read_frame_png(picture)
+    frame = read_small_png(picture)
     if frame is not None:
         return Picture(frame, channels=1)
     return read_frame(picture, 0, max_side_px)

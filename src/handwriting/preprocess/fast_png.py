@@ -1,4 +1,4 @@
-"""A fast decoder for the most common picture under load: a 28 x 28 frame as a plain PNG file."""
+"""A fast decoder for the most common pictures under load: frames and small crops as plain PNG files of grey."""
 
 import struct
 import zlib
@@ -7,32 +7,38 @@ import cv2
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIDE_PX = 28
-HEADER = struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
-FIRST = SIGNATURE + struct.pack(">I4s", len(HEADER), b"IHDR") + HEADER
-MAX_BYTES = 2**16  # of a file; a frame has at most 900, but many small chunks would take long
-UNPACKED_BYTES = SIDE_PX * (1 + SIDE_PX)  # each row begins with a filter byte
+IHDR_BYTES = 13
+HEADER = struct.Struct(">8sI4sIIBBBBB")  # signature, first chunk with width, height and how the pixels are stored
+PLAIN_GREY = (8, 0, 0, 0, 0)  # 8 bits of grey, not interlaced
+MAX_SIDE_PX = 128
+MAX_BYTES = 2**16  # of a file; many small chunks would take long
 PLAIN = {b"IHDR", b"IDAT", b"IEND"}  # other chunks may change the meaning of the pixels
 
 
-def read_frame_png(content: bytes) -> np.ndarray | None:
-    """Decode a plain 28 x 28 PNG of 8-bit grey in a fifth of the time that Pillow takes.
+def read_small_png(content: bytes) -> np.ndarray | None:
+    """Decode a small plain PNG of 8-bit grey in less than half of the time that Pillow takes.
 
     Checks checksums and lengths as strictly as Pillow does; OpenCV alone would read damaged files.
 
     Returns:
-        (28, 28) uint8, or None for any other file. Damaged files give None, too, so that Pillow reports the error.
+        (H, W) uint8, or None for any other file. Damaged files give None, too, so that Pillow reports the error.
 
     Source: ISO/IEC 15948:2004, "Portable Network Graphics (PNG): Functional specification", 5.
     """
-    if not content.startswith(FIRST) or len(content) > MAX_BYTES:
+    if len(content) > MAX_BYTES or len(content) < HEADER.size:
         return None
+    signature, length, kind, width, height, *stored = HEADER.unpack_from(content)
+    if (signature, length, kind, tuple(stored)) != (SIGNATURE, IHDR_BYTES, b"IHDR", PLAIN_GREY):
+        return None
+    if not 0 < width <= MAX_SIDE_PX or not 0 < height <= MAX_SIDE_PX:
+        return None
+    unpacked = height * (1 + width)  # each row begins with a filter byte
     try:
         unpacker = zlib.decompressobj()
-        rows = unpacker.decompress(image_data(content), UNPACKED_BYTES + 1)
+        rows = unpacker.decompress(image_data(content), unpacked + 1)
     except (ValueError, struct.error, zlib.error):
         return None
-    if len(rows) != UNPACKED_BYTES or not unpacker.eof:
+    if len(rows) != unpacked or not unpacker.eof:
         return None
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFilter
 
 from handwriting.errors import InvalidImage
 
@@ -88,19 +87,17 @@ def ink_box(ink: np.ndarray) -> Box:
     Raises:
         InvalidImage: there is no ink.
     """
-    inked = ink > INK_THRESHOLD
-    if not inked.any():
+    left, top, width, height = cv2.boundingRect((ink > INK_THRESHOLD).view(np.uint8))
+    if not width:
         raise InvalidImage("the picture is blank: it holds no ink")
-    (top, bottom), (left, right) = extent(inked, axis=1), extent(inked, axis=0)
-    return left, top, right, bottom
+    return left, top, left + width, top + height
 
 
 def resize(ink: np.ndarray, factor: float) -> np.ndarray:
     """Scale (H, W) float32 ink by a factor below 1, by area; strokes finer than a pixel keep their darkness."""
     height, width = (max(1, round(size * factor)) for size in ink.shape)
-    small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
-    rescaled: np.ndarray = small * (ink.max() / small.max())
-    return rescaled
+    small = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small * (ink.max() / small.max()))
 
 
 def thicken(glyph: np.ndarray, side: float, pen_share: float) -> tuple[np.ndarray, float]:
@@ -118,8 +115,8 @@ def thicken(glyph: np.ndarray, side: float, pen_share: float) -> tuple[np.ndarra
     grow = round(missing / 2)
     if grow < 1:
         return glyph, side
-    padded = Image.fromarray(with_margin(glyph, grow))
-    return np.asarray(padded.filter(ImageFilter.MaxFilter(2 * grow + 1))), side + 2 * grow
+    pen = np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)
+    return np.asarray(cv2.dilate(with_margin(glyph, grow), pen)), side + 2 * grow
 
 
 def with_margin(image: np.ndarray, margin: int) -> np.ndarray:
@@ -141,40 +138,41 @@ def place(glyph: np.ndarray, px_per_frame_px: float, by_mass: bool) -> np.ndarra
     Args:
         glyph: (H, W) float32 ink in [0, 1].
         px_per_frame_px: pixels of the glyph for one of the frame.
-        by_mass: whether the centre of mass goes to index (14.0, 14.0); otherwise the middle of the ink box goes to
-            (13.5, 13.5).
+        by_mass: whether the centre of mass goes to index (14.0, 14.0), unless ink were cut off; otherwise the middle of
+            the ink box goes to (13.5, 13.5).
 
     Returns:
         (28, 28) float32 in [0, 1].
     """
-    reach = FRAME_PX * px_per_frame_px
-    margin = int(np.ceil(reach)) + 1  # so that the region lies inside, wherever the centre of mass is
-    left, top = (margin + frame_start(glyph, axis, px_per_frame_px, by_mass) for axis in (0, 1))
-    padded = Image.fromarray(with_margin(glyph, margin))
-    region = (left, top, left + reach, top + reach)
-    frame = padded.resize((FRAME_PX, FRAME_PX), Image.Resampling.BILINEAR, box=region)
-    return np.asarray(np.minimum(np.maximum(np.asarray(frame), 0), 1))
+    left, top, right, bottom = ink_box(glyph)
+    firsts, ends = np.array([left, top], float), np.array([right, bottom], float)
+    if by_mass:
+        moments = cv2.moments(glyph)
+        middles = np.array([moments["m10"], moments["m01"]]) / moments["m00"] + 0.5  # from an index to a coordinate
+        starts = middles - (MASS_CENTRE + 0.5) * px_per_frame_px
+        fits = ends - FRAME_PX * px_per_frame_px  # where the frame ends with the ink; none is cut off between
+        starts = np.clip(starts, np.minimum(firsts, fits), np.maximum(firsts, fits))
+    else:
+        starts = (firsts + ends) / 2 - (BOX_CENTRE + 0.5) * px_per_frame_px
+    columns, rows = weights(starts, px_per_frame_px, max(glyph.shape))
+    height, width = glyph.shape
+    return np.asarray(np.clip(rows[:, :height] @ glyph @ columns[:, :width].T, 0, 1))
 
 
-def frame_start(glyph: np.ndarray, axis: int, px_per_frame_px: float, by_mass: bool) -> float:
-    """Return where the frame begins in px of the glyph, so that its centre is centred and no ink is cut off.
+def weights(starts: np.ndarray, px_per_frame_px: float, size: int) -> np.ndarray:
+    """Return how much each pixel of a line counts for each of the frame: the nearer to its middle, the more.
 
     Args:
-        glyph: (H, W) float32 ink in [0, 1].
-        axis: 0 for the frame's left edge, 1 for its top.
-        px_per_frame_px: pixels of the glyph for one of the frame.
-        by_mass: whether the centre is the centre of mass; otherwise the middle of the ink box.
+        starts: (n,) float64, where the frame begins on each of n lines, in px.
+        px_per_frame_px: pixels of the line for one of the frame.
+        size: pixels of a line; what lies beyond is paper.
+
+    Returns:
+        (n, 28, size) float32.
     """
-    first, end = extent(glyph > INK_THRESHOLD, axis)
-    if not by_mass:
-        return (first + end) / 2 - (BOX_CENTRE + 0.5) * px_per_frame_px
-    profile = glyph.sum(axis=axis)
-    centre = float(profile @ np.arange(len(profile))) / float(profile.sum()) + 0.5  # from an index to a coordinate
-    low, high = sorted((first, end - FRAME_PX * px_per_frame_px))
-    return min(max(centre - (MASS_CENTRE + 0.5) * px_per_frame_px, low), high)
-
-
-def extent(inked: np.ndarray, axis: int) -> tuple[int, int]:
-    """Return the first column (axis 0) or row (axis 1) that holds ink, and the one after the last."""
-    where = np.flatnonzero(inked.any(axis=axis))
-    return int(where[0]), int(where[-1]) + 1
+    reach = max(1.0, px_per_frame_px)
+    middles = starts[:, None, None] + (np.arange(FRAME_PX)[:, None] + 0.5) * px_per_frame_px - 0.5
+    near = np.floor(middles) + np.arange(-np.ceil(reach), np.ceil(reach) + 1)
+    total = np.maximum(1 - np.abs(near - middles) / reach, 0).sum(axis=2, keepdims=True)
+    shares = np.maximum(1 - np.abs(np.arange(size) - middles) / reach, 0) / total
+    return np.asarray(shares, np.float32)

@@ -19,7 +19,18 @@ def grey_values(image: Image.Image) -> np.ndarray:
         return np.asarray(image.convert("L"))
     if image.has_transparency_data:
         return composite(np.asarray(image.convert("LA")))
+    if image.mode == "P":
+        return cv2.LUT(np.asarray(image), palette_greys(image))
     return np.asarray(image.convert("L"))
+
+
+def palette_greys(image: Image.Image) -> np.ndarray:
+    """Return the grey of each index of a picture with a palette: (256,) uint8. Converting each pixel takes longer."""
+    colours = bytes(image.getpalette("RGB") or b"")
+    greys = np.zeros(256, np.uint8)
+    row = Image.frombytes("RGB", (len(colours) // 3, 1), colours).convert("L")
+    greys[: row.width] = np.asarray(row)[0]
+    return greys
 
 
 def scaled_values(values: np.ndarray) -> np.ndarray:

@@ -228,7 +228,7 @@ class Look(nn.Module):
 
 
 class Decide(nn.Module):
-    """Takes what the ink network sees in a view, and says where to look next: `without_noise` and the windows."""
+    """Takes what the ink network sees in a view, and says where to look next: `writing` and the windows."""
 
     def __init__(self, view_px: int) -> None:
         super().__init__()
@@ -253,7 +253,7 @@ class Decide(nn.Module):
             next_window: (3,) float32.
         """
         most = seen[0, 0].max()
-        found = without_noise(seen[0, 0] / most)
+        found = writing(seen[0, 0] / most)
         (top, bottom), (left, right) = extent(found > ink.INKED, 1), extent(found > ink.INKED, 0)
         longest = torch.maximum(right - left, bottom - top)
         is_large = longest >= ink.LARGE_PX if self.view_px == ink_network.VIEW_PX else torch.zeros((), dtype=torch.bool)
@@ -288,16 +288,28 @@ class Decide(nn.Module):
         )
 
 
-def without_noise(found: Tensor) -> Tensor:
-    """Return ink without the pieces that are small beside the largest; (H, W) float32, of which the most is 1."""
+def writing(found: Tensor) -> Tensor:
+    """Return the ink of the pieces that lie together and are the most; (H, W) float32, of which the most is 1."""
     inked = found > ink.INKED
     numbers = pieces(inked)
-    masses = torch.zeros(numbers.numel() + 1).scatter_add(0, numbers.flatten().to(torch.int64), found.flatten())
-    masses = masses * to_number(positions(masses.shape[0]) > 0)
+    masses = masses_of(numbers, found)
     kept = (masses > ink.PART_SHARE * masses.max())[numbers.to(torch.int64)] & inked
-    near = functional.max_pool2d(to_number(kept)[None], 3, stride=1, padding=1)[0] > 0
-    chosen = torch.where(near & (kept | ~inked), found, 0.0)
+    (top, bottom), (left, right) = (extent(inked & (numbers == masses.argmax()), axis) for axis in (1, 0))
+    reach = torch.round(ink.APART / 2 * torch.maximum(right - left, bottom - top))
+    near = to_number(kept)
+    for each in range(1, round(ink.APART / 2 * max(found.shape)) + 1):
+        near = torch.where(reach >= each, functional.max_pool2d(near[None], 3, stride=1, padding=1)[0], near)
+    groups = pieces(near > 0) * kept
+    kept &= groups == masses_of(groups, found * found).argmax()
+    beside = functional.max_pool2d(to_number(kept)[None], 3, stride=1, padding=1)[0] > 0
+    chosen = torch.where(beside & (kept | ~inked), found, 0.0)
     return torch.where((kept | ~inked).all(), found, chosen)
+
+
+def masses_of(numbers: Tensor, found: Tensor) -> Tensor:
+    """Return the ink of each piece by its number, 0 of the paper."""
+    masses = torch.zeros(numbers.numel() + 1).scatter_add(0, numbers.flatten().to(torch.int64), found.flatten())
+    return masses * to_number(positions(masses.shape[0]) > 0)
 
 
 class Frame(nn.Module):
@@ -341,7 +353,7 @@ class Frame(nn.Module):
         ]
         factor = torch.minimum(torch.ones(()), WORKING_PX / side)
         rows, columns = (
-            self._box_weights(start, size, torch.round(size * factor).clamp(min=1))
+            self._area_weights(start, size, torch.round(size * factor).clamp(min=1))
             for start, size in zip(starts, sizes, strict=True)
         )
         small = rows @ found @ columns.T
@@ -352,14 +364,13 @@ class Frame(nn.Module):
         most = torch.where(is_glyph, found, 0.0).max()
         return small * (most / small.max().clamp(min=1e-6)), torch.minimum(side, torch.full((), float(WORKING_PX)))
 
-    def _box_weights(self, start: Tensor, size: Tensor, result: Tensor) -> Tensor:
-        """Return Pillow's weights of a reduction with its box filter, of (GLYPH_PX, INK_PX), after MOST_GROWN_PX."""
+    def _area_weights(self, start: Tensor, size: Tensor, result: Tensor) -> Tensor:
+        """Return OpenCV's weights of a reduction by area, of (GLYPH_PX, INK_PX), after MOST_GROWN_PX."""
         scale = size / result
         at = positions(GLYPH_PX)[:, None] - MOST_GROWN_PX
-        distance = (positions(INK_PX)[None] - start + 0.5 - (at + 0.5) * scale) / scale
-        covered = (distance > -0.5) & (distance <= 0.5) & (at >= 0) & (at < result)  # noqa: PLR2004 - half a px
-        within = covered & (positions(INK_PX)[None] >= start) & (positions(INK_PX)[None] < start + size)
-        return to_number(within) / to_number(within).sum(dim=1, keepdim=True).clamp(min=1)
+        px = positions(INK_PX)[None] - start
+        covered = (torch.minimum((at + 1) * scale, px + 1) - torch.maximum(at * scale, px)).clamp(min=0) / scale
+        return covered * to_number((at >= 0) & (at < result) & (px >= 0) & (px < size))
 
     def _thickened(self, glyph: Tensor, side: Tensor) -> tuple[Tensor, Tensor]:
         inked = to_number(glyph > 0.5)  # noqa: PLR2004 - half covered by ink
@@ -390,7 +401,7 @@ class Frame(nn.Module):
         return torch.minimum(torch.maximum(centre - (MASS_CENTRE + 0.5) * per_px, low), high)
 
     def _triangle_weights(self, start: Tensor, per_px: Tensor) -> Tensor:
-        """Return Pillow's weights of a scaling with its bilinear filter, (28, GLYPH_PX)."""
+        """Return the weights of `handwriting.preprocess.frame.weights`, (28, GLYPH_PX)."""
         at = positions(GLYPH_PX + 2 * MARGIN_PX)[None] - MARGIN_PX
         centre = start + (positions(FRAME_PX)[:, None] + 0.5) * per_px
         weights = (1 - (at + 0.5 - centre).abs() / per_px.clamp(min=1)).clamp(min=0)

@@ -28,6 +28,7 @@ CLEAN_FULL = 0.9  # quantile of the differences of ink: where it is 1
 MOST_INK = 0.4  # share of the picture; what fills more is a sheet on black
 HALF = 0.5
 BESIDE = np.ones((3, 3), np.uint8)
+APART = 0.25  # of the largest piece's size: pieces with wider gaps between them do not belong together
 PART_SHARE = 0.04  # of the largest piece's ink; smaller pieces are noise; the dot of an i has more
 
 
@@ -97,10 +98,10 @@ def find_clean_ink(grey: np.ndarray) -> Ink | None:
     difference = cv2.absdiff(sizes[-1], np.full_like(sizes[-1], paper))
     most = int(difference.max())
     inked = cv2.threshold(difference, CLEAN_INK * most, 1, cv2.THRESH_BINARY)[1]
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(inked)
-    if count != 2 or most <= SAME_GREY or cv2.mean(inked)[0] > MOST_INK:  # noqa: PLR2004 - the paper and one piece
+    pieces, _ = cv2.connectedComponents(inked)
+    if pieces != 2 or most <= SAME_GREY or cv2.mean(inked)[0] > MOST_INK:  # noqa: PLR2004 - the paper and one piece
         return None
-    left, top, width, height, _ = boxes[1].tolist()
+    left, top, width, height = cv2.boundingRect(inked)
     level = len(sizes) - 1
     while level and 2 * max(width, height) <= CLEAN_PX:  # large enough in a finer size
         left, top, width, height, level = 2 * left, 2 * top, 2 * width, 2 * height, level - 1
@@ -122,13 +123,12 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     window, found, is_last = whole(grey.shape), None, False
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
-        view = cut(grey, window, outside, view_px) / np.float32(255)
-        seen = look_at(view)
-        ink = without_noise(seen.ink)
+        seen = look_at(cut(grey, window, outside, view_px) / np.float32(255))
+        ink = writing(seen.ink)
         if ink is None:
             break  # what an earlier, coarser look has found stays
-        found = Ink(ink, window.left, window.top, window.side / view_px, left_out(seen.darkness, ink))
-        left, top, width, height = cv2.boundingRect((ink > INKED).astype(np.uint8))
+        found = (ink, window, seen.darkness)
+        left, top, width, height = cv2.boundingRect((ink > INKED).view(np.uint8))
         is_large = view_px == VIEW_PX and max(width, height) >= LARGE_PX
         is_cut = look > 0 and border_of(seen.ink + seen.marks).max() > INKED
         if is_last or (is_large and not is_cut):
@@ -139,7 +139,8 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
             window = closer(window, (left + width / 2, top + height / 2), max(width, height), view_px)
     if found is None:
         raise InvalidImage(NO_WRITING)
-    return found
+    ink, window, darkness = found
+    return Ink(ink, window.left, window.top, window.side / len(ink), left_out(darkness, ink))
 
 
 def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
@@ -155,8 +156,10 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
     return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
 
 
-def without_noise(seen: np.ndarray) -> np.ndarray | None:
-    """Return the ink of pieces that are large enough beside the largest, with their soft edges, or None without ink.
+def writing(seen: np.ndarray) -> np.ndarray | None:
+    """Return the ink of the pieces that lie together and are the most, with their soft edges, or None without ink.
+
+    Other writing, print and shadows lie further away, and noise is small beside the largest piece.
 
     Args:
         seen: (H, W) float32 ink as the network sees it.
@@ -167,14 +170,37 @@ def without_noise(seen: np.ndarray) -> np.ndarray | None:
     most = seen.max()
     if most < SEEN:
         return None
-    ink = seen / most
+    ink = np.asarray(seen / most)
     count, pieces = cv2.connectedComponents((ink > INKED).astype(np.uint8), connectivity=8)
-    masses = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count)
-    masses[0] = 0
+    if count == 2:  # noqa: PLR2004 - the paper and one piece
+        return ink
+    masses = mass_of(pieces, count, ink)
     kept = masses > PART_SHARE * masses.max()
+    if np.count_nonzero(kept) > 1:
+        _, _, width, height = cv2.boundingRect((pieces == masses.argmax()).view(np.uint8))
+        reach = round(APART / 2 * max(width, height))
+        near = cv2.dilate(kept[pieces].view(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+        groups, group_of = cv2.connectedComponents(near, connectivity=8)
+        if groups > 2:  # noqa: PLR2004 - the paper and one group
+            # What the network is sure of counts more than much that it doubts
+            sure = mass_of(np.where(kept[pieces], group_of, 0), groups, ink * ink)
+            kept &= np.bincount(pieces[group_of == sure.argmax()], minlength=count) > 0
     if kept[1:].all():
-        return np.asarray(ink)
+        return ink
     return np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
+
+
+def mass_of(parts: np.ndarray, count: int, ink: np.ndarray) -> np.ndarray:
+    """Return the ink of each part, 0 of the paper: (count,) float64.
+
+    Args:
+        parts: (H, W) int32 numbers, 0 is paper.
+        count: of parts, with the paper.
+        ink: (H, W) float32.
+    """
+    masses = np.bincount(parts.ravel(), weights=ink.ravel(), minlength=count)
+    masses[0] = 0
+    return masses
 
 
 def with_edges(pieces: np.ndarray, chosen: np.ndarray) -> np.ndarray:

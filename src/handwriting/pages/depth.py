@@ -9,6 +9,7 @@ import math
 import cv2
 import numpy as np
 
+from handwriting.pages.pieces import weighted_median
 from handwriting.preprocess.frame import INK_THRESHOLD
 from handwriting.preprocess.ink import BESIDE, HALF, quantile, with_edges
 from handwriting.preprocess.windows import halved
@@ -16,7 +17,7 @@ from handwriting.preprocess.windows import halved
 NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
 REACHED = 0.5  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
 SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
-DOUBTFUL = 0.3  # pieces with less of the network's ink on average are none
+DOUBTFUL = 0.65  # of the page's usual mean: pieces with less of the network's ink on average are none
 MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole
 BEYOND = 1.3  # unless they are so many times as wide or as high as their ink
 DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
@@ -55,13 +56,15 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float) -> np.ndar
 
 
 def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
-    """Remove the pieces of (H, W) ink of which the network is not sure on average, such as corners of printed boxes."""
+    """Remove the pieces of (H, W) ink of which the network is less sure than of others, such as corners of boxes."""
     count, pieces = cv2.connectedComponents((kept > INK_THRESHOLD).astype(np.uint8), connectivity=8)
     areas = np.bincount(pieces.ravel(), minlength=count)
     means = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count) / np.maximum(areas, 1)
-    doubtful = means < DOUBTFUL
+    if count == 1:
+        return kept
+    doubtful = means < DOUBTFUL * weighted_median(means[1:], areas[1:])
     doubtful[0] = False
-    if not doubtful.any() or doubtful[1:].all():
+    if not doubtful.any():
         return kept
     return np.where(with_edges(pieces, doubtful), 0, kept).astype(np.float32)
 

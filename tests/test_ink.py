@@ -10,14 +10,15 @@ import torch
 
 from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InvalidImage
-from handwriting.preprocess import find_ink
+from handwriting.preprocess import find_ink, ink_network
 from handwriting.preprocess.frame import MNIST, to_frame
-from handwriting.preprocess.ink_network import NETWORK
+from handwriting.preprocess.ink_network import NETWORK, stretched
 from measuring.common.example_digits import Picture, frames
 from measuring.common.papers import KINDS, pictures_of
 from tests.conftest import ROOT
 from training.card import card_path, sha256
 from training.ink import __main__ as training
+from training.ink.export import export, mix, restore
 from training.ink.pool import make_views, pool_of
 
 READ = 0.75  # of the digits on a kind of paper, at least
@@ -106,3 +107,23 @@ def test_scenes_depend_on_their_seed_alone(small_data, tmp_path):
     assert np.array_equal(one, other)
     assert one.shape == (12, 4, 64, 64)
     assert not np.array_equal(one, pool_of(make_views, 6, 6, tmp_path / "c" / "views.npy", 1))
+
+
+def test_training_goes_on_from_what_the_file_computes(tmp_path):
+    generator = np.random.default_rng(5)
+    views = np.stack([cv2.GaussianBlur(each, (0, 0), 2) for each in generator.random((64, 64, 64), np.float32)])
+    inputs = torch.from_numpy(stretched(views))
+    network = restore(NETWORK, inputs)
+    with torch.inference_mode():
+        for mode in (network.eval(), network.train()):
+            assert np.allclose(mode(inputs).sigmoid(), ink_network.run(inputs.numpy()), atol=1e-3)
+    trained = tmp_path / "ink.onnx"
+    with torch.no_grad():
+        network.leave.bias += 1
+    export(network.eval(), trained)
+    mix(trained, NETWORK, 0.25)
+    with torch.no_grad():
+        network.leave.bias -= 0.25
+        wanted = network(inputs).sigmoid().numpy()
+    [found] = ink_network.open_session(trained).run(None, {"views": inputs.numpy()})
+    assert np.allclose(found, wanted, atol=1e-3)

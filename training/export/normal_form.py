@@ -253,10 +253,12 @@ class Decide(nn.Module):
             next_window: (3,) float32.
         """
         most = seen[0, 0].max()
-        found = writing(seen[0, 0] / most)
+        found, strokes = writing(seen[0, 0], seen[0, 1], most)
         (top, bottom), (left, right) = extent(found > ink.INKED, 1), extent(found > ink.INKED, 0)
+        size = torch.maximum(right - left, bottom - top)
+        (top, bottom), (left, right) = extent(strokes, 1), extent(strokes, 0)
         longest = torch.maximum(right - left, bottom - top)
-        is_large = longest >= ink.LARGE_PX if self.view_px == ink_network.VIEW_PX else torch.zeros((), dtype=torch.bool)
+        is_large = size >= ink.LARGE_PX if self.view_px == ink_network.VIEW_PX else torch.zeros((), dtype=torch.bool)
         both = seen[0].sum(dim=0)
         edge = torch.stack([both[0].max(), both[-1].max(), both[:, 0].max(), both[:, -1].max()]).max()
         is_cut = (looks > 0) & (edge > ink.INKED)
@@ -276,25 +278,34 @@ class Decide(nn.Module):
             ]
         )
         empty = INK_PX - self.view_px
-        size = torch.full((2,), float(self.view_px))
+        view = torch.full((2,), float(self.view_px))
         return (
             to_number(is_found),
             to_number(~is_done),
             to_number(is_cut),
             functional.pad(found, (0, empty, 0, empty)),
-            size + 0 * most,  # an output of its own, not a constant
+            view + 0 * most,  # an output of its own, not a constant
             per_px,
             torch.where(is_cut, wider, closer),
         )
 
 
-def writing(found: Tensor) -> Tensor:
-    """Return the ink of the pieces that lie together and are the most; (H, W) float32, of which the most is 1."""
-    inked = found > ink.INKED
-    numbers = pieces(inked)
+def writing(seen: Tensor, marks: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the ink of the strokes that lie together and are the most, and where they are.
+
+    Args:
+        seen: (H, W) float32 ink.
+        marks: (H, W) float32.
+        most: () float32, the most ink.
+
+    Returns:
+        (H, W) float32, of which the most is 1; (H, W) bool.
+    """
+    found, stroked = seen / most, seen + marks > ink.INKED * most
+    numbers = pieces(stroked)
     masses = masses_of(numbers, found)
-    kept = (masses > ink.PART_SHARE * masses.max())[numbers.to(torch.int64)] & inked
-    (top, bottom), (left, right) = (extent(inked & (numbers == masses.argmax()), axis) for axis in (1, 0))
+    kept = (masses > ink.PART_SHARE * masses.max())[numbers.to(torch.int64)] & stroked
+    (top, bottom), (left, right) = (extent(stroked & (numbers == masses.argmax()), axis) for axis in (1, 0))
     reach = torch.round(ink.APART / 2 * torch.maximum(right - left, bottom - top))
     near = to_number(kept)
     for each in range(1, round(ink.APART / 2 * max(found.shape)) + 1):
@@ -302,8 +313,8 @@ def writing(found: Tensor) -> Tensor:
     groups = pieces(near > 0) * kept
     kept &= groups == masses_of(groups, found * found).argmax()
     beside = functional.max_pool2d(to_number(kept)[None], 3, stride=1, padding=1)[0] > 0
-    chosen = torch.where(beside & (kept | ~inked), found, 0.0)
-    return torch.where((kept | ~inked).all(), found, chosen)
+    chosen = torch.where(beside & (kept | ~stroked), found, 0.0)
+    return torch.where((kept | ~stroked).all(), found, chosen), kept
 
 
 def masses_of(numbers: Tensor, found: Tensor) -> Tensor:

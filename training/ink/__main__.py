@@ -5,6 +5,7 @@ ONNX with its card beside it. State and scenes are kept in runs/train/ink; a run
 """
 
 import argparse
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from inkserve.command import run
 from inkserve.files import atomic_write
 from training.card import DataFile, Record, card_path, sha256
 from training.data import load_characters
-from training.ink.export import export
+from training.ink.export import export, mix, restore
 from training.ink.network import InkNetwork
 from training.ink.pool import SETS, make_views, pool_of
 from training.provenance import command, commit
@@ -30,6 +31,7 @@ MEMORY = 0.998  # of the average of the weights, per step
 INK_WEIGHT = 3.0  # of pixels with ink over those without
 CHARACTER_WEIGHT = 2.5  # of ink of characters, in addition: a lost stroke costs an answer, a bit of a rule does not
 HELD_OUT = 1_000  # scenes, of another seed
+RESTORED = 512  # views from which a network that is gone on from gets its normalisation back
 SEEN = 3.0  # ink of a view in px, from which its overlap counts
 
 
@@ -39,6 +41,8 @@ class InkCard(Record):
 
     Attributes:
         parameters: how many numbers it has learned.
+        start: card of the network that training went on from, if it did.
+        start_share: of that network in the mean with what was trained.
         overlap: mean over held-out views of the ink found and true, over the ink found or true, in [0, 1].
         held_out: scenes that it was measured on.
         history: loss and overlap of each epoch.
@@ -56,6 +60,8 @@ class InkCard(Record):
     held_out: int
     overlap: float
     history: tuple[dict[str, float], ...]
+    start: "InkCard | None" = None
+    start_share: float = 0.0
 
 
 def main() -> None:
@@ -72,6 +78,8 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=4e-3, help="peak learning rate of the one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0, help="of the scenes, the weights and the order")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument("--start", type=Path, help="network to go on from, instead of random weights")
+    parser.add_argument("--start-share", type=float, default=0.5, help="of --start in the mean with what was trained")
     parser.add_argument("--out", type=Path, default=NETWORK, help="file of the network")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the state and the scenes")
     options = parser.parse_args()
@@ -88,7 +96,10 @@ def train(options: argparse.Namespace) -> Path:
         for count, seed in ((options.scenes, options.seed), (HELD_OUT, options.seed + 1))
     )
     torch.manual_seed(options.seed)
-    network = InkNetwork().to(memory_format=torch.channels_last)
+    some = torch.from_numpy(stretched(pool[:RESTORED, 0] / np.float32(255)))
+    start = InkCard.read(card_path(options.start)) if options.start else None
+    network = restore(options.start, some) if options.start else InkNetwork()
+    network = network.to(memory_format=torch.channels_last)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(MEMORY), use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.lr, weight_decay=1e-3)
     steps = -(-len(pool) // BATCH)
@@ -122,6 +133,8 @@ def train(options: argparse.Namespace) -> Path:
             torch.save({name: part.state_dict() for name, part in parts.items()} | {"history": history}, partial)
     trained = average.module.to("cpu", memory_format=torch.contiguous_format).eval()
     export(trained, options.out)
+    if options.start:
+        mix(options.out, options.start, options.start_share)
     files = {name: digest for each in SETS for name, digest in load_characters(each, "train").files.items()}
     InkCard(
         parameters=sum(parameter.numel() for parameter in trained.parameters()),
@@ -134,8 +147,10 @@ def train(options: argparse.Namespace) -> Path:
         scenes=options.scenes,
         epochs=options.epochs,
         held_out=HELD_OUT,
-        overlap=overlap(trained, held_out),
+        overlap=overlap(restore(options.out, some), held_out),
         history=tuple(history),
+        start=start and dataclasses.replace(start, history=()),
+        start_share=options.start_share if start else 0.0,
     ).write(card_path(options.out))
     return options.out
 

@@ -1,7 +1,10 @@
-"""Writes the trained ink network as the ONNX file that `handwriting.preprocess.ink_network` runs."""
+"""Writes the trained ink network as the ONNX file that `handwriting.preprocess.ink_network` runs, and reads it back."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
 from torch import nn
 from torch.export import Dim
@@ -18,3 +21,65 @@ def export(network: InkNetwork, path: Path) -> None:
     any_size = {0: Dim("views"), 2: 8 * Dim("rows"), 3: 8 * Dim("columns")}
     with atomic_write(path) as partial:
         write_onnx_file(nn.Sequential(network, nn.Sigmoid()).eval(), {"views": views}, partial, ["ink"], any_size)
+
+
+@torch.no_grad()
+def restore(path: Path, views: torch.Tensor) -> InkNetwork:
+    """Read a network back, to train it further.
+
+    The file has each BatchNorm folded into the convolution before it. They get back the means and deviations that the
+    network's maps have for some views, so that training starts from what the file computes.
+
+    Args:
+        path: of a file that `export` has written.
+        views: (N, 2, VIEW_PX, VIEW_PX) float32, a few hundred.
+    """
+    stored = {tensor.name.removeprefix("0."): tensor for tensor in onnx.load(path).graph.initializer}
+    network = InkNetwork().eval()
+    for name, parameter in network.named_parameters():
+        if name in stored:
+            parameter.copy_(torch.from_numpy(onnx.numpy_helper.to_array(stored[name]).copy()))
+    for name, norm in norms_of(network):
+        norm.reset_running_stats()
+        norm.bias.copy_(torch.from_numpy(onnx.numpy_helper.to_array(stored[f"{name}.weight_bias"]).copy()))
+        norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+
+    def measure(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
+        norm.running_mean.copy_(inputs[0].mean(dim=(0, 2, 3)))
+        norm.running_var.copy_(inputs[0].var(dim=(0, 2, 3)))
+        norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+        norm.bias.add_(norm.running_mean)
+
+    hooks = [norm.register_forward_pre_hook(measure) for _, norm in norms_of(network)]
+    network(views)
+    for hook in hooks:
+        hook.remove()
+    return network
+
+
+def mix(path: Path, start: Path, share: float) -> None:
+    """Replace the weights in a file by their mean with those of the network that training started from.
+
+    The mean of both is better than either, where the one went on from the other. Source: Wortsman et al. 2022, "Model
+    soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference time".
+
+    Args:
+        path: of a file that `export` has written.
+        start: of another, of the same form.
+        share: of the start's weights.
+    """
+    model = onnx.load(path)
+    kept = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(start).graph.initializer}
+    for tensor in model.graph.initializer:
+        trained = onnx.numpy_helper.to_array(tensor)
+        if trained.dtype == np.float32:
+            mean = (1 - share) * trained + share * kept[tensor.name]
+            tensor.CopyFrom(onnx.numpy_helper.from_array(mean.astype(np.float32), tensor.name))
+    with atomic_write(path) as partial:
+        onnx.save(model, partial)
+
+
+def norms_of(network: InkNetwork) -> list[tuple[str, nn.BatchNorm2d]]:
+    """Return each BatchNorm of a network with the name of the convolution before it."""
+    named = list(network.named_modules())
+    return [(before, norm) for (before, _), (_, norm) in pairwise(named) if isinstance(norm, nn.BatchNorm2d)]

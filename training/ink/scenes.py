@@ -695,8 +695,8 @@ def any_scene(
     for share, step in (
         (0.35, blurred),
         (0.4, noisy),
-        (0.06, dithered),
-        (0.05, one_bit),
+        (0.08, dithered),
+        (0.1, one_bit),
         (0.05, specks),
         (0.2, inverted),
         (0.5, compressed),

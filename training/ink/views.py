@@ -7,19 +7,21 @@ from handwriting.preprocess.windows import Window, border_of, cut, whole
 from training.ink.scenes import Scene
 
 TILE_SHARE = 0.6  # of the closer looks at several characters
+BETWEEN_SHARE = 0.3  # of the other closer looks: with what an earlier look has taken for writing, too
 
 
 def views(scene: Scene) -> list[np.ndarray]:
     """Return a view of the whole scene and a closer one: (4, 64, 64) float32 each of grey, ink, marks, and what counts.
 
-    The closer one shows all writing, or a part of a page. In that, what is near the edge does not count, since there
-    even a person could not tell a character from a stray stroke.
+    The closer one shows all writing, with much or little around it, or a part of a page. In that, what is near the edge
+    does not count, since there even a person could not tell a character from a stray stroke.
     """
     is_tile = len(scene.cells) > 1 and scene.chance(TILE_SHARE)
+    closer = tile if is_tile else between if scene.chance(BETWEEN_SHARE) else around
     outside = float(np.median(border_of(scene.grey)))
     layers = ((scene.grey, outside), (scene.ink, 0.0), (scene.marks, 0.0))
     looks = []
-    for window in (whole(scene.shape), tile(scene) if is_tile else around(scene)):
+    for window in (whole(scene.shape), closer(scene)):
         counted = np.ones((VIEW_PX, VIEW_PX), np.float32)
         if is_tile and looks:
             counted[:] = 0
@@ -32,6 +34,15 @@ def around(scene: Scene) -> Window:
     """Return a window around all writing, with some room."""
     side = round(max(8.0, scene.side * scene.between(1.15, 2.2)))
     return centred(scene, scene.box, side, 0.15 * scene.side)
+
+
+def between(scene: Scene) -> Window:
+    """Return a window of any size between the writing's and the scene's, with the writing anywhere in it."""
+    least, most = max(8.0, 1.2 * scene.side), float(max(scene.shape))
+    side = round(min(most, least * (max(1.0, most / least)) ** scene.between(0, 1)))
+    left, top, right, bottom = scene.box
+    x, y = (round(scene.between(*sorted((low, high - side)))) for low, high in ((left, right), (top, bottom)))
+    return Window(x, y, side)
 
 
 def tile(scene: Scene) -> Window:

@@ -15,7 +15,7 @@ from handwriting.preprocess.ink import BESIDE, HALF, quantile, with_edges
 from handwriting.preprocess.windows import halved
 
 NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
-REACHED = 0.5  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
+REACHED = 0.75  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
 SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
 DOUBTFUL = 0.65  # of the page's usual mean: pieces with less of the network's ink on average are none
 MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole

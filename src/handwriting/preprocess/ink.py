@@ -7,7 +7,7 @@ import numpy as np
 
 from handwriting.errors import InvalidImage
 from handwriting.preprocess.frame import INK_THRESHOLD, SPECK_PX, Box, ink_box
-from handwriting.preprocess.ink_network import VIEW_PX, look_at
+from handwriting.preprocess.ink_network import VIEW_PX, Seen, look_at
 from handwriting.preprocess.windows import Window, border_of, cut, halved, whole
 
 LOOKS = 4  # at most
@@ -124,12 +124,13 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
         seen = look_at(cut(grey, window, outside, view_px) / np.float32(255))
-        ink = writing(seen.ink)
-        if ink is None:
+        written = writing(seen)
+        if written is None:
             break  # what an earlier, coarser look has found stays
+        ink, (left, top, width, height) = written
         found = (ink, window, seen.darkness)
-        left, top, width, height = cv2.boundingRect((ink > INKED).view(np.uint8))
-        is_large = view_px == VIEW_PX and max(width, height) >= LARGE_PX
+        _, _, *size = cv2.boundingRect((ink > INKED).view(np.uint8))
+        is_large = view_px == VIEW_PX and max(size) >= LARGE_PX
         is_cut = look > 0 and border_of(seen.ink + seen.marks).max() > INKED
         if is_last or (is_large and not is_cut):
             break
@@ -156,28 +157,31 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
     return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
 
 
-def writing(seen: np.ndarray) -> np.ndarray | None:
-    """Return the ink of the pieces that lie together and are the most, with their soft edges, or None without ink.
+def writing(seen: Seen) -> tuple[np.ndarray, tuple[int, ...]] | None:
+    """Return the ink of the strokes that lie together and are the most; None without ink.
 
-    Other writing, print and shadows lie further away, and noise is small beside the largest piece.
+    Other writing, print and shadows lie further away, and noise is small beside the largest stroke.
 
     Args:
-        seen: (H, W) float32 ink as the network sees it.
+        seen: by the network.
 
     Returns:
-        (H, W) float32 in [0, 1], stretched so that the most ink is 1.
+        (H, W) float32 ink in [0, 1], stretched so that the most is 1; left, top, width and height of its strokes, also
+        where the network takes a part of them for other marks: a coarse look is often wrong about that.
     """
-    most = seen.max()
+    most = seen.ink.max()
     if most < SEEN:
         return None
-    ink = np.asarray(seen / most)
-    count, pieces = cv2.connectedComponents((ink > INKED).astype(np.uint8), connectivity=8)
-    if count == 2:  # noqa: PLR2004 - the paper and one piece
-        return ink
+    ink = np.asarray(seen.ink / most)
+    strokes = (seen.ink + seen.marks > INKED * most).view(np.uint8)
+    count, pieces = cv2.connectedComponents(strokes, connectivity=8)
     masses = mass_of(pieces, count, ink)
+    largest = pieces == masses.argmax()
+    if count == 2:  # noqa: PLR2004 - the paper and one piece
+        return ink, cv2.boundingRect(strokes)
     kept = masses > PART_SHARE * masses.max()
     if np.count_nonzero(kept) > 1:
-        _, _, width, height = cv2.boundingRect((pieces == masses.argmax()).view(np.uint8))
+        _, _, width, height = cv2.boundingRect(largest.view(np.uint8))
         reach = round(APART / 2 * max(width, height))
         near = cv2.dilate(kept[pieces].view(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
         groups, group_of = cv2.connectedComponents(near, connectivity=8)
@@ -185,9 +189,9 @@ def writing(seen: np.ndarray) -> np.ndarray | None:
             # What the network is sure of counts more than much that it doubts
             sure = mass_of(np.where(kept[pieces], group_of, 0), groups, ink * ink)
             kept &= np.bincount(pieces[group_of == sure.argmax()], minlength=count) > 0
-    if kept[1:].all():
-        return ink
-    return np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
+    chosen = kept[pieces].view(np.uint8)
+    ink = ink if kept[1:].all() else np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
+    return ink, cv2.boundingRect(chosen)
 
 
 def mass_of(parts: np.ndarray, count: int, ink: np.ndarray) -> np.ndarray:

@@ -41,6 +41,7 @@ def test_workers_are_added_and_taken_away(chromium):
         number.press("Enter")
         page.get_by_role("button", name=f"Set digits-tiny 1.0 to {count}").click()
         expect(card.get_by_text(f"digits-tiny 1.0 has {count} worker")).to_be_visible(timeout=PATIENCE_MS)
+        expect(number).to_be_hidden()  # an open popover would cover the outcome
         expect(card.get_by_text(f"{count} of {count} worker")).to_be_visible(timeout=PATIENCE_MS)
 
 

@@ -22,6 +22,7 @@ from inkserve.versions import ARCHIVE
 
 MAX_WORKERS = 8
 OUTCOME, LOAD = "outcome", "load"
+CLOSING, POPOVER = "close-popovers", "popover-"  # keys: that they are to be closed, and the start of each
 OUTCOME_S = 60  # so long the outcome of an action is shown
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
@@ -29,6 +30,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 def main() -> None:
     """Show each version with its actions, then traffic splits and the comparison of two versions."""
     server_watch.follow_workers()
+    if st.session_state.pop(CLOSING, False):  # an open one would cover the outcome of what was done in it
+        for key in st.session_state:
+            if str(key).startswith(POPOVER):
+                st.session_state[key] = False
     api = loaded_versions.management()
     try:
         loaded = api.versions()
@@ -65,7 +70,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
             f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
         )
         with st.container(horizontal=True, gap="small"):
-            with st.popover("Workers", icon=":material/memory:"):
+            with st.popover("Workers", icon=":material/memory:", key=f"{POPOVER}workers-{name}", on_change="rerun"):
                 wanted = st.number_input(
                     "Workers",
                     1,
@@ -81,11 +86,20 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
                         lambda: api.scale(model, number, wanted),
                     )
             if not version.is_default:
-                with st.popover("Make default", icon=":material/star:"):
+                with st.popover(
+                    "Make default", icon=":material/star:", key=f"{POPOVER}default-{name}", on_change="rerun"
+                ):
                     st.write(f"Requests without a version go to {name} from then on.")
                     if clicked(f"Make {name} the default", f"default-{name}"):
                         _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
-            with st.popover("Unload", icon=":material/eject:", disabled=bool(loading_off), help=loading_off or None):
+            with st.popover(
+                "Unload",
+                icon=":material/eject:",
+                disabled=bool(loading_off),
+                help=loading_off or None,
+                key=f"{POPOVER}unload-{name}",
+                on_change="rerun",
+            ):
                 st.write(f"Requests to {name} fail until it is loaded again.")
                 if clicked(f"Unload {name}", f"unload-{name}"):
                     _do(LOAD, f"{name} is unloaded", lambda: api.unload(model, number))
@@ -99,7 +113,13 @@ def _offer_to_load(api: Management, loaded: Sequence[ModelVersion], loading_off:
     names = {f"{each.model}-{each.version}{ARCHIVE}" for each in loaded}
     valid, errors = check_all(loaded_versions.model_store())
     missing = [path.name for path in valid if path.name not in names]
-    with st.popover("Load an archive of the model store", icon=":material/add:", disabled=bool(loading_off)):
+    with st.popover(
+        "Load an archive of the model store",
+        icon=":material/add:",
+        disabled=bool(loading_off),
+        key=f"{POPOVER}load",
+        on_change="rerun",
+    ):
         if not missing:
             st.write("All valid archives of the model store are loaded.")
         else:
@@ -121,6 +141,7 @@ def _do(place: str, done: str, action: Callable[[], None]) -> None:
             st.session_state[OUTCOME] = (place, st.success, f"{done}.", time.monotonic())
         except ManagementError as err:
             st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}", time.monotonic())
+    st.session_state[CLOSING] = True
     st.rerun()
 
 

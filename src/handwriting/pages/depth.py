@@ -20,6 +20,7 @@ SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
 DOUBTFUL = 0.65  # of the page's usual mean: pieces with less of the network's ink on average are none
 MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole
 BEYOND = 1.3  # unless they are so many times as wide or as high as their ink
+WIDEST = 2.5  # or so many times as wide as high: characters that a printed line joins
 DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
 OUTLIERS = 3.7  # median differences from the paper's grey; larger ones are print, edges and marks
 SAME_GREY = 0.01  # difference that even paper may have
@@ -80,7 +81,8 @@ def with_missed(kept: np.ndarray, dark: np.ndarray) -> np.ndarray:
     """
     count, pieces, boxes, _ = cv2.connectedComponentsWithStats((dark > INK_THRESHOLD).astype(np.uint8), connectivity=8)
     masses, inks = (np.bincount(pieces.ravel(), weights=each.ravel(), minlength=count) for each in (dark, kept))
-    whole = (inks >= MOSTLY * masses) & (inks < masses)
+    is_line = boxes[:, cv2.CC_STAT_WIDTH] > WIDEST * boxes[:, cv2.CC_STAT_HEIGHT]
+    whole = (inks >= MOSTLY * masses) & (inks < masses) & ~is_line
     whole[0] = False
     if not whole.any():
         return kept

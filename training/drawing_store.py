@@ -55,6 +55,9 @@ class Drawing(Base):
     kept_at: Mapped[datetime.datetime]
 
 
+ATTEMPTS = 10  # to make the tables; others that open an empty database at the same time may be in the way
+
+
 class Store:
     """Keeps drawings; several threads may use it."""
 
@@ -67,10 +70,14 @@ class Store:
         self.url = with_driver(url)
         try:
             self.engine = _durable_engine(self.url)
-            try:
-                Base.metadata.create_all(self.engine)
-            except SQLAlchemyError:  # another process may have made the table between the check and the creation
-                Base.metadata.create_all(self.engine)
+            for attempt in range(ATTEMPTS):
+                try:
+                    Base.metadata.create_all(self.engine)
+                except SQLAlchemyError:  # others may have made the table between the check and the creation
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                else:
+                    break
         except (SQLAlchemyError, ImportError, OSError) as err:
             raise StoreError(f"the database cannot be opened: {err}") from err
 

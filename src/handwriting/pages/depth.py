@@ -17,7 +17,7 @@ from handwriting.preprocess.windows import halved
 NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
 REACHED = 0.75  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
 SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
-DOUBTFUL = 0.65  # of the page's usual mean: pieces with less of the network's ink on average are none
+DOUBTFUL = 0.75  # of the page's usual: pieces in which the network is nowhere surer are none
 MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole
 BEYOND = 1.3  # unless they are so many times as wide or as high as their ink
 WIDEST = 2.5  # or so many times as wide as high: characters that a printed line joins
@@ -59,11 +59,12 @@ def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float) -> np.ndar
 def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
     """Remove the pieces of (H, W) ink of which the network is less sure than of others, such as corners of boxes."""
     count, pieces = cv2.connectedComponents((kept > INK_THRESHOLD).astype(np.uint8), connectivity=8)
-    areas = np.bincount(pieces.ravel(), minlength=count)
-    means = np.bincount(pieces.ravel(), weights=ink.ravel(), minlength=count) / np.maximum(areas, 1)
     if count == 1:
         return kept
-    doubtful = means < DOUBTFUL * weighted_median(means[1:], areas[1:])
+    surest = np.zeros(count, np.float32)
+    np.maximum.at(surest, pieces.ravel(), ink.ravel())
+    areas = np.bincount(pieces.ravel(), minlength=count)
+    doubtful = surest < DOUBTFUL * weighted_median(surest[1:], areas[1:])
     doubtful[0] = False
     if not doubtful.any():
         return kept

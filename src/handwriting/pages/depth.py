@@ -62,7 +62,7 @@ def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
     if count == 1:
         return kept
     surest = np.zeros(count, np.float32)
-    np.maximum.at(surest, pieces.ravel(), ink.ravel())
+    np.maximum.at(surest, pieces.ravel().astype(np.intp), ink.ravel())
     areas = np.bincount(pieces.ravel(), minlength=count)
     doubtful = surest < DOUBTFUL * weighted_median(surest[1:], areas[1:])
     doubtful[0] = False

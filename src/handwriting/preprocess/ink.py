@@ -1,5 +1,6 @@
 """Finds the ink of a picture's character on any paper: in the whole picture first, then closer."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -157,7 +158,7 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
     return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
 
 
-def writing(seen: Seen) -> tuple[np.ndarray, tuple[int, ...]] | None:
+def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int]] | None:
     """Return the ink of the strokes that lie together and are the most; None without ink.
 
     Other writing, print and shadows lie further away, and noise is small beside the largest stroke.

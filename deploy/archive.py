@@ -38,9 +38,10 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
     name = split_name(weights.stem)
     if name is None:
         raise ArchiveError(f"{weights}: wanted a name such as digits-1.0.safetensors")
+    weights = weights.resolve()  # as the tools run in ROOT
     model, version, card = model or name[0], name[1], weights.with_suffix(".json")
     handler = ROOT / "handlers" / f"{model.replace('-', '_')}_handler.py"
-    config = config or ROOT / "config" / f"{model}.yaml"
+    config = (config or ROOT / "config" / f"{model}.yaml").resolve()
     missing = [str(path) for path in (weights, card, handler, config) if not path.exists()]
     if missing:
         raise ArchiveError(f"missing for the archive: {', '.join(missing)}")
@@ -54,7 +55,14 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
         run_tool([sys.executable, "-m", "deploy.graph", weights, graph], os.environ)
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
         command += ["--version", version, "--handler", handler, "--serialized-file", weights]
-        command += ["--extra-files", f"{package},{card},{graph}", "--config-file", config, "--export-path", folder]
+        command += [
+            "--extra-files",
+            f"{package},{card},{graph}",
+            "--config-file",
+            config.resolve(),
+            "--export-path",
+            folder,
+        ]
         run_tool(command, {"TMPDIR": folder})
         archive = model_store / f"{model}-{version}{ARCHIVE}"
         partial = shutil.copyfile(Path(folder) / f"{model}.mar", partial_of(archive))
@@ -69,7 +77,8 @@ def run_tool(command: Sequence[str | Path], environment: Mapping[str, str]) -> N
     Raises:
         ArchiveError: it fails.
     """
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    # In ROOT, where `deploy` is found whatever folder the caller works in
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         shown = " ".join(map(str, command))
         raise ArchiveError(f"this failed: {shown}\n{done.stdout}{done.stderr}")

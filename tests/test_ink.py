@@ -12,6 +12,7 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InvalidImage
 from handwriting.preprocess import find_ink, ink_network
 from handwriting.preprocess.frame import MNIST, to_frame
+from handwriting.preprocess.ink import writing
 from handwriting.preprocess.ink_network import NETWORK, stretched
 from measuring.common.example_digits import Picture, frames
 from measuring.common.papers import KINDS, pictures_of
@@ -109,6 +110,29 @@ def test_scenes_depend_on_their_seed_alone(small_data, tmp_path):
     assert not np.array_equal(one, pool_of(make_views, 6, 6, tmp_path / "c" / "views.npy", 1))
 
 
+def seen_of(*strokes: tuple[int, int, int, int, float, float]) -> ink_network.Seen:
+    """Bars of left, top, width and height in a view, with the ink and the marks that the network sees in them."""
+    ink, marks = (np.zeros((64, 64), np.float32) for _ in range(2))
+    for left, top, width, height, inked, marked in strokes:
+        ink[top : top + height, left : left + width] = inked
+        marks[top : top + height, left : left + width] = marked
+    return ink_network.Seen(ink, marks, np.zeros_like(ink))
+
+
+def test_of_writing_that_lies_apart_the_one_with_the_most_ink_is_the_character():
+    character, beside, far = (20, 20, 4, 20, 1.0, 0.0), (26, 20, 8, 4, 0.8, 0.0), (5, 2, 30, 5, 0.5, 0.0)
+    found, box = writing(seen_of(character, beside, far))
+    assert tuple(box) == (20, 20, 14, 20)
+    assert found[2:7].max() == 0
+    assert found[20:40, 20:34].sum() == seen_of(character, beside).ink.sum()
+
+
+def test_a_part_of_a_stroke_that_is_taken_for_a_mark_belongs_to_where_the_next_look_goes():
+    found, box = writing(seen_of((20, 20, 4, 20, 1.0, 0.0), (24, 36, 20, 4, 0.1, 0.9)))
+    assert tuple(box) == (20, 20, 24, 20)
+    assert found[36:40, 25:44].max() < 0.2
+
+
 def test_training_goes_on_from_what_the_file_computes(tmp_path):
     generator = np.random.default_rng(5)
     views = np.stack([cv2.GaussianBlur(each, (0, 0), 2) for each in generator.random((64, 64, 64), np.float32)])
@@ -127,3 +151,10 @@ def test_training_goes_on_from_what_the_file_computes(tmp_path):
         wanted = network(inputs).sigmoid().numpy()
     [found] = ink_network.open_session(trained).run(None, {"views": inputs.numpy()})
     assert np.allclose(found, wanted, atol=1e-3)
+
+
+def test_training_does_not_start_from_the_file_that_it_writes(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["training.ink", "--start", str(NETWORK)])
+    with pytest.raises(SystemExit):
+        training.main()
+    assert "--start and --out are both" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from handwriting.errors import InvalidImage
 from handwriting.labels import CHARACTERS, DIGITS
 from handwriting.pages import find_layout, layout, read_layout
 from handwriting.pages.context import choose_cases, weigh_by_word_kind
+from handwriting.pages.depth import with_missed, without_doubtful
 from handwriting.pages.layout import Group
 from handwriting.pages.page_ink import find_page_ink
 from handwriting.pages.pieces import Box, find_lines, find_pieces
@@ -209,3 +210,25 @@ def test_a_line_without_measure_takes_the_pages():
 
 def test_a_dotted_i_is_small():
     assert choose_cases([[(group(0, 1, dotted=True), "I"), (group(1, 2), "I")]]) == ["i", "I"]
+
+
+def test_a_thin_stroke_stays_and_a_corner_of_a_box_goes():
+    kept, sure = paper(), paper()
+    for left, width, surest in ((40, 30, 1.0), (100, 30, 0.95), (160, 3, 0.9), (220, 30, 0.6)):
+        kept[60:120, left : left + width] = 1
+        sure[60:120, left : left + width] = 0.5 if width < 10 else surest  # a thin one is sure only inside
+        sure[80:90, left : left + width] = surest
+    left_in = without_doubtful(kept, sure)
+    assert left_in[:, :200].sum() == kept[:, :200].sum()
+    assert left_in[:, 210:].max() == 0
+
+
+def test_a_ruled_line_that_joins_characters_is_not_added_to_them_but_the_end_of_a_stroke_is():
+    kept, dark = paper(), paper()
+    for left in range(20, 380, 40):
+        kept[60:100, left : left + 20] = dark[60:100, left : left + 20] = 1
+    dark[100:103, 10:390] = 1  # the line on which they stand
+    assert with_missed(kept, dark)[101].max() == 0
+    kept, dark = paper(), paper()
+    kept[60:100, 40:60] = dark[60:105, 40:60] = 1
+    assert with_missed(kept, dark)[103, 50] == 1

@@ -3,6 +3,7 @@
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
             f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
         )
         with st.container(horizontal=True, gap="small"):
-            with st.popover("Workers", icon=":material/memory:", key=f"{POPOVER}workers-{name}", on_change="rerun"):
+            with _popover("Workers", "memory", name):
                 wanted = st.number_input(
                     "Workers",
                     1,
@@ -86,20 +87,11 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
                         lambda: api.scale(model, number, wanted),
                     )
             if not version.is_default:
-                with st.popover(
-                    "Make default", icon=":material/star:", key=f"{POPOVER}default-{name}", on_change="rerun"
-                ):
+                with _popover("Make default", "star", name):
                     st.write(f"Requests without a version go to {name} from then on.")
                     if clicked(f"Make {name} the default", f"default-{name}"):
                         _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
-            with st.popover(
-                "Unload",
-                icon=":material/eject:",
-                disabled=bool(loading_off),
-                help=loading_off or None,
-                key=f"{POPOVER}unload-{name}",
-                on_change="rerun",
-            ):
+            with _popover("Unload", "eject", name, disabled=bool(loading_off), help=loading_off or None):
                 st.write(f"Requests to {name} fail until it is loaded again.")
                 if clicked(f"Unload {name}", f"unload-{name}"):
                     _do(LOAD, f"{name} is unloaded", lambda: api.unload(model, number))
@@ -113,13 +105,7 @@ def _offer_to_load(api: Management, loaded: Sequence[ModelVersion], loading_off:
     names = {f"{each.model}-{each.version}{ARCHIVE}" for each in loaded}
     valid, errors = check_all(loaded_versions.model_store())
     missing = [path.name for path in valid if path.name not in names]
-    with st.popover(
-        "Load an archive of the model store",
-        icon=":material/add:",
-        disabled=bool(loading_off),
-        key=f"{POPOVER}load",
-        on_change="rerun",
-    ):
+    with _popover("Load an archive of the model store", "add", LOAD, disabled=bool(loading_off)):
         if not missing:
             st.write("All valid archives of the model store are loaded.")
         else:
@@ -131,6 +117,14 @@ def _offer_to_load(api: Management, loaded: Sequence[ModelVersion], loading_off:
     if loading_off:
         st.html(answer_html.remark(f"{loading_off[:1].upper()}{loading_off[1:]}."))
     _show_outcome(LOAD)
+
+
+def _popover(
+    label: str, icon: str, place: str, *, disabled: bool = False, help: str | None = None
+) -> AbstractContextManager[object]:
+    """Make a popover that is closed after an action in it; `place` as in `_do`, the others as of st.popover."""
+    key = f"{POPOVER}{label}-{place}"
+    return st.popover(label, icon=f":material/{icon}:", disabled=disabled, help=help, key=key, on_change="rerun")
 
 
 def _do(place: str, done: str, action: Callable[[], None]) -> None:

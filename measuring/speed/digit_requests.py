@@ -48,5 +48,6 @@ def runtime_of(network: Network, name: str) -> Score:
     """Return what scores frames in a worker, outside of one; as `make_runtime`."""
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "network.onnx"
-        write_graph(network, graph)
+        if name == "onnx":
+            write_graph(network, graph)
         return make_runtime(network, name, graph)

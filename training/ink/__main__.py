@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=NETWORK, help="file of the network")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the state and the scenes")
     options = parser.parse_args()
+    if options.start and options.start.resolve() == options.out.resolve():
+        parser.error(f"--start and --out are both {options.out}: start from a copy of the network and its card")
     torch.set_num_threads(options.threads)
     print(f"wrote {train(options)}")
 

@@ -176,13 +176,12 @@ def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int]] | None:
     ink = np.asarray(seen.ink / most)
     strokes = (seen.ink + seen.marks > INKED * most).view(np.uint8)
     count, pieces = cv2.connectedComponents(strokes, connectivity=8)
-    masses = mass_of(pieces, count, ink)
-    largest = pieces == masses.argmax()
     if count == 2:  # noqa: PLR2004 - the paper and one piece
         return ink, cv2.boundingRect(strokes)
+    masses = mass_of(pieces, count, ink)
     kept = masses > PART_SHARE * masses.max()
     if np.count_nonzero(kept) > 1:
-        _, _, width, height = cv2.boundingRect(largest.view(np.uint8))
+        _, _, width, height = cv2.boundingRect((pieces == masses.argmax()).view(np.uint8))
         reach = round(APART / 2 * max(width, height))
         near = cv2.dilate(kept[pieces].view(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
         groups, group_of = cv2.connectedComponents(near, connectivity=8)

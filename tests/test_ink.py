@@ -121,14 +121,15 @@ def seen_of(*strokes: tuple[int, int, int, int, float, float]) -> ink_network.Se
 
 def test_of_writing_that_lies_apart_the_one_with_the_most_ink_is_the_character():
     character, beside, far = (20, 20, 4, 20, 1.0, 0.0), (26, 20, 8, 4, 0.8, 0.0), (5, 2, 30, 5, 0.5, 0.0)
-    found, box = writing(seen_of(character, beside, far))
+    found, box, everywhere = writing(seen_of(character, beside, far))
     assert tuple(box) == (20, 20, 14, 20)
     assert found[2:7].max() == 0
+    assert everywhere[2:7].max() == 0  # nor is it another character: the network is not sure of it
     assert found[20:40, 20:34].sum() == seen_of(character, beside).ink.sum()
 
 
 def test_a_part_of_a_stroke_that_is_taken_for_a_mark_belongs_to_where_the_next_look_goes():
-    found, box = writing(seen_of((20, 20, 4, 20, 1.0, 0.0), (24, 36, 20, 4, 0.1, 0.9)))
+    found, box, _ = writing(seen_of((20, 20, 4, 20, 1.0, 0.0), (24, 36, 20, 4, 0.1, 0.9)))
     assert tuple(box) == (20, 20, 24, 20)
     assert found[36:40, 25:44].max() < 0.2
 

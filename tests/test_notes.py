@@ -35,6 +35,16 @@ def test_several_digits_are_counted_and_the_reader_is_named(count):
     assert notes_on(page) == (f"{count} characters side by side; `reader` reads them all",)
 
 
+def test_digits_that_stand_far_apart_in_boxes_are_counted_though_one_is_read():
+    pages = [drawing(10 * index) for index in range(3)]
+    for page in pages:
+        cv2.rectangle(page, (4, 4), (315, 315), 40, 4)
+    page = np.hstack([np.pad(each, ((60, 60), (60, 60)), constant_values=255) for each in pages])
+    assert "3 characters side by side; `reader` reads them all" in notes_on(page)
+    left, _, right, _ = find_ink(page).box
+    assert right - left < 440
+
+
 def test_a_box_that_was_left_out_is_told():
     assert LEFT_OUT in notes_on(boxed())
 

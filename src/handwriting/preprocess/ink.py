@@ -30,6 +30,7 @@ MOST_INK = 0.4  # share of the picture; what fills more is a sheet on black
 HALF = 0.5
 BESIDE = np.ones((3, 3), np.uint8)
 APART = 0.25  # of the largest piece's size: pieces with wider gaps between them do not belong together
+SURE = 0.75  # writing that lies apart is a character of its own if the network sees so much ink somewhere in it
 PART_SHARE = 0.04  # of the largest piece's ink; smaller pieces are noise; the dot of an i has more
 
 
@@ -42,6 +43,7 @@ class Ink(NamedTuple):
         top: of its first row, in px of the picture.
         per_px: px of the picture for one of the ink.
         left_out: what is as dark around it but no character's ink, as a share of that.
+        everywhere: (h, w) float32 of all that a look took for characters, if writing lay apart; otherwise None.
     """
 
     ink: np.ndarray
@@ -49,6 +51,7 @@ class Ink(NamedTuple):
     top: float
     per_px: float
     left_out: float = 0.0
+    everywhere: np.ndarray | None = None
 
     @property
     def box(self) -> Box:
@@ -121,14 +124,15 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
         InvalidImage: there is none.
     """
     outside = quantile(border_of(grey), 0.5)
-    window, found, is_last = whole(grey.shape), None, False
+    window, found, is_last, everywhere = whole(grey.shape), None, False, None
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
         seen = look_at(cut(grey, window, outside, view_px) / np.float32(255))
         written = writing(seen)
         if written is None:
             break  # what an earlier, coarser look has found stays
-        ink, (left, top, width, height) = written
+        ink, (left, top, width, height), others = written
+        everywhere = others if everywhere is None else everywhere  # the first such look sees most
         found = (ink, window, seen.darkness)
         _, _, *size = cv2.boundingRect((ink > INKED).view(np.uint8))
         is_large = view_px == VIEW_PX and max(size) >= LARGE_PX
@@ -142,7 +146,7 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     if found is None:
         raise InvalidImage(NO_WRITING)
     ink, window, darkness = found
-    return Ink(ink, window.left, window.top, window.side / len(ink), left_out(darkness, ink))
+    return Ink(ink, window.left, window.top, window.side / len(ink), left_out(darkness, ink), everywhere)
 
 
 def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
@@ -158,7 +162,7 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
     return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
 
 
-def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int]] | None:
+def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:
     """Return the ink of the strokes that lie together and are the most; None without ink.
 
     Other writing, print and shadows lie further away, and noise is small beside the largest stroke.
@@ -168,7 +172,8 @@ def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int]] | None:
 
     Returns:
         (H, W) float32 ink in [0, 1], stretched so that the most is 1; left, top, width and height of its strokes, also
-        where the network takes a part of them for other marks: a coarse look is often wrong about that.
+        where the network takes a part of them for other marks: a coarse look is often wrong about that; (H, W) float32
+        ink of all that it is sure of, if some of it lies apart, otherwise None.
     """
     most = seen.ink.max()
     if most < SEEN:
@@ -177,21 +182,25 @@ def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int]] | None:
     strokes = (seen.ink + seen.marks > INKED * most).view(np.uint8)
     count, pieces = cv2.connectedComponents(strokes, connectivity=8)
     if count == 2:  # noqa: PLR2004 - the paper and one piece
-        return ink, cv2.boundingRect(strokes)
+        return ink, cv2.boundingRect(strokes), None
     masses = mass_of(pieces, count, ink)
     kept = masses > PART_SHARE * masses.max()
+    everywhere = None
     if np.count_nonzero(kept) > 1:
         _, _, width, height = cv2.boundingRect((pieces == masses.argmax()).view(np.uint8))
         reach = round(APART / 2 * max(width, height))
         near = cv2.dilate(kept[pieces].view(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
         groups, group_of = cv2.connectedComponents(near, connectivity=8)
         if groups > 2:  # noqa: PLR2004 - the paper and one group
+            surest = np.zeros(count, np.float32)
+            np.maximum.at(surest, pieces.ravel().astype(np.intp), ink.ravel())
+            everywhere = np.where((kept & (surest > SURE))[pieces], ink, 0).astype(np.float32)
             # What the network is sure of counts more than much that it doubts
             sure = mass_of(np.where(kept[pieces], group_of, 0), groups, ink * ink)
             kept &= np.bincount(pieces[group_of == sure.argmax()], minlength=count) > 0
     chosen = kept[pieces].view(np.uint8)
     ink = ink if kept[1:].all() else np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
-    return ink, cv2.boundingRect(chosen)
+    return ink, cv2.boundingRect(chosen), everywhere
 
 
 def mass_of(parts: np.ndarray, count: int, ink: np.ndarray) -> np.ndarray:

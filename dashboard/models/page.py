@@ -3,7 +3,6 @@
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from inkserve.versions import ARCHIVE
 
 MAX_WORKERS = 8
 OUTCOME, LOAD = "outcome", "load"
-CLOSING, POPOVER = "close-popovers", "popover-"  # keys: that they are to be closed, and the start of each
 OUTCOME_S = 60  # so long the outcome of an action is shown
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
@@ -31,10 +29,6 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "digits"
 def main() -> None:
     """Show each version with its actions, then traffic splits and the comparison of two versions."""
     server_watch.follow_workers()
-    if st.session_state.pop(CLOSING, False):  # an open one would cover the outcome of what was done in it
-        for key in st.session_state:
-            if str(key).startswith(POPOVER):
-                st.session_state[key] = False
     api = loaded_versions.management()
     try:
         loaded = api.versions()
@@ -70,61 +64,58 @@ def _show(api: Management, version: ModelVersion, is_only: bool, loading_off: st
             f'<h2 class="ink-name">{html.escape(name)} {mark}</h2>'
             f'<p class="ink-note">{html.escape(summary(model, card))}</p><p>{html.escape(describe(version))}</p>'
         )
-        with st.container(horizontal=True, gap="small"):
-            with _popover("Workers", "memory", name):
-                wanted = st.number_input(
-                    "Workers",
-                    1,
-                    MAX_WORKERS,
-                    max(1, version.wanted_workers),
-                    key=f"workers-{name}",
-                    help="At most one for each core",
-                )
-                if clicked(f"Set {name} to {wanted}", f"scale-{name}"):
-                    _do(
-                        name,
-                        f"{name} has {answer_html.count(wanted, 'worker')}",
-                        lambda: api.scale(model, number, wanted),
-                    )
-            if not version.is_default:
-                with _popover("Make default", "star", name):
-                    st.write(f"Requests without a version go to {name} from then on.")
-                    if clicked(f"Make {name} the default", f"default-{name}"):
-                        _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
-            with _popover("Unload", "eject", name, disabled=bool(loading_off), help=loading_off or None):
-                st.write(f"Requests to {name} fail until it is loaded again.")
-                if clicked(f"Unload {name}", f"unload-{name}"):
-                    _do(LOAD, f"{name} is unloaded", lambda: api.unload(model, number))
+        with st.expander("Workers, default, unload"):
+            _offer_changes(api, version, loading_off)
         _show_outcome(name)
         if card:
             with st.expander("Card"):
                 st.json(card, expanded=1)
 
 
+def _offer_changes(api: Management, version: ModelVersion, loading_off: str) -> None:
+    """Offer what changes a version. In the page, not in a popover, which would cover the outcome, or be cut off."""
+    name, model, number = version.name, version.model, version.version
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        wanted = st.number_input(
+            "Workers",
+            1,
+            MAX_WORKERS,
+            max(1, version.wanted_workers),
+            key=f"workers-{name}",
+            help="At most one for each core",
+            width=140,
+        )
+        if clicked(f"Set {name} to {wanted}", f"scale-{name}", icon=":material/memory:"):
+            _do(name, f"{name} has {answer_html.count(wanted, 'worker')}", lambda: api.scale(model, number, wanted))
+    if not version.is_default:
+        st.html(answer_html.remark(f"If it is the default, requests without a version go to {name} from then on."))
+        if clicked(f"Make {name} the default", f"default-{name}", icon=":material/star:"):
+            _do(name, f"{name} is the default", lambda: loaded_versions.make_default(api, model, number))
+    if loading_off:
+        st.html(answer_html.remark(f"It cannot be unloaded: {loading_off}."))
+    else:
+        st.html(answer_html.remark(f"Requests to an unloaded {name} fail until it is loaded again."))
+    if clicked(f"Unload {name}", f"unload-{name}", icon=":material/eject:", disabled=bool(loading_off)):
+        _do(LOAD, f"{name} is unloaded", lambda: api.unload(model, number))
+
+
 def _offer_to_load(api: Management, loaded: Sequence[ModelVersion], loading_off: str) -> None:
     names = {f"{each.model}-{each.version}{ARCHIVE}" for each in loaded}
     valid, errors = check_all(loaded_versions.model_store())
     missing = [path.name for path in valid if path.name not in names]
-    with _popover("Load an archive of the model store", "add", LOAD, disabled=bool(loading_off)):
-        if not missing:
-            st.write("All valid archives of the model store are loaded.")
-        else:
-            archive = st.selectbox("Archive", missing, **kept("load-choice", missing[0], missing))
-            if clicked(f"Load {archive}", "load-archive"):
-                _do(LOAD, f"{archive} is loaded", lambda: api.load(archive))
-        for error in errors:
-            st.html(answer_html.remark(f"Cannot be loaded: {error}."))
+    st.html('<h2 class="ink-name">Load an archive of the model store</h2>')
     if loading_off:
         st.html(answer_html.remark(f"{loading_off[:1].upper()}{loading_off[1:]}."))
+    elif not missing:
+        st.html(answer_html.remark("All valid archives of the model store are loaded."))
+    else:
+        with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+            archive = st.selectbox("Archive", missing, width=260, **kept("load-choice", missing[0], missing))
+            if clicked(f"Load {archive}", "load-archive", icon=":material/add:"):
+                _do(LOAD, f"{archive} is loaded", lambda: api.load(archive))
+    for error in errors:
+        st.html(answer_html.remark(f"Cannot be loaded: {error}."))
     _show_outcome(LOAD)
-
-
-def _popover(
-    label: str, icon: str, place: str, *, disabled: bool = False, help: str | None = None
-) -> AbstractContextManager[object]:
-    """Make a popover that is closed after an action in it; `place` as in `_do`, the others as of st.popover."""
-    key = f"{POPOVER}{label}-{place}"
-    return st.popover(label, icon=f":material/{icon}:", disabled=disabled, help=help, key=key, on_change="rerun")
 
 
 def _do(place: str, done: str, action: Callable[[], None]) -> None:
@@ -135,7 +126,6 @@ def _do(place: str, done: str, action: Callable[[], None]) -> None:
             st.session_state[OUTCOME] = (place, st.success, f"{done}.", time.monotonic())
         except ManagementError as err:
             st.session_state[OUTCOME] = (place, st.error, f"Failed: {err}", time.monotonic())
-    st.session_state[CLOSING] = True
     st.rerun()
 
 

@@ -5,6 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -49,6 +50,12 @@ def handler(tmp_path_factory) -> DigitsHandler:
     handler = DigitsHandler()
     handler.initialize(make_context(packed(WEIGHTS, tmp_path_factory.mktemp("digits"))))
     return handler
+
+
+def test_a_worker_uses_one_thread(tmp_path):
+    cv2.setNumThreads(2)
+    DigitsHandler().initialize(make_context(packed(WEIGHTS, tmp_path)))
+    assert cv2.getNumThreads() == torch.get_num_threads() == 1
 
 
 def serve(handler, bodies) -> list[tuple[int, dict]]:

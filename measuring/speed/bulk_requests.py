@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 import requests
-import torch
 from tqdm import tqdm
 
 from deploy.local.settings import NO_PROXY, StackError
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame, unit_frames
-from handwriting.serving.runtime import RUNTIMES, softmax
+from handwriting.serving.runtime import RUNTIMES, softmax, use_threads
 from inkserve.command import CommandError, run
 from measuring.common.command_line import parser_of
 from measuring.common.results_page import Row, Spread, provenance, table_of, write_results
@@ -75,7 +74,7 @@ def decoded_zip(content: bytes) -> np.ndarray:
 
 def measure(url: str, frames: np.ndarray, rounds: int) -> list[Row]:
     """Measure each kind of body, alternately over HTTP and in process."""
-    torch.set_num_threads(1)
+    use_threads(1)
     score = runtime_of(load_checkpoint(WEIGHTS), RUNTIMES[0])
     pictures = encoded(frames)
     as_npy, as_zip = npy(frames), zipped(pictures)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import orjson
-import torch
 
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame
-from handwriting.serving.runtime import softmax
+from handwriting.serving.runtime import softmax, use_threads
 from measuring.speed.digit_requests import runtime_of
 
 WEIGHTS_VARIABLE, RUNTIME_VARIABLE = "BENCH_WEIGHTS", "BENCH_RUNTIME"
@@ -24,7 +23,7 @@ class Recogniser:
     """Reads batches of encoded pictures."""
 
     def __init__(self) -> None:
-        torch.set_num_threads(1)
+        use_threads(1)
         network = load_checkpoint(Path(os.environ[WEIGHTS_VARIABLE]))
         self.labels, self.form = network.config.labels, network.config.normal_form
         self.score = runtime_of(network, os.environ[RUNTIME_VARIABLE])

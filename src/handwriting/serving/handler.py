@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ts.context import Context
 
 from handwriting.checkpoint import load_checkpoint
@@ -28,7 +27,7 @@ from handwriting.serving.infer import InferBatch
 from handwriting.serving.memory import MemoryTrimmer
 from handwriting.serving.request_log import RequestLog
 from handwriting.serving.responses import list_answer, reject, to_json
-from handwriting.serving.runtime import RUNTIMES, Score, make_runtime, softmax
+from handwriting.serving.runtime import RUNTIMES, Score, make_runtime, softmax, use_threads
 from handwriting.serving.worker import buffer_socket, keep_repeated_parts, silence_batch_logs
 from handwriting.serving.worker_metrics import Times, WorkerMetrics
 
@@ -86,7 +85,7 @@ class RecogniserHandler:
         keep_repeated_parts()
         manifest = context.manifest["model"]
         options = (context.model_yaml_config or {}).get("handler", {})
-        torch.set_num_threads(int(options.get("threads", 1)))
+        use_threads(int(options.get("threads", 1)))
         if options.get("bufferedSocket", True):
             buffer_socket()
         self.version = manifest["modelVersion"]

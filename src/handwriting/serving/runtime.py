@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -12,6 +13,16 @@ from handwriting.preprocess.ink_network import open_session
 RUNTIMES = ("onnx", "torch")
 
 Score = Callable[[np.ndarray], np.ndarray]
+
+
+def use_threads(count: int) -> None:
+    """Set how many threads PyTorch and OpenCV use in this process; ONNX Runtime uses one.
+
+    One, where other processes use the other cores: a thread of OpenCV waits for work by spinning, which took a fifth of
+    the requests/s of two workers on two cores.
+    """
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
 
 
 def make_runtime(network: Network, name: str, graph: Path) -> Score:

@@ -8,6 +8,7 @@ import numpy as np
 SIDE_PX, SIZE_PX = 28, 17.5  # of a drawing and of what is drawn
 SHIFT = 4  # bits of a pixel's fraction in coordinates of cv2
 PEN_PX = (1.0, 2.9)
+DOT_PX = 2  # smallest width of a dot
 WOBBLE = 0.02  # of the drawing's side, as a standard deviation
 
 Stroke = Sequence[tuple[float, float]]  # points x, y; the drawing reaches from 0 to 1
@@ -25,6 +26,8 @@ def draw(strokes: Sequence[Stroke], generator: np.random.Generator) -> np.ndarra
         points = points + generator.normal(0, WOBBLE, points.shape)
         fixed = np.round((SIDE_PX / 2 + points * SIZE_PX) * 2**SHIFT).astype(np.int32)
         cv2.polylines(canvas, [fixed[:, None]], False, 255, width, cv2.LINE_AA, SHIFT)
+        if np.ptp(points, axis=0).max() * SIZE_PX < DOT_PX:  # a fine pen's dot would be too faint to be seen
+            cv2.circle(canvas, fixed.mean(axis=0).astype(int).tolist(), DOT_PX << SHIFT - 1, 255, -1, cv2.LINE_AA, SHIFT)
     return canvas
 
 

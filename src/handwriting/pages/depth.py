@@ -15,12 +15,11 @@ from handwriting.preprocess.ink import BESIDE, HALF, quantile, with_edges
 from handwriting.preprocess.windows import halved
 
 NEAR = 0.1  # what has less of the network's ink than this, and lies in a ring around more, is mostly paper
-REACHED = 0.75  # a pixel with so much of the network's ink, or beside one, is taken as dark as it is
+REACH = 1 / 6  # of the writing's size: from where the paper's grey is taken, as a standard deviation
+MISSED = 0.25  # of the writing's size: longer strokes that the network does not see are print
 SURE = 0.4  # pixels with more of the network's ink tell how dark ink is
 DOUBTFUL = 0.75  # of the page's usual: pieces in which the network is nowhere surer are none
 MOSTLY = 0.6  # pieces with more of their darkness in the ink are ink as a whole
-BEYOND = 1.3  # unless they are so many times as wide or as high as their ink
-WIDEST = 2.5  # or so many times as wide as high: characters that a printed line joins
 DARKEST = 0.02  # smallest grey of paper; makes dividing by it safe
 OUTLIERS = 3.7  # median differences from the paper's grey; larger ones are print, edges and marks
 SAME_GREY = 0.01  # difference that even paper may have
@@ -32,28 +31,28 @@ BLUR_PX = 3.0  # largest standard deviation of a blur; for more, the map is halv
 LEAST = np.float32(1e-3)  # share of paper that is taken from everywhere
 
 
-def measure_depth(view: np.ndarray, ink: np.ndarray, reach_px: float) -> np.ndarray:
+def measure_depth(view: np.ndarray, ink: np.ndarray, size_px: float) -> np.ndarray:
     """Measure how dark the ink of characters is.
 
     Args:
         view: (H, W) float32 grey in [0, 1].
         ink: (H, W) float32 in [0, 1], as the network sees it.
-        reach_px: from where the paper's grey is taken, as a standard deviation.
+        size_px: height of the writing's capitals.
 
     Returns:
         (H, W) float32 in [0, 1]: 1 where it is as dark as the pen writes, or as light as chalk.
     """
     inked = cv2.threshold(ink, NEAR, 1, cv2.THRESH_BINARY)[1]
-    paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), reach_px)
+    paper, grain = find_paper(view, cv2.dilate(inked, RING) - cv2.dilate(inked, AROUND), REACH * size_px)
     difference = paper - view
     is_dark = float((ink * difference).sum()) >= 0
     light = np.maximum(paper if is_dark else 1 - paper, DARKEST)
     depth = (difference if is_dark else -difference) / light
     full = max(quantile(depth[ink >= min(SURE, ink.max())], FULL), DARKEST)
     floor = min(GRAIN_FACTOR * grain, MOST_GRAIN * full)
-    reached = np.minimum(cv2.dilate(ink, BESIDE) / np.float32(REACHED), 1)
     dark = np.minimum(np.maximum((depth - floor) / (full - floor), 0), 1)
-    return with_missed(without_doubtful(np.asarray(dark * reached, np.float32), ink), dark)
+    seen = np.asarray(dark * cv2.dilate(ink, BESIDE), np.float32)
+    return with_missed(without_doubtful(seen, ink), dark, MISSED * size_px)
 
 
 def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
@@ -71,30 +70,26 @@ def without_doubtful(kept: np.ndarray, ink: np.ndarray) -> np.ndarray:
     return np.where(with_edges(pieces, doubtful), 0, kept).astype(np.float32)
 
 
-def with_missed(kept: np.ndarray, dark: np.ndarray) -> np.ndarray:
+def with_missed(kept: np.ndarray, dark: np.ndarray, longest_px: float) -> np.ndarray:
     """Add to (H, W) ink what the network missed of pieces that are ink for the most part, such as the end of a stroke.
 
-    A piece that reaches far beyond its ink hangs together with print, such as a ruled line, and stays as it is.
+    Long parts hang together with the piece but are print, such as a ruled line, and stay left out.
 
     Args:
         kept: the ink so far.
         dark: all that is dark, with print and other marks; both (H, W) float32 in [0, 1].
+        longest_px: side of a part that is added.
     """
-    count, pieces, boxes, _ = cv2.connectedComponentsWithStats((dark > INK_THRESHOLD).astype(np.uint8), connectivity=8)
+    count, pieces = cv2.connectedComponents((dark > INK_THRESHOLD).astype(np.uint8), connectivity=8)
     masses, inks = (np.bincount(pieces.ravel(), weights=each.ravel(), minlength=count) for each in (dark, kept))
-    is_line = boxes[:, cv2.CC_STAT_WIDTH] > WIDEST * boxes[:, cv2.CC_STAT_HEIGHT]
-    whole = (inks >= MOSTLY * masses) & (inks < masses) & ~is_line
+    whole = (inks >= MOSTLY * masses) & (inks < masses)
     whole[0] = False
-    if not whole.any():
-        return kept
-    rows, columns = np.nonzero((kept > INK_THRESHOLD) & whole[pieces])
-    numbers = pieces[rows, columns].astype(np.intp)
-    for places, size in ((rows, cv2.CC_STAT_HEIGHT), (columns, cv2.CC_STAT_WIDTH)):
-        first, last = np.full(count, max(dark.shape), np.intp), np.zeros(count, np.intp)
-        np.minimum.at(first, numbers, places)
-        np.maximum.at(last, numbers, places)
-        whole &= boxes[:, size] <= BEYOND * (last - first + 1)
-    return np.where(with_edges(pieces, whole), dark, kept).astype(np.float32)
+    found = np.where(with_edges(pieces, whole), dark, kept)
+    missed = ((found > INK_THRESHOLD) & (kept <= INK_THRESHOLD)).astype(np.uint8)
+    _, parts, boxes, _ = cv2.connectedComponentsWithStats(missed, connectivity=8)
+    is_long = boxes[:, (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)].max(axis=1) > longest_px
+    is_long[0] = False
+    return np.where(with_edges(parts, is_long), kept, found).astype(np.float32)
 
 
 def find_paper(view: np.ndarray, is_paper: np.ndarray, reach_px: float) -> tuple[np.ndarray, float]:

@@ -12,7 +12,7 @@ from handwriting.pages.pieces import Box, Piece, find_lines, find_pieces
 from handwriting.preprocess.frame import Form, to_frame
 
 WIDE = 0.85  # of the size: wider pieces may be several touching characters
-CUTS = 2  # at most, in one piece
+CUTS = 1.5  # at most, for each of the writing's sizes in a piece's width
 EDGE = 0.2  # of the size: smallest width of a part after a cut
 THIN = 0.6  # of a piece's mean ink by column: columns with more ink are not cut
 JOINT = 0.12  # of the size: largest gap inside a broken character
@@ -123,7 +123,7 @@ def cut(piece: Piece, ink: np.ndarray, numbers: np.ndarray, size: float) -> list
         glyph, _ = extract_ink([Atom(piece, left, right)], ink, numbers)
         profile = cv2.blur(glyph.sum(axis=0)[None], (max(1, round(size / 20)) | 1, 1))[0]
         margin = max(1, round(EDGE * size))
-        for _ in range(CUTS):
+        for _ in range(max(2, round(CUTS * (right - left) / size))):
             open_columns = np.full(len(profile), np.inf)
             for start, end in pairwise(sorted(edges)):
                 middle = slice(start - left + margin, max(start - left + margin, end - left - margin))

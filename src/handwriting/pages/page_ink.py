@@ -8,7 +8,7 @@ from handwriting.errors import InvalidImage
 from handwriting.pages.depth import measure_depth
 from handwriting.pages.pieces import weighted_median
 from handwriting.preprocess.ink import INKED, NO_WRITING, SAME_GREY, SEEN, check_contrast
-from handwriting.preprocess.ink_network import TILE_MARGIN_PX, VIEW_PX, look_at_all
+from handwriting.preprocess.ink_network import look_at_all
 
 COARSE_PX = 256  # longest side of a page in the first look
 WRITING_PX = 30  # height of capitals at which the network is asked
@@ -16,9 +16,10 @@ LOOKS = 3  # at most
 SAME_SIZE = 1.2  # a size that differs by less needs no further look
 CLOSER = 2.5  # factor of the next look, where a look finds nothing
 MAX_SIDE_PX = 2048  # of a look
-STEP_PX = VIEW_PX - 2 * TILE_MARGIN_PX  # from tile to tile
-AT_ONCE = 64  # tiles in a pass; more take more memory and are not faster
-REACH = 1 / 6  # of the writing's size: from where the paper's grey is taken
+TILE_PX = 128  # a multiple of 8; in smaller ones, more characters are cut, and half of a 3 is no character
+MARGIN_PX = 24  # of tiles; what is that near a tile's edge is taken from the next tile
+STEP_PX = TILE_PX - 2 * MARGIN_PX  # from tile to tile
+AT_ONCE = 16  # tiles in a pass; more take more memory and are not faster
 LARGEST = 2.0  # factor by which a page is enlarged at most
 
 
@@ -49,7 +50,7 @@ def find_page_ink(grey: np.ndarray) -> np.ndarray:
         raise InvalidImage(NO_WRITING)
     height, width = grey.shape
     ink = cv2.resize(ink / ink.max(), (width, height), interpolation=cv2.INTER_LINEAR)
-    return measure_depth(grey / np.float32(255), ink, REACH * max(size, 1.0) / factor)
+    return measure_depth(grey / np.float32(255), ink, max(size, 1.0) / factor)
 
 
 def scaled(grey: np.ndarray, factor: float) -> np.ndarray:
@@ -66,13 +67,13 @@ def look_at_page(grey: np.ndarray) -> np.ndarray:
     """
     height, width = grey.shape
     rows, columns = (-(-side // STEP_PX) for side in grey.shape)
-    margins = (TILE_MARGIN_PX, TILE_MARGIN_PX + rows * STEP_PX - height)
-    sides = (TILE_MARGIN_PX, TILE_MARGIN_PX + columns * STEP_PX - width)
-    padded = cv2.copyMakeBorder(grey, *margins, *sides, cv2.BORDER_REPLICATE)
-    tiles = sliding_window_view(padded, (VIEW_PX, VIEW_PX))[::STEP_PX, ::STEP_PX].reshape(-1, VIEW_PX, VIEW_PX)
+    margins = (MARGIN_PX, MARGIN_PX + rows * STEP_PX - height)
+    sides = (MARGIN_PX, MARGIN_PX + columns * STEP_PX - width)
+    padded = cv2.copyMakeBorder(grey, *margins, *sides, cv2.BORDER_REFLECT_101)  # squares go on as squares
+    tiles = sliding_window_view(padded, (TILE_PX, TILE_PX))[::STEP_PX, ::STEP_PX].reshape(-1, TILE_PX, TILE_PX)
     used = np.flatnonzero(tiles.max(axis=(1, 2)).astype(int) - tiles.min(axis=(1, 2)) > SAME_GREY)
     middles = np.zeros((len(tiles), STEP_PX, STEP_PX), np.float32)
-    middle = slice(TILE_MARGIN_PX, -TILE_MARGIN_PX)
+    middle = slice(MARGIN_PX, -MARGIN_PX)
     for some in np.array_split(used, -(-len(used) // AT_ONCE)) if len(used) else ():
         middles[some] = look_at_all(tiles[some] / np.float32(255))[:, 0, middle, middle]
     ink = middles.reshape(rows, columns, STEP_PX, STEP_PX).swapaxes(1, 2).reshape(rows * STEP_PX, columns * STEP_PX)

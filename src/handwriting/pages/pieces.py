@@ -10,6 +10,8 @@ import numpy as np
 from handwriting.errors import InvalidImage
 
 INKED = 0.3  # fainter pixels are the soft edge of a stroke
+WIDE = 1.0  # of the writing's size: wider pieces may be several characters, which remains of printed lines join
+JOINED = 0.5  # fainter pixels of a wide piece are such remains
 BODY = 0.4  # of the writing's size: pieces of at least this height are bodies, others are marks
 FLAT = 0.2  # of the size: marks of at least this height without a body are bodies, such as a flat m
 SPECK = 0.003  # of the size squared: smaller pieces are dirt
@@ -87,12 +89,16 @@ def find_pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece], float]:
     Raises:
         InvalidImage: too many marks.
     """
-    count, numbers, statistics, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
+    inked = ink > INKED
+    count, numbers, statistics, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
     if count == 1:
         return numbers, [], 0.0
+    size = weighted_median(statistics[1:, cv2.CC_STAT_HEIGHT], statistics[1:, cv2.CC_STAT_AREA])
+    is_wide = statistics[:, cv2.CC_STAT_WIDTH] > WIDE * size
+    inked &= (ink > JOINED) | ~is_wide[numbers]
+    count, numbers, statistics, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
     boxes = [Box(left, top, left + width, top + height) for left, top, width, height, _ in statistics.tolist()]
     areas = statistics[:, cv2.CC_STAT_AREA]
-    size = weighted_median(statistics[1:, cv2.CC_STAT_HEIGHT], areas[1:])
     pieces = [Piece((i,), boxes[i]) for i in range(1, count) if areas[i] >= SPECK * size**2]
     bodies = [piece for piece in pieces if piece.box.height >= BODY * size]
     marks = [piece for piece in pieces if piece.box.height < BODY * size]

@@ -12,6 +12,7 @@ DOT_PX = 2  # smallest width of a dot
 WOBBLE = 0.02  # of the drawing's side, as a standard deviation
 
 Stroke = Sequence[tuple[float, float]]  # points x, y; the drawing reaches from 0 to 1
+Mark = Callable[[np.random.Generator], list[Stroke]]
 
 
 def draw(strokes: Sequence[Stroke], generator: np.random.Generator) -> np.ndarray:
@@ -62,10 +63,10 @@ def draw_seven(generator: np.random.Generator) -> np.ndarray:
     return draw(strokes, generator)
 
 
-def draw_mark(generator: np.random.Generator) -> np.ndarray:
-    """Draw a mark of a random kind: (28, 28) uint8."""
-    kind = MARKS[generator.integers(len(MARKS))]
-    return draw(kind(generator), generator)
+def draw_mark(generator: np.random.Generator, kinds: Sequence[Mark] | None = None) -> np.ndarray:
+    """Draw a mark of a random one of some kinds, by default of all MARKS: (28, 28) uint8."""
+    kinds = kinds or MARKS
+    return draw(kinds[generator.integers(len(kinds))](generator), generator)
 
 
 def ring(x: float, y: float, reach: float, begin: float = 0.0, end: float = 2 * np.pi) -> Stroke:
@@ -223,7 +224,8 @@ def sign(generator: np.random.Generator) -> list[Stroke]:
     return [bow, [(0, 0.42), (0.6, 0.42)], [(0, 0.58), (0.55, 0.58)]]
 
 
-MARKS: Sequence[Callable[[np.random.Generator], list[Stroke]]] = (
+COMMON_MARKS: Sequence[Mark] = (dash, plus, tick, cross, question, scribble, smiley)
+MARKS: Sequence[Mark] = (
     dash,
     plus,
     cross,

@@ -28,13 +28,14 @@ from measuring.common.results_page import table_of, write_results
 from measuring.common.temporary_server import serving
 from training.augment import soften
 from training.data import load_characters
-from training.marks import draw_mark, draw_one, draw_seven
+from training.marks import COMMON_MARKS, MARKS, draw_mark, draw_one, draw_seven
 from training.paper import any_letter
 from training.provenance import commit
 
 PICTURES = 200  # of each kind, unless --limit says otherwise
 NUMBERS, PAGES = 200, 60  # with numbers, and with text
 SURE = 0.9
+OTHER_MARKS = [each for each in MARKS if each not in COMMON_MARKS]
 SHOWN, SHOWN_PX = 8, 80  # examples of each kind, from the project's own drawings
 COLUMNS = {
     "kind": "{kind}",
@@ -104,7 +105,8 @@ def others(model: str, frames: np.ndarray, labels: Sequence[str]) -> list[Labell
     drawn = {
         "1 with a long upstroke": (draw_one, "1"),
         "7, most with a bar": (draw_seven, "7"),
-        "marks": (draw_mark, ""),
+        "dash, plus, tick, cross, question mark, scribble or smiley": (partial(draw_mark, kinds=COMMON_MARKS), ""),
+        "other marks, such as ! or a bracket": (partial(draw_mark, kinds=OTHER_MARKS), ""),
     }
     if LABELS[model] == DIGITS:
         characters = load_characters("emnist", "test")

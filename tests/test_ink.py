@@ -12,8 +12,9 @@ from handwriting.checkpoint import load_checkpoint
 from handwriting.errors import InvalidImage
 from handwriting.preprocess import find_ink, ink_network
 from handwriting.preprocess.frame import MNIST, to_frame
-from handwriting.preprocess.ink import writing
+from handwriting.preprocess.ink import shown, writing
 from handwriting.preprocess.ink_network import NETWORK, stretched
+from handwriting.preprocess.windows import Window
 from measuring.common.example_digits import Picture, frames
 from measuring.common.papers import KINDS, pictures_of
 from tests.conftest import ROOT
@@ -110,6 +111,9 @@ def test_scenes_depend_on_their_seed_alone(small_data, tmp_path):
     assert not np.array_equal(one, pool_of(make_views, 6, 6, tmp_path / "c" / "views.npy", 1))
 
 
+WHOLE = (slice(0, 64), slice(0, 64))
+
+
 def seen_of(*strokes: tuple[int, int, int, int, float, float]) -> ink_network.Seen:
     """Bars of left, top, width and height in a view, with the ink and the marks that the network sees in them."""
     ink, marks = (np.zeros((64, 64), np.float32) for _ in range(2))
@@ -121,15 +125,31 @@ def seen_of(*strokes: tuple[int, int, int, int, float, float]) -> ink_network.Se
 
 def test_of_writing_that_lies_apart_the_one_with_the_most_ink_is_the_character():
     character, beside, far = (20, 20, 4, 20, 1.0, 0.0), (26, 20, 8, 4, 0.8, 0.0), (5, 2, 30, 5, 0.5, 0.0)
-    found, box, everywhere = writing(seen_of(character, beside, far))
+    found, box, everywhere = writing(seen_of(character, beside, far), WHOLE)
     assert tuple(box) == (20, 20, 14, 20)
     assert found[2:7].max() == 0
     assert everywhere[2:7].max() == 0  # nor is it another character: the network is not sure of it
     assert found[20:40, 20:34].sum() == seen_of(character, beside).ink.sum()
 
 
+@pytest.mark.parametrize("inside", [WHOLE, (slice(0, 48), slice(0, 64))], ids=["square", "wide"])
+def test_a_shadow_that_comes_from_the_edge_of_the_picture_is_no_character(inside):
+    last = inside[0].stop
+    character, shadow = (20, 12, 4, 20, 0.8, 0.0), (45, last - 12, 10, 12, 1.0, 0.0)
+    found, box, _ = writing(seen_of(character, shadow), inside)
+    assert tuple(box) == (20, 12, 4, 20)
+    assert found.max() == 1
+    away = (45, last - 13, 10, 12, 1.0, 0.0)  # it ends before the edge
+    assert tuple(writing(seen_of(character, away), inside)[1]) == (45, last - 13, 10, 12)
+
+
+def test_a_view_may_show_more_than_the_picture():
+    assert shown(Window(0, -10, 100), (80, 100), 50) == (slice(5, 45), slice(0, 50))
+    assert shown(Window(-5, 20, 40), (50, 100), 40) == (slice(0, 30), slice(5, 40))
+
+
 def test_a_part_of_a_stroke_that_is_taken_for_a_mark_belongs_to_where_the_next_look_goes():
-    found, box, _ = writing(seen_of((20, 20, 4, 20, 1.0, 0.0), (24, 36, 20, 4, 0.1, 0.9)))
+    found, box, _ = writing(seen_of((20, 20, 4, 20, 1.0, 0.0), (24, 36, 20, 4, 0.1, 0.9)), WHOLE)
     assert tuple(box) == (20, 20, 24, 20)
     assert found[36:40, 25:44].max() < 0.2
 

@@ -46,7 +46,8 @@ def write_graphs(folder: Path) -> None:
     for view_px in VIEWS:
         looked = {"grey": grey, "outside": per_px, "window": window}
         write_onnx_file(Look(view_px), looked, folder / f"look-{view_px}.onnx", ["views"])
-        seen = {"seen": torch.rand(1, 2, view_px, view_px), "window": window, "looks": per_px, "was_last": per_px}
+        seen = {"seen": torch.rand(1, 2, view_px, view_px), "window": window, "size": size}
+        seen |= {"looks": per_px, "was_last": per_px}
         write_onnx_file(Decide(view_px), seen, folder / f"decide-{view_px}.onnx", decided)
     for name, form in FORMS.items():
         write_onnx_file(Frame(form), found | {"size": size}, folder / f"frame-{name}.onnx", ["frame", "status"])

@@ -234,12 +234,15 @@ class Decide(nn.Module):
         super().__init__()
         self.view_px = view_px
 
-    def forward(self, seen: Tensor, window: Tensor, looks: Tensor, was_last: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, seen: Tensor, window: Tensor, size: Tensor, looks: Tensor, was_last: Tensor
+    ) -> tuple[Tensor, ...]:
         """Decide after a look.
 
         Args:
             seen: (1, 2, view_px, view_px) float32 of the ink network.
             window: (3,) float32 of the view.
+            size: (2,) float32, height and width of the picture in px.
             looks: () float32, how many there were before this one.
             was_last: () float32, 1 if this one was to be the last.
 
@@ -253,12 +256,12 @@ class Decide(nn.Module):
             next_window: (3,) float32.
         """
         most = seen[0, 0].max()
-        found, strokes = writing(seen[0, 0], seen[0, 1], most)
+        found, strokes = writing(seen[0, 0], seen[0, 1], most, edge_of(window, size, self.view_px))
         (top, bottom), (left, right) = extent(found > ink.INKED, 1), extent(found > ink.INKED, 0)
-        size = torch.maximum(right - left, bottom - top)
+        largest = torch.maximum(right - left, bottom - top)
         (top, bottom), (left, right) = extent(strokes, 1), extent(strokes, 0)
         longest = torch.maximum(right - left, bottom - top)
-        is_large = size >= ink.LARGE_PX if self.view_px == ink_network.VIEW_PX else torch.zeros((), dtype=torch.bool)
+        is_large = largest >= ink.LARGE_PX if self.view_px == ink_network.VIEW_PX else torch.zeros((), dtype=torch.bool)
         both = seen[0].sum(dim=0)
         edge = torch.stack([both[0].max(), both[-1].max(), both[:, 0].max(), both[:, -1].max()]).max()
         is_cut = (looks > 0) & (edge > ink.INKED)
@@ -290,13 +293,27 @@ class Decide(nn.Module):
         )
 
 
-def writing(seen: Tensor, marks: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+def edge_of(window: Tensor, size: Tensor, view_px: int) -> Tensor:
+    """Return where the edge of a picture of this height and width is in a window's view: (view_px, view_px) bool."""
+    side, at = window[2], positions(view_px)
+    within, edges = [], []
+    for start, length in ((window[1], size[0]), (window[0], size[1])):
+        first, end = (
+            torch.round(torch.minimum((each - start).clamp(min=0), side) * view_px / side) for each in (0.0, length)
+        )
+        within.append((at >= first) & (at < end))
+        edges.append((at == first) | (at == end - 1))
+    return within[0][:, None] & within[1][None] & (edges[0][:, None] | edges[1][None])
+
+
+def writing(seen: Tensor, marks: Tensor, most: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:
     """Return the ink of the strokes that lie together and are the most, and where they are.
 
     Args:
         seen: (H, W) float32 ink.
         marks: (H, W) float32.
         most: () float32, the most ink.
+        edge: (H, W) bool, where the picture ends.
 
     Returns:
         (H, W) float32, of which the most is 1; (H, W) bool.
@@ -311,10 +328,11 @@ def writing(seen: Tensor, marks: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
     for each in range(1, round(ink.APART / 2 * max(found.shape)) + 1):
         near = torch.where(reach >= each, functional.max_pool2d(near[None], 3, stride=1, padding=1)[0], near)
     groups = pieces(near > 0) * kept
-    kept &= groups == masses_of(groups, found * found).argmax()
+    sure, cut_off = (masses_of(groups, each) for each in (found * found, to_number(edge)))
+    kept &= groups == torch.where(cut_off > 0, ink.AT_EDGE * sure, sure).argmax()
     beside = functional.max_pool2d(to_number(kept)[None], 3, stride=1, padding=1)[0] > 0
     chosen = torch.where(beside & (kept | ~stroked), found, 0.0)
-    return torch.where((kept | ~stroked).all(), found, chosen), kept
+    return torch.where((kept | ~stroked).all(), found, chosen / chosen.max()), kept
 
 
 def masses_of(numbers: Tensor, found: Tensor) -> Tensor:

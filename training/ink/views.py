@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from handwriting.preprocess.ink_network import TILE_MARGIN_PX, VIEW_PX
+from handwriting.preprocess.ink_network import VIEW_PX
 from handwriting.preprocess.windows import Window, border_of, cut, whole
 from training.ink.scenes import Scene
 
+TILE_MARGIN_PX = 12  # what is that near the edge of a part of a page does not count
 TILE_SHARE = 0.6  # of the closer looks at several characters
 BETWEEN_SHARE = 0.3  # of the other closer looks: with what an earlier look has taken for writing, too
 

@@ -38,7 +38,8 @@ async function findInk(pixels, sizes, names) {
     const viewPx = looks === 0 && window.data[2] > names.wide_px ? names.wide_view_px : names.view_px;
     const view = await run(`look-${viewPx}.onnx`, { grey: begun.grey, outside: begun.outside, window });
     const seen = await run("ink.onnx", { views: view.views });
-    const next = await run(`decide-${viewPx}.onnx`, { seen: seen.ink, window, looks: number(looks), was_last: isLast });
+    const before = { size, looks: number(looks), was_last: isLast };
+    const next = await run(`decide-${viewPx}.onnx`, { seen: seen.ink, window, ...before });
     if (next.is_found.data[0]) found = next;
     again = next.again.data[0] > 0;
     ({ next_window: window, is_last: isLast } = next);

@@ -31,6 +31,7 @@ HALF = 0.5
 BESIDE = np.ones((3, 3), np.uint8)
 APART = 0.25  # of the largest piece's size: pieces with wider gaps between them do not belong together
 SURE = 0.75  # writing that lies apart is a character of its own if the network sees so much ink somewhere in it
+AT_EDGE = 0.25  # what ink counts that reaches the picture's edge: shadows, desks and strokes that are cut off do
 PART_SHARE = 0.04  # of the largest piece's ink; smaller pieces are noise; the dot of an i has more
 
 
@@ -128,7 +129,7 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
         seen = look_at(cut(grey, window, outside, view_px) / np.float32(255))
-        written = writing(seen)
+        written = writing(seen, shown(window, grey.shape, view_px))
         if written is None:
             break  # what an earlier, coarser look has found stays
         ink, (left, top, width, height), others = written
@@ -162,13 +163,23 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
     return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
 
 
-def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:
+def shown(window: Window, shape: tuple[int, ...], view_px: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a window's view that show the picture of this height and width."""
+    rows, columns = (
+        slice(*(round(min(max(at - start, 0), window.side) * view_px / window.side) for at in (0, size)))
+        for start, size in ((window.top, shape[0]), (window.left, shape[1]))
+    )
+    return rows, columns
+
+
+def writing(seen: Seen, inside: tuple[slice, slice]) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:
     """Return the ink of the strokes that lie together and are the most; None without ink.
 
     Other writing, print and shadows lie further away, and noise is small beside the largest stroke.
 
     Args:
         seen: by the network.
+        inside: rows and columns that show the picture.
 
     Returns:
         (H, W) float32 ink in [0, 1], stretched so that the most is 1; left, top, width and height of its strokes, also
@@ -196,10 +207,14 @@ def writing(seen: Seen) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] |
             np.maximum.at(surest, pieces.ravel().astype(np.intp), ink.ravel())
             everywhere = np.where((kept & (surest > SURE))[pieces], ink, 0).astype(np.float32)
             # What the network is sure of counts more than much that it doubts
-            sure = mass_of(np.where(kept[pieces], group_of, 0), groups, ink * ink)
+            strokes_of = np.where(kept[pieces], group_of, 0)
+            sure = mass_of(strokes_of, groups, ink * ink)
+            sure[border_of(strokes_of[inside])] *= AT_EDGE
             kept &= np.bincount(pieces[group_of == sure.argmax()], minlength=count) > 0
     chosen = kept[pieces].view(np.uint8)
-    ink = ink if kept[1:].all() else np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
+    if not kept[1:].all():
+        ink = np.where(with_edges(pieces, kept), ink, 0).astype(np.float32)
+        ink /= ink.max()
     return ink, cv2.boundingRect(chosen), everywhere
 
 

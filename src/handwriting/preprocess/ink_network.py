@@ -14,7 +14,6 @@ import onnxruntime
 
 NETWORK = Path(__file__).with_name("ink.onnx")
 VIEW_PX = 64  # side of the views that it has learned from
-TILE_MARGIN_PX = 12  # of the tiles of a page; what is that near a tile's edge is taken from the next tile
 GRAIN = 0.02  # of grey, as a standard deviation; a view with little more shows only grain, and keeps it small
 NEAR_PX, NEAR_GRAIN = 17, 0.03  # the same of what is near by
 

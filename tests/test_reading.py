@@ -262,7 +262,8 @@ def test_what_is_left_of_a_square_joins_no_characters_but_a_faint_stroke_is_one_
         stroke(ink, (left, 60), (left + 30, 60), (left + 30, 120), (left, 120), (left, 60))
     ink[88:92, 40:190] = np.maximum(ink[88:92, 40:190], 0.4)
     ink[60:120, 250:256], ink[80:90, 250:256] = 1, 0.4
-    assert len(lines_of(ink)[0]) == 4
+    stroke(faint := paper(), (300, 120), (330, 60), (360, 120), (390, 60))
+    assert len(lines_of(ink + 0.45 * faint)[0]) == 5
 
 
 def test_a_piece_as_wide_as_many_characters_may_be_cut_between_all_of_them():

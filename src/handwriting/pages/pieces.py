@@ -95,7 +95,10 @@ def find_pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece], float]:
         return numbers, [], 0.0
     size = weighted_median(statistics[1:, cv2.CC_STAT_HEIGHT], statistics[1:, cv2.CC_STAT_AREA])
     is_wide = statistics[:, cv2.CC_STAT_WIDTH] > WIDE * size
-    inked &= (ink > JOINED) | ~is_wide[numbers]
+    is_strong = ink > JOINED
+    has_strong = np.zeros(count, bool)
+    has_strong[numbers[is_strong]] = True  # writing that is faint as a whole stays
+    inked &= is_strong | ~(is_wide & has_strong)[numbers]
     count, numbers, statistics, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
     boxes = [Box(left, top, left + width, top + height) for left, top, width, height, _ in statistics.tolist()]
     areas = statistics[:, cv2.CC_STAT_AREA]

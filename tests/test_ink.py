@@ -146,6 +146,8 @@ def test_a_shadow_that_comes_from_the_edge_of_the_picture_is_no_character(inside
 def test_a_view_may_show_more_than_the_picture():
     assert shown(Window(0, -10, 100), (80, 100), 50) == (slice(5, 45), slice(0, 50))
     assert shown(Window(-5, 20, 40), (50, 100), 40) == (slice(0, 30), slice(5, 40))
+    assert shown(Window(0, -249, 500), (2, 500), 64) == (slice(32, 33), slice(0, 64))  # less than a pixel of it
+    assert shown(Window(60, 0, 40), (50, 50), 40) == (slice(0, 40), slice(0, 1))  # nothing of it
 
 
 def test_a_part_of_a_stroke_that_is_taken_for_a_mark_belongs_to_where_the_next_look_goes():

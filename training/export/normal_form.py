@@ -301,6 +301,8 @@ def edge_of(window: Tensor, size: Tensor, view_px: int) -> Tensor:
         first, end = (
             torch.round(torch.minimum((each - start).clamp(min=0), side) * view_px / side) for each in (0.0, length)
         )
+        first = first.clamp(max=view_px - 1)
+        end = torch.maximum(end, first + 1)
         within.append((at >= first) & (at < end))
         edges.append((at == first) | (at == end - 1))
     return within[0][:, None] & within[1][None] & (edges[0][:, None] | edges[1][None])

@@ -164,12 +164,14 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
 
 
 def shown(window: Window, shape: tuple[int, ...], view_px: int) -> tuple[slice, slice]:
-    """Return the rows and columns of a window's view that show the picture of this height and width."""
-    rows, columns = (
-        slice(*(round(min(max(at - start, 0), window.side) * view_px / window.side) for at in (0, size)))
-        for start, size in ((window.top, shape[0]), (window.left, shape[1]))
-    )
-    return rows, columns
+    """Return the rows and columns of a window's view that show the picture of this height and width, at least one."""
+
+    def along(start: int, size: int) -> slice:
+        first, end = (round(min(max(at - start, 0), window.side) * view_px / window.side) for at in (0, size))
+        first = min(first, view_px - 1)
+        return slice(first, max(end, first + 1))
+
+    return along(window.top, shape[0]), along(window.left, shape[1])
 
 
 def writing(seen: Seen, inside: tuple[slice, slice]) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:

@@ -166,7 +166,7 @@ def test_the_page_holds_what_prometheus_has(prometheus, traffic, stack):
 def test_the_live_pages_history_counts_what_was_sent(prometheus, traffic):
     history = History(prometheus.url)
     eventually(  # its samples are 5 s apart, so the last requests are in the next one
-        lambda: (figures(history.window(300.0).samples, 300.0, Selection(MODEL))).requests >= GOOD,
+        lambda: (now := figures(history.window(300.0).samples, 300.0, Selection(MODEL))) and now.requests >= GOOD,
         "all requests in the history",
     )
     found = history.window(300.0)

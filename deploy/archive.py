@@ -55,14 +55,7 @@ def pack(weights: Path, model_store: Path, model: str | None = None, config: Pat
         run_tool([sys.executable, "-m", "deploy.graph", weights, graph], os.environ)
         command = [Path(sys.executable).with_name("torch-model-archiver"), "--model-name", model]
         command += ["--version", version, "--handler", handler, "--serialized-file", weights]
-        command += [
-            "--extra-files",
-            f"{package},{card},{graph}",
-            "--config-file",
-            config.resolve(),
-            "--export-path",
-            folder,
-        ]
+        command += ["--extra-files", f"{package},{card},{graph}", "--config-file", config, "--export-path", folder]
         run_tool(command, {"TMPDIR": folder})
         archive = model_store / f"{model}-{version}{ARCHIVE}"
         partial = shutil.copyfile(Path(folder) / f"{model}.mar", partial_of(archive))

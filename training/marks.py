@@ -28,9 +28,8 @@ def draw(strokes: Sequence[Stroke], generator: np.random.Generator) -> np.ndarra
         fixed = np.round((SIDE_PX / 2 + points * SIZE_PX) * 2**SHIFT).astype(np.int32)
         cv2.polylines(canvas, [fixed[:, None]], False, 255, width, cv2.LINE_AA, SHIFT)
         if np.ptp(points, axis=0).max() * SIZE_PX < DOT_PX:  # a fine pen's dot would be too faint to be seen
-            cv2.circle(
-                canvas, fixed.mean(axis=0).astype(int).tolist(), DOT_PX << SHIFT - 1, 255, -1, cv2.LINE_AA, SHIFT
-            )
+            middle = fixed.mean(axis=0).astype(int).tolist()
+            cv2.circle(canvas, middle, DOT_PX << SHIFT - 1, 255, -1, cv2.LINE_AA, SHIFT)
     return canvas
 
 

@@ -18,8 +18,8 @@ Score = Callable[[np.ndarray], np.ndarray]
 def use_threads(count: int) -> None:
     """Set how many threads PyTorch and OpenCV use in this process; ONNX Runtime uses one.
 
-    One, where other processes use the other cores: a thread of OpenCV waits for work by spinning, which took a fifth of
-    the requests/s of two workers on two cores.
+    One, where other processes use the other cores: a thread of OpenCV waits for work by spinning, which took over a
+    tenth of the requests/s of drawings from two workers on two cores.
     """
     torch.set_num_threads(count)
     cv2.setNumThreads(count)

@@ -26,7 +26,7 @@ def test_every_recogniser_is_shown_with_its_card(chromium):
         ],
         timeout=PATIENCE_MS,
     )
-    expect(page.get_by_text("426,746 parameters")).to_contain_text("99.73 % on MNIST test (n = 10,000)")
+    expect(page.get_by_text("426,746 parameters")).to_contain_text("99.70 % on MNIST test (n = 10,000)")
     expect(page.get_by_text("1 of 1 worker ready")).to_have_count(5)
     expect(page.get_by_text("2 of 2 workers ready")).to_have_count(1)  # of digits
     page.screenshot(path=SCREENSHOTS / "models.png")

@@ -35,7 +35,7 @@ def on_device(grey: np.ndarray, form: str) -> tuple[np.ndarray | None, bool]:
         return None, False
     for looks in count() if looked else ():
         side = ink.WIDE_VIEW_PX if looks == 0 and window[2] > ink.WIDE_PX else ink_network.VIEW_PX
-        seen = torch.from_numpy(ink_network.run(LOOKS[side](shown, outside, window).numpy()))
+        seen = torch.from_numpy(ink_network.run(LOOKS[side](shown, outside, window, size).numpy()))
         before = (size, torch.tensor(float(looks)), is_last)
         is_found, again, is_last, *ink_now, window = DECISIONS[side](seen, window, *before)
         found = ink_now if is_found else found

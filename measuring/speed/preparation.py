@@ -69,10 +69,10 @@ def seen_before() -> Callable[[np.ndarray], Seen]:
     """Return a stand-in for the ink network that answers at once with what it has seen in a view before."""
     kept: dict[bytes, Seen] = {}
 
-    def look(view: np.ndarray) -> Seen:
+    def look(view: np.ndarray, beyond: np.ndarray) -> Seen:
         key = view.tobytes()
         if key not in kept:
-            kept[key] = look_at(view)
+            kept[key] = look_at(view, beyond)
         return kept[key]
 
     return look

@@ -254,7 +254,7 @@ class Management:
             raise ManagementError(f"the management API at {self.url} does not answer ({type(err).__name__})") from err
         if answer.status_code in NOT_ALLOWED:
             raise ModelApiOffError(
-                "loading and unloading is off while the server runs: `make down`, then TS_ENABLE_MODEL_API=true make up"
+                "loading and unloading is off while the server runs: make down, then TS_ENABLE_MODEL_API=true make up"
             )
         if not answer.ok:
             raise ManagementError(_reason(answer))

@@ -44,7 +44,7 @@ def write_graphs(folder: Path) -> None:
     write_onnx_file(Begin(), {"rgba": rgba, "size": size}, folder / "begin.onnx", begun)
     decided = ("is_found", "again", "is_last", "ink", "ink_size", "per_px", "next_window")
     for view_px in VIEWS:
-        looked = {"grey": grey, "outside": per_px, "window": window}
+        looked = {"grey": grey, "outside": per_px, "window": window, "size": size}
         write_onnx_file(Look(view_px), looked, folder / f"look-{view_px}.onnx", ["views"])
         seen = {"seen": torch.rand(1, 2, view_px, view_px), "window": window, "size": size}
         seen |= {"looks": per_px, "was_last": per_px}

@@ -203,13 +203,14 @@ class Look(nn.Module):
         super().__init__()
         self.view_px = view_px
 
-    def forward(self, grey: Tensor, outside: Tensor, window: Tensor) -> Tensor:
-        """Return (1, 2, view_px, view_px) float32, the input of the ink network.
+    def forward(self, grey: Tensor, outside: Tensor, window: Tensor, size: Tensor) -> Tensor:
+        """Return (1, ink_network.INPUTS, view_px, view_px) float32, the input of the ink network.
 
         Args:
             grey: as of Begin.
             outside: as of Begin.
             window: (3,) float32, left, top and side in px of the picture.
+            size: (2,) float32, height and width of the picture in px.
         """
         rows, columns = (weights_of_view(start, window[2], self.view_px) for start in (window[1], window[0]))
         view = torch.floor(rows @ grey @ columns.T + outside + 0.5) / 255
@@ -219,7 +220,11 @@ class Look(nn.Module):
         means, squares = (self._blurred(each) for each in (view, view * view))
         near = (view - means) / ((squares - means * means).clamp(min=0).sqrt() + ink_network.NEAR_GRAIN)
         both = torch.stack([whole, near])
-        return torch.where((whole**3).sum() > 0, -both, both)[None]
+        both = torch.where((whole**3).sum() > 0, -both, both)
+        (top, bottom), (left, right) = shown(window, size, self.view_px)
+        at = positions(self.view_px)
+        inside = ((at >= top) & (at < bottom))[:, None] & ((at >= left) & (at < right))[None]
+        return torch.cat([both, to_number(~inside)[None]])[None]
 
     def _blurred(self, view: Tensor) -> Tensor:
         reach = ink_network.NEAR_PX // 2
@@ -293,19 +298,29 @@ class Decide(nn.Module):
         )
 
 
-def edge_of(window: Tensor, size: Tensor, view_px: int) -> Tensor:
-    """Return where the edge of a picture of this height and width is in a window's view: (view_px, view_px) bool."""
-    side, at = window[2], positions(view_px)
-    within, edges = [], []
+def shown(window: Tensor, size: Tensor, view_px: int) -> list[tuple[Tensor, Tensor]]:
+    """Return the first row and the end of those, and the same of columns, of a window's view that show the picture.
+
+    As `handwriting.preprocess.windows.shown`.
+    """
+    side, ends = window[2], []
     for start, length in ((window[1], size[0]), (window[0], size[1])):
         first, end = (
             torch.round(torch.minimum((each - start).clamp(min=0), side) * view_px / side) for each in (0.0, length)
         )
         first = first.clamp(max=view_px - 1)
-        end = torch.maximum(end, first + 1)
-        within.append((at >= first) & (at < end))
-        edges.append((at == first) | (at == end - 1))
-    return within[0][:, None] & within[1][None] & (edges[0][:, None] | edges[1][None])
+        ends.append((first, torch.maximum(end, first + 1)))
+    return ends
+
+
+def edge_of(window: Tensor, size: Tensor, view_px: int) -> Tensor:
+    """Return where the edge of a picture of this height and width is in a window's view: (view_px, view_px) bool."""
+    at = positions(view_px)
+    (top, bottom), (left, right) = shown(window, size, view_px)
+    rows, columns = (((at >= first) & (at < end)) for first, end in ((top, bottom), (left, right)))
+    first_or_last = (((at == first) | (at == end - 1)) for first, end in ((top, bottom), (left, right)))
+    row_edges, column_edges = first_or_last
+    return rows[:, None] & columns[None] & (row_edges[:, None] | column_edges[None])
 
 
 def writing(seen: Tensor, marks: Tensor, most: Tensor, edge: Tensor) -> tuple[Tensor, Tensor]:

@@ -98,7 +98,7 @@ def train(options: argparse.Namespace) -> Path:
         for count, seed in ((options.scenes, options.seed), (HELD_OUT, options.seed + 1))
     )
     torch.manual_seed(options.seed)
-    some = torch.from_numpy(stretched(pool[:RESTORED, 0] / np.float32(255)))
+    some = inputs_of(pool[:RESTORED])
     start = InkCard.read(card_path(options.start)) if options.start else None
     network = restore(options.start, some) if options.start else InkNetwork()
     network = network.to(memory_format=torch.channels_last)
@@ -157,13 +157,18 @@ def train(options: argparse.Namespace) -> Path:
     return options.out
 
 
+def inputs_of(pool: np.ndarray) -> torch.Tensor:
+    """Return the network's inputs for views, (N, 5, 64, 64) uint8."""
+    return torch.from_numpy(stretched(pool[:, 0] / np.float32(255), pool[:, 4] / np.float32(255)))
+
+
 def loss_of(network: InkNetwork, pool: np.ndarray) -> torch.Tensor:
-    """Return the cross-entropy of views, (N, 4, 64, 64) uint8, in which pixels with ink count more."""
+    """Return the cross-entropy of views, (N, 5, 64, 64) uint8, in which pixels with ink count more."""
     inks = torch.from_numpy(pool[:, 1:3]).float() / 255
-    views = torch.from_numpy(stretched(pool[:, 0] / np.float32(255))).contiguous(memory_format=torch.channels_last)
+    views = inputs_of(pool).contiguous(memory_format=torch.channels_last)
     losses = functional.binary_cross_entropy_with_logits(network(views), inks, reduction="none")
     weights = 1 + INK_WEIGHT * inks.amax(dim=1, keepdim=True) + CHARACTER_WEIGHT * inks[:, :1]
-    return (losses * weights * torch.from_numpy(pool[:, 3:] / np.float32(255))).mean()
+    return (losses * weights * torch.from_numpy(pool[:, 3:4] / np.float32(255))).mean()
 
 
 @torch.inference_mode()
@@ -173,7 +178,7 @@ def overlap(network: torch.nn.Module, pool: np.ndarray) -> float:
     overlaps = []
     for part in np.array_split(pool, -(-len(pool) // BATCH)):
         counted = torch.from_numpy(part[:, 3] / np.float32(255))
-        found = network(torch.from_numpy(stretched(part[:, 0] / np.float32(255)))).sigmoid()[:, 0] * counted
+        found = network(inputs_of(part)).sigmoid()[:, 0] * counted
         true = torch.from_numpy(part[:, 1] / np.float32(255)) * counted
         shared, either = (pick(found, true).sum(dim=(1, 2)) for pick in (torch.minimum, torch.maximum))
         overlaps.append((shared / either)[true.sum(dim=(1, 2)) > SEEN])

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from handwriting.preprocess.ink_network import VIEW_PX
+from handwriting.preprocess.ink_network import INPUTS, VIEW_PX
 from inkserve.files import atomic_write
 from training.ink.network import InkNetwork
 from training.onnx_file import write_onnx_file
 
 
 def export(network: InkNetwork, path: Path) -> None:
-    """Write a network with a sigmoid behind it; its input is `views`, (N, 2, VIEW_PX, VIEW_PX) float32."""
-    views = torch.zeros(2, 2, VIEW_PX, VIEW_PX)
+    """Write a network with a sigmoid behind it; its input is `views`, (N, INPUTS, VIEW_PX, VIEW_PX) float32."""
+    views = torch.zeros(2, INPUTS, VIEW_PX, VIEW_PX)
     any_size = {0: Dim("views"), 2: 8 * Dim("rows"), 3: 8 * Dim("columns")}
     with atomic_write(path) as partial:
         write_onnx_file(nn.Sequential(network, nn.Sigmoid()).eval(), {"views": views}, partial, ["ink"], any_size)
@@ -32,7 +32,7 @@ def restore(path: Path, views: torch.Tensor) -> InkNetwork:
 
     Args:
         path: of a file that `export` has written.
-        views: (N, 2, VIEW_PX, VIEW_PX) float32, a few hundred.
+        views: (N, INPUTS, VIEW_PX, VIEW_PX) float32, a few hundred.
     """
     stored = {tensor.name.removeprefix("0."): tensor for tensor in onnx.load(path).graph.initializer}
     network = InkNetwork().eval()

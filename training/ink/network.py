@@ -9,17 +9,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-BLOCKS = 3  # in the coarsest layer
+from handwriting.preprocess.ink_network import INPUTS
+
+BLOCKS = 4  # in the coarsest layer
 KERNEL = 7
 
 
 class InkNetwork(nn.Module):
-    """Maps (N, 2, 64, 64) float32 inputs to (N, 2, 64, 64) logits: ink of characters, other marks of the pen."""
+    """Maps (N, 3, 64, 64) float32 inputs to (N, 2, 64, 64) logits: ink of characters, other marks of the pen."""
 
-    def __init__(self, widths: tuple[int, int, int] = (16, 24, 40)) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (16, 24, 64)) -> None:
         super().__init__()
         fine, middle, coarse = widths
-        self.enter = unit(2, fine, kernel=4, stride=2)
+        self.enter = unit(INPUTS, fine, kernel=4, stride=2)
         self.down1 = nn.Sequential(unit(fine, middle, stride=2), WideUnit(middle))
         self.down2 = nn.Sequential(unit(middle, coarse, stride=2), *(WideUnit(coarse) for _ in range(BLOCKS)))
         self.whole = nn.Conv2d(coarse, coarse, 1)  # of the means over the view

@@ -15,7 +15,7 @@ from inkserve.files import atomic_write
 from training.data import Characters, load_characters
 from training.ink.glyphs import with_bar
 from training.ink.scenes import make_scene
-from training.ink.views import views
+from training.ink.views import LAYERS, views
 
 SETS = ("mnist", "emnist")
 CHARACTERS = 16  # drawn for a scene, which uses one to all of them
@@ -62,9 +62,9 @@ def characters_of(name: str) -> Characters:
 
 
 def make_views(count: int, seed: Sequence[int]) -> np.ndarray:
-    """Make views of `count` scenes, two of each: (2 * count, 4, 64, 64) uint8, as `views` makes them."""
+    """Make views of `count` scenes, two of each: (2 * count, 5, 64, 64) uint8, as `views` makes them."""
     generator = np.random.default_rng(seed)
-    made = np.empty((count, 2, 4, VIEW_PX, VIEW_PX), np.uint8)
+    made = np.empty((count, 2, LAYERS, VIEW_PX, VIEW_PX), np.uint8)
     for pair in made:
         images = characters_of(SETS[generator.integers(len(SETS))]).images
         frames = images[generator.integers(0, len(images), CHARACTERS)]
@@ -72,4 +72,4 @@ def make_views(count: int, seed: Sequence[int]) -> np.ndarray:
             frames = np.stack([with_bar(each, generator) for each in frames])
         scene = make_scene(frames, generator)
         pair[:] = np.round(np.clip(views(scene), 0, 1) * 255)
-    return made.reshape(-1, 4, VIEW_PX, VIEW_PX)
+    return made.reshape(-1, LAYERS, VIEW_PX, VIEW_PX)

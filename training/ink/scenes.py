@@ -25,6 +25,7 @@ class Scene:
         marks: (H, W) float32 in [0, 1]: other marks of the pen.
         box: left, top, right, bottom of the characters that the picture is about, in px.
         cells: the box of each of them.
+        is_empty: whether no character was drawn.
         pen: grey of the pen, as a share of the paper's.
         generator: of everything random.
     """
@@ -36,6 +37,7 @@ class Scene:
     pen: float
     generator: np.random.Generator = field(repr=False)
     cells: list[tuple[float, float, float, float]] = field(default_factory=list)
+    is_empty: bool = False
 
     @property
     def side(self) -> float:
@@ -578,10 +580,13 @@ def dithered(scene: Scene) -> None:
 
 
 def one_bit(scene: Scene) -> None:
-    """Turn the picture into black and white at a threshold between pen and paper."""
+    """Turn the picture into black and white at a threshold between pen and paper. Ink that becomes white is lost."""
     paper = float(np.median(scene.grey))
     threshold = paper * (scene.pen + (1 - scene.pen) * scene.between(0.4, 0.75))
-    scene.grey = (scene.grey > threshold).astype(np.float32)
+    is_white = scene.grey > threshold
+    scene.grey = is_white.astype(np.float32)
+    scene.ink[is_white] = 0
+    scene.marks[is_white] = 0
 
 
 def specks(scene: Scene) -> None:
@@ -659,7 +664,9 @@ def is_visible(scene: Scene) -> bool:
     """Tell whether ink and the paper beside it differ in grey, or there is no ink."""
     ink = scene.ink > 0.5  # noqa: PLR2004
     beside = (cv2.dilate(scene.ink, np.ones((9, 9), np.uint8)) > 0) & (scene.ink + scene.marks <= 0)
-    if not ink.any() or not beside.any():
+    if not ink.any():
+        return scene.is_empty
+    if not beside.any():
         return True
     return bool(abs(scene.grey[ink].mean() - scene.grey[beside].mean()) >= FAINTEST)
 
@@ -689,9 +696,10 @@ def any_scene(
         steps.append(neighbours(frames[-2:]))
     if not alone and generator.random() < EMPTY_SHARE:
         scene.ink[:] = 0
+        scene.is_empty = True
     steps.append(put_ink)
     steps += one_of(0.35, SURROUNDINGS)
-    steps += one_of(0.6, LIGHTS)
+    steps += one_of(0.55, LIGHTS) + one_of(0.25, LIGHTS)
     for share, step in (
         (0.35, blurred),
         (0.4, noisy),

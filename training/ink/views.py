@@ -3,16 +3,17 @@
 import numpy as np
 
 from handwriting.preprocess.ink_network import VIEW_PX
-from handwriting.preprocess.windows import Window, border_of, cut, whole
+from handwriting.preprocess.windows import Window, beyond_of, border_of, cut, whole
 from training.ink.scenes import Scene
 
+LAYERS = 5  # of a view: grey, ink, marks, what counts, and what is beyond the picture
 TILE_MARGIN_PX = 12  # what is that near the edge of a part of a page does not count
 TILE_SHARE = 0.6  # of the closer looks at several characters
 BETWEEN_SHARE = 0.3  # of the other closer looks: with what an earlier look has taken for writing, too
 
 
 def views(scene: Scene) -> list[np.ndarray]:
-    """Return a view of the whole scene and a closer one: (4, 64, 64) float32 each of grey, ink, marks, and what counts.
+    """Return a view of the whole scene and a closer one: (LAYERS, 64, 64) float32 in [0, 1] each.
 
     The closer one shows all writing, with much or little around it, or a part of a page. In that, what is near the edge
     does not count, since there even a person could not tell a character from a stray stroke.
@@ -27,7 +28,8 @@ def views(scene: Scene) -> list[np.ndarray]:
         if is_tile and looks:
             counted[:] = 0
             counted[TILE_MARGIN_PX:-TILE_MARGIN_PX, TILE_MARGIN_PX:-TILE_MARGIN_PX] = 1
-        looks.append(np.stack([*(cut(layer, window, beyond, VIEW_PX) for layer, beyond in layers), counted]))
+        shown = (cut(layer, window, beyond, VIEW_PX) for layer, beyond in layers)
+        looks.append(np.stack([*shown, counted, beyond_of(window, scene.shape, VIEW_PX)]))
     return looks
 
 

@@ -36,7 +36,7 @@ async function findInk(pixels, sizes, names) {
   let isLast = number(0);
   for (let looks = 0, again = status === look; again; looks += 1) {
     const viewPx = looks === 0 && window.data[2] > names.wide_px ? names.wide_view_px : names.view_px;
-    const view = await run(`look-${viewPx}.onnx`, { grey: begun.grey, outside: begun.outside, window });
+    const view = await run(`look-${viewPx}.onnx`, { grey: begun.grey, outside: begun.outside, window, size });
     const seen = await run("ink.onnx", { views: view.views });
     const before = { size, looks: number(looks), was_last: isLast };
     const next = await run(`decide-${viewPx}.onnx`, { seen: seen.ink, window, ...before });

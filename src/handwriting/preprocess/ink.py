@@ -9,7 +9,7 @@ import numpy as np
 from handwriting.errors import InvalidImage
 from handwriting.preprocess.frame import INK_THRESHOLD, SPECK_PX, Box, ink_box
 from handwriting.preprocess.ink_network import VIEW_PX, Seen, look_at
-from handwriting.preprocess.windows import Window, border_of, cut, halved, whole
+from handwriting.preprocess.windows import Window, beyond_of, border_of, cut, halved, shown, whole
 
 LOOKS = 4  # at most
 WIDE_PX, WIDE_VIEW_PX = 400, 128  # larger pictures are first seen in a larger view: writing on them may be small
@@ -45,6 +45,7 @@ class Ink(NamedTuple):
         per_px: px of the picture for one of the ink.
         left_out: what is as dark around it but no character's ink, as a share of that.
         everywhere: (h, w) float32 of all that a look took for characters, if writing lay apart; otherwise None.
+        is_one_piece: whether all of the ink is known to hang together.
     """
 
     ink: np.ndarray
@@ -53,6 +54,7 @@ class Ink(NamedTuple):
     per_px: float
     left_out: float = 0.0
     everywhere: np.ndarray | None = None
+    is_one_piece: bool = False
 
     @property
     def box(self) -> Box:
@@ -115,7 +117,8 @@ def find_clean_ink(grey: np.ndarray) -> Ink | None:
     difference = cv2.absdiff(part, np.full_like(part, paper))
     full = quantile(difference[difference > CLEAN_INK * most], CLEAN_FULL)
     per_px = 2**level
-    return Ink(np.minimum(difference / np.float32(full), 1), left * per_px, top * per_px, per_px)
+    inked = np.minimum(difference / np.float32(full), 1)
+    return Ink(inked, left * per_px, top * per_px, per_px, is_one_piece=True)
 
 
 def find_ink_on_paper(grey: np.ndarray) -> Ink:
@@ -128,7 +131,8 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     window, found, is_last, everywhere = whole(grey.shape), None, False, None
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
-        seen = look_at(cut(grey, window, outside, view_px) / np.float32(255))
+        view = cut(grey, window, outside, view_px) / np.float32(255)
+        seen = look_at(view, beyond_of(window, grey.shape, view_px))
         written = writing(seen, shown(window, grey.shape, view_px))
         if written is None:
             break  # what an earlier, coarser look has found stays
@@ -161,17 +165,6 @@ def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
     amount = float(inked.sum())
     dark = darkness > HALF * float((inked * darkness).sum()) / amount
     return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
-
-
-def shown(window: Window, shape: tuple[int, ...], view_px: int) -> tuple[slice, slice]:
-    """Return the rows and columns of a window's view that show the picture of this height and width, at least one."""
-
-    def along(start: int, size: int) -> slice:
-        first, end = (round(min(max(at - start, 0), window.side) * view_px / window.side) for at in (0, size))
-        first = min(first, view_px - 1)
-        return slice(first, max(end, first + 1))
-
-    return along(window.top, shape[0]), along(window.left, shape[1])
 
 
 def writing(seen: Seen, inside: tuple[slice, slice]) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:

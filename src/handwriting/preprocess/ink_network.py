@@ -14,6 +14,7 @@ import onnxruntime
 
 NETWORK = Path(__file__).with_name("ink.onnx")
 VIEW_PX = 64  # side of the views that it has learned from
+INPUTS = 3  # of each pixel, as `stretched` makes them
 GRAIN = 0.02  # of grey, as a standard deviation; a view with little more shows only grain, and keeps it small
 NEAR_PX, NEAR_GRAIN = 17, 0.03  # the same of what is near by
 
@@ -32,20 +33,21 @@ class Seen(NamedTuple):
     darkness: np.ndarray
 
 
-def look_at(view: np.ndarray) -> Seen:
+def look_at(view: np.ndarray, beyond: np.ndarray) -> Seen:
     """Run the network on a view.
 
     Args:
         view: (H, W) float32 grey in [0, 1], of any contrast; the sides are multiples of 8.
+        beyond: (H, W) float32, 1 beyond the picture, otherwise 0.
     """
-    inputs = stretched(view[None])
+    inputs = stretched(view[None], beyond)
     [(ink, marks)] = run(inputs)
     return Seen(ink, marks, -inputs[0, 1])
 
 
 def look_at_all(views: np.ndarray) -> np.ndarray:
-    """Run the network on (N, H, W) float32 views: (N, 2, H, W) float32 in [0, 1], ink and marks of each."""
-    return run(stretched(views))
+    """Run the network on (N, H, W) float32 views within a picture: (N, 2, H, W) float32 in [0, 1], ink and marks."""
+    return run(stretched(views, 0))
 
 
 def run(inputs: np.ndarray) -> np.ndarray:
@@ -53,20 +55,22 @@ def run(inputs: np.ndarray) -> np.ndarray:
     return np.asarray(session().run(None, {"views": inputs})[0])
 
 
-def stretched(views: np.ndarray) -> np.ndarray:
+def stretched(views: np.ndarray, beyond: np.ndarray | int) -> np.ndarray:
     """Turn views into input of the network: against the whole view, and against what is near by, as shadows differ.
 
-    Each has mean 0 and deviation 1. The few pixels that differ most become dark, so the network sees dark ink on light
+    Both have mean 0 and deviation 1. The few pixels that differ most become dark, so the network sees dark ink on light
     paper, and the other way round only where the paper is small.
 
     Args:
         views: (N, H, W) float32 grey in [0, 1].
+        beyond: (N, H, W) or (H, W) float32, 1 beyond the picture; 0 where none of them shows that.
 
     Returns:
-        (N, 2, H, W) float32.
+        (N, INPUTS, H, W) float32; the last is `beyond`.
     """
-    inputs = np.empty((len(views), 2, *views.shape[1:]), np.float32)
-    for view, both in zip(views, inputs, strict=True):
+    inputs = np.empty((len(views), INPUTS, *views.shape[1:]), np.float32)
+    inputs[:, 2] = beyond
+    for view, both in zip(views, inputs[:, :2], strict=True):
         whole, near = both
         level, deviation = (float(each[0, 0]) for each in cv2.meanStdDev(view))
         np.multiply(view - level, 1 / (deviation + GRAIN), out=whole)

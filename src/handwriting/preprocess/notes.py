@@ -17,7 +17,8 @@ LEFT_OUT = "print or marks around the character were left out"
 def notes_on(ink: Ink) -> tuple[str, ...]:
     """Return notes for people about a picture of one character: that it shows several, or that much was left out."""
     notes = []
-    if (count := count_characters(ink.ink if ink.everywhere is None else ink.everywhere)) > 1:
+    count = 1 if ink.is_one_piece else count_characters(ink.ink if ink.everywhere is None else ink.everywhere)
+    if count > 1:
         notes.append(SEVERAL.format(count=count))
     if ink.left_out > MUCH:
         notes.append(LEFT_OUT)

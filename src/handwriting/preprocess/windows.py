@@ -50,6 +50,24 @@ def cut(image: np.ndarray, window: Window, outside: float, view_px: int) -> np.n
     return np.asarray(cv2.resize(part, (view_px, view_px), interpolation=how))
 
 
+def shown(window: Window, shape: tuple[int, ...], view_px: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a window's view that show the picture of this height and width, at least one."""
+
+    def along(start: int, size: int) -> slice:
+        first, end = (round(min(max(at - start, 0), window.side) * view_px / window.side) for at in (0, size))
+        first = min(first, view_px - 1)
+        return slice(first, max(end, first + 1))
+
+    return along(window.top, shape[0]), along(window.left, shape[1])
+
+
+def beyond_of(window: Window, shape: tuple[int, ...], view_px: int) -> np.ndarray:
+    """Return where a window's view is beyond a picture of this height and width: (view_px, view_px) float32, 1 or 0."""
+    beyond = np.ones((view_px, view_px), np.float32)
+    beyond[shown(window, shape, view_px)] = 0
+    return beyond
+
+
 def halved(image: np.ndarray) -> np.ndarray:
     """Halve the sides of an (H, W) image by area, which OpenCV does forty times as fast as any other reduction."""
     height, width = (max(1, size // 2) for size in image.shape)

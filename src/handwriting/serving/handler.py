@@ -19,7 +19,7 @@ from handwriting.networks import Network
 from handwriting.parsing import Part, open_part, parse_request
 from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, find_character
 from handwriting.preprocess.formats import is_read_apart
-from handwriting.preprocess.ink_network import VIEW_PX, look_at
+from handwriting.preprocess.ink_network import VIEW_PX, look_at_all
 from handwriting.preprocess.page_files import PageFile
 from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequest
 from handwriting.serving.explanation import explain
@@ -102,7 +102,7 @@ class RecogniserHandler:
         silence_batch_logs(context)
         self.score = make_runtime(self.network, options.get("runtime", RUNTIMES[0]), weights.with_suffix(".onnx"))
         self.inference(np.zeros((1, FRAME_PX, FRAME_PX), np.float32))  # the first pass of each network is slow
-        look_at(np.zeros((VIEW_PX, VIEW_PX), np.float32))
+        look_at_all(np.zeros((1, VIEW_PX, VIEW_PX), np.float32))
         self.memory = MemoryTrimmer()
 
     def handle(self, data: Sequence[Mapping[str, object]], context: Context) -> list[bytes]:

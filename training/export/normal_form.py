@@ -221,10 +221,10 @@ class Look(nn.Module):
         near = (view - means) / ((squares - means * means).clamp(min=0).sqrt() + ink_network.NEAR_GRAIN)
         both = torch.stack([whole, near])
         both = torch.where((whole**3).sum() > 0, -both, both)
-        (top, bottom), (left, right) = shown(window, size, self.view_px)
         at = positions(self.view_px)
-        inside = ((at >= top) & (at < bottom))[:, None] & ((at >= left) & (at < right))[None]
-        return torch.cat([both, to_number(~inside)[None]])[None]
+        rows, columns = ((at >= first) & (at < end) for first, end in shown(window, size, self.view_px))
+        beyond = to_number(~(rows[:, None] & columns[None]))
+        return torch.cat([both, beyond[None]])[None]
 
     def _blurred(self, view: Tensor) -> Tensor:
         reach = ink_network.NEAR_PX // 2
@@ -316,10 +316,9 @@ def shown(window: Tensor, size: Tensor, view_px: int) -> list[tuple[Tensor, Tens
 def edge_of(window: Tensor, size: Tensor, view_px: int) -> Tensor:
     """Return where the edge of a picture of this height and width is in a window's view: (view_px, view_px) bool."""
     at = positions(view_px)
-    (top, bottom), (left, right) = shown(window, size, view_px)
-    rows, columns = (((at >= first) & (at < end)) for first, end in ((top, bottom), (left, right)))
-    first_or_last = (((at == first) | (at == end - 1)) for first, end in ((top, bottom), (left, right)))
-    row_edges, column_edges = first_or_last
+    (rows, row_edges), (columns, column_edges) = (
+        ((at >= first) & (at < end), (at == first) | (at == end - 1)) for first, end in shown(window, size, view_px)
+    )
     return rows[:, None] & columns[None] & (row_edges[:, None] | column_edges[None])
 
 

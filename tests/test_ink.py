@@ -152,8 +152,7 @@ def test_a_view_may_show_more_than_the_picture():
 
 
 def test_the_network_is_told_what_is_beyond_the_picture():
-    window, shape = Window(-5, 20, 40), (50, 100)
-    beyond = beyond_of(window, shape, 40)
+    beyond = beyond_of(shown(Window(-5, 20, 40), (50, 100), 40), 40)
     assert beyond[:30, 5:].max() == 0
     assert beyond[30:].min() == beyond[:, :5].min() == 1
     view = np.full((1, 40, 40), 0.9, np.float32)

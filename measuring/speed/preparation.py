@@ -70,7 +70,7 @@ def seen_before() -> Callable[[np.ndarray], Seen]:
     kept: dict[bytes, Seen] = {}
 
     def look(view: np.ndarray, beyond: np.ndarray) -> Seen:
-        key = view.tobytes()
+        key = view.tobytes() + beyond.tobytes()
         if key not in kept:
             kept[key] = look_at(view, beyond)
         return kept[key]

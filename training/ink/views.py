@@ -3,7 +3,7 @@
 import numpy as np
 
 from handwriting.preprocess.ink_network import VIEW_PX
-from handwriting.preprocess.windows import Window, beyond_of, border_of, cut, whole
+from handwriting.preprocess.windows import Window, beyond_of, border_of, cut, shown, whole
 from training.ink.scenes import Scene
 
 LAYERS = 5  # of a view: grey, ink, marks, what counts, and what is beyond the picture
@@ -28,8 +28,8 @@ def views(scene: Scene) -> list[np.ndarray]:
         if is_tile and looks:
             counted[:] = 0
             counted[TILE_MARGIN_PX:-TILE_MARGIN_PX, TILE_MARGIN_PX:-TILE_MARGIN_PX] = 1
-        shown = (cut(layer, window, beyond, VIEW_PX) for layer, beyond in layers)
-        looks.append(np.stack([*shown, counted, beyond_of(window, scene.shape, VIEW_PX)]))
+        cuts = (cut(layer, window, beyond, VIEW_PX) for layer, beyond in layers)
+        looks.append(np.stack([*cuts, counted, beyond_of(shown(window, scene.shape, VIEW_PX), VIEW_PX)]))
     return looks
 
 

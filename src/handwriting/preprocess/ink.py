@@ -132,8 +132,9 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     for look in range(LOOKS):
         view_px = WIDE_VIEW_PX if look == 0 and window.side > WIDE_PX else VIEW_PX
         view = cut(grey, window, outside, view_px) / np.float32(255)
-        seen = look_at(view, beyond_of(window, grey.shape, view_px))
-        written = writing(seen, shown(window, grey.shape, view_px))
+        inside = shown(window, grey.shape, view_px)
+        seen = look_at(view, beyond_of(inside, view_px))
+        written = writing(seen, inside)
         if written is None:
             break  # what an earlier, coarser look has found stays
         ink, (left, top, width, height), others = written

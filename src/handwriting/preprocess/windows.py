@@ -61,10 +61,10 @@ def shown(window: Window, shape: tuple[int, ...], view_px: int) -> tuple[slice, 
     return along(window.top, shape[0]), along(window.left, shape[1])
 
 
-def beyond_of(window: Window, shape: tuple[int, ...], view_px: int) -> np.ndarray:
-    """Return where a window's view is beyond a picture of this height and width: (view_px, view_px) float32, 1 or 0."""
+def beyond_of(inside: tuple[slice, slice], view_px: int) -> np.ndarray:
+    """Return (view_px, view_px) float32: 1 beyond the picture, 0 in the rows and columns that show it."""
     beyond = np.ones((view_px, view_px), np.float32)
-    beyond[shown(window, shape, view_px)] = 0
+    beyond[inside] = 0
     return beyond
 
 

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from training.export.source import DamagedError, ParityError, Source, find_weigh
 from training.export.store import characters_to_check, check_probabilities, compare, export_card_path, open_export
 from training.export.table import Timings, summarise
 from training.finish import save_with_card
-from training.provenance import processor
+from training.provenance import command, processor
 from training.trainer import Trainer
 
 WEIGHTS = ROOT / "weights"
@@ -363,3 +365,9 @@ def damage(path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+def test_the_command_of_a_card_is_what_one_would_type(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", SimpleNamespace(name="training.ink.__main__"))
+    monkeypatch.setattr(sys, "argv", ["/x/__main__.py", "--epochs", "2"])
+    assert command() == "python -m training.ink --epochs 2"

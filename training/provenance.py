@@ -13,7 +13,7 @@ from pathlib import Path
 def command() -> str:
     """Return the command that runs now, as one would type it."""
     module = getattr(sys.modules["__main__"], "__spec__", None)
-    program = ["-m", module.name] if module else [sys.argv[0]]
+    program = ["-m", module.name.removesuffix(".__main__")] if module else [sys.argv[0]]
     return shlex.join(["python", *program, *sys.argv[1:]])
 
 

@@ -5,9 +5,10 @@
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from training.marks import COMMON_MARKS, MARKS, draw_mark, draw_one, draw_seven
 from training.paper import any_letter
 from training.provenance import commit
 
-PICTURES = 200  # of each kind, unless --limit says otherwise
+PICTURES = 400  # of each kind, unless --limit says otherwise
 NUMBERS, PAGES = 200, 60  # with numbers, and with text
 SURE = 0.9
 OTHER_MARKS = [each for each in MARKS if each not in COMMON_MARKS]
@@ -82,26 +83,25 @@ def measure_characters(options: argparse.Namespace) -> list[dict[str, Any]]:
     test = load_characters(NORMAL_FORMS[model], "test")
     rows = np.random.default_rng(SEED).choice(len(test), count, replace=False)
     labels = [LABELS[model][index] for index in test.labels[rows]]
-    sets = [LabelledPictures(kind, list(pictures_of(test.images[rows], kind)), labels) for kind in KINDS]
-    sets += others(model, test.images[rows], labels)
+    on_paper = (LabelledPictures(kind, list(pictures_of(test.images[rows], kind)), labels) for kind in KINDS)
     server = (
         nullcontext(options.url) if options.url else serving(options.model_store / f"{model}-{options.version}.mar")
     )
     measured = []
     with server as url:
-        for pictures in sets:
+        for pictures in chain(on_paper, others(model, test.images[rows], labels)):
             measured.append(row_of(pictures.title, read_answers(url, model, options.version, pictures)))
             print("\n".join(table_of(COLUMNS, measured[-1:])[-1:]), flush=True)
     return measured
 
 
-def others(model: str, frames: np.ndarray, labels: Sequence[str]) -> list[LabelledPictures]:
-    """Return blurred frames, ones and sevens as no data set has them, and marks and letters, which have no label."""
+def others(model: str, frames: np.ndarray, labels: Sequence[str]) -> Iterator[LabelledPictures]:
+    """Make blurred frames, ones and sevens as no data set has them, and marks and letters, which have no label."""
     count = len(frames)
     torch.manual_seed(SEED)
     blurred = soften(torch.from_numpy(frames)[:, None].float() / 255, 1.0)[:, 0]
     images = np.round(blurred.numpy() * 255).astype(np.uint8)
-    sets = [LabelledPictures("frames out of focus or shaken by up to 7 px", images, labels)]
+    yield LabelledPictures("frames out of focus or shaken by up to 7 px", images, labels)
     drawn = {
         "1 with a long upstroke": (draw_one, "1"),
         "7, most with a bar": (draw_seven, "7"),
@@ -113,8 +113,7 @@ def others(model: str, frames: np.ndarray, labels: Sequence[str]) -> list[Labell
         drawn["letters, without those like digits"] = (partial(any_letter, characters), "")
     for kind, (draw, label) in drawn.items():
         pictures = list(pictures_of(frames_of(draw, count), "plain paper"))
-        sets.append(LabelledPictures(kind, pictures, [label] * count))
-    return sets
+        yield LabelledPictures(kind, pictures, [label] * count)
 
 
 def row_of(kind: str, answers: Answers) -> dict[str, Any]:

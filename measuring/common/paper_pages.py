@@ -9,7 +9,7 @@ import numpy as np
 from handwriting.labels import CHARACTERS, DIGITS
 from measuring.common.composed_pages import Page, Paper, compose, finish, spell, stack, style_of, write_line
 from training.data import Characters, load_characters
-from training.ink.scenes import line_mask
+from training.ink.paper import line_mask
 
 SEED = 3_000_000
 CONTRAST = (0.2, 0.6)  # of print on the paper

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from inkserve.client.pictures import encode, from_array
-from training.ink import scenes
-from training.ink.scenes import Scene, Step
+from training.ink import camera, paper, pen
+from training.ink.scene import Scene, Step, start
 
 SEED = 2_000_000  # of no scene that the network has learned from
 SHARE = (0.15, 0.5)  # of the character's longest side in the picture's shorter one
@@ -23,38 +23,44 @@ class Kind(NamedTuple):
 
 KINDS: Mapping[str, Kind] = {
     "plain paper": Kind(),
-    "ruled": Kind([scenes.ruled]),
-    "squared": Kind([scenes.squared]),
-    "dotted": Kind([scenes.dotted]),
-    "in printed boxes": Kind([scenes.boxed]),
-    "among printed words": Kind([scenes.printed]),
-    "underlined": Kind([scenes.underlined]),
-    "circled": Kind([scenes.circled]),
-    "beside a bracket, dot or dash": Kind([scenes.bracketed]),
-    "struck through": Kind([scenes.struck]),
-    "beside a scribble": Kind([scenes.scribbled]),
-    "a sheet on a desk": Kind(after=[scenes.on_desk]),
-    "a scan with black edges": Kind(after=[scenes.scanner_edge]),
-    "a screenshot with bars": Kind(after=[scenes.status_bar]),
-    "a shadow": Kind(after=[scenes.shadow]),
-    "a reflection": Kind(after=[scenes.reflection]),
-    "out of focus or shaken": Kind(after=[scenes.blurred]),
-    "dithered": Kind(after=[scenes.dithered]),
-    "one bit": Kind(after=[scenes.one_bit]),
-    "with specks": Kind(after=[scenes.specks]),
-    "light on dark": Kind(after=[scenes.inverted]),
-    "cropped to the ink": Kind(after=[scenes.cropped]),
-    "squared, on a desk, in shadow": Kind([scenes.squared], [scenes.on_desk, scenes.shadow, scenes.noisy]),
+    "ruled": Kind([paper.ruled]),
+    "squared": Kind([paper.squared]),
+    "dotted": Kind([paper.dotted]),
+    "in printed boxes": Kind([paper.boxed]),
+    "among printed words": Kind([paper.printed]),
+    "underlined": Kind([pen.underlined]),
+    "circled": Kind([pen.circled]),
+    "beside a bracket, dot or dash": Kind([pen.bracketed]),
+    "struck through": Kind([pen.struck]),
+    "beside a scribble": Kind([pen.scribbled]),
+    "a sheet on a desk": Kind(after=[camera.on_desk]),
+    "a scan with black edges": Kind(after=[camera.scanner_edge]),
+    "a screenshot with bars": Kind(after=[camera.status_bar]),
+    "a shadow": Kind(after=[camera.shadow]),
+    "a reflection": Kind(after=[camera.reflection]),
+    "out of focus or shaken": Kind(after=[camera.blurred]),
+    "dithered": Kind(after=[camera.dithered]),
+    "one bit": Kind(after=[camera.one_bit]),
+    "with specks": Kind(after=[camera.specks]),
+    "light on dark": Kind(after=[camera.inverted]),
+    "cropped to the ink": Kind(after=[camera.cropped]),
+    "squared, on a desk, in shadow": Kind([paper.squared], [camera.on_desk, camera.shadow, camera.noisy]),
+    "in a printed table": Kind([paper.tabled]),
+    "over a watermark": Kind([paper.watermarked]),
+    "on a stain": Kind([paper.stained]),
+    "beside a stamp": Kind([paper.stamped]),
+    "drawn as an outline": Kind([pen.hollow]),
+    "in a box, in perspective": Kind([paper.boxed], [camera.aslant]),
 }
 
 
 def scene_of(frame: np.ndarray, kind: Kind, generator: np.random.Generator) -> Scene:
     """Make a scene of one kind with a (28, 28) uint8 frame as its character."""
-    scene = scenes.start([frame], generator, SHARE, SIDES_PX)
-    for step in (scenes.texture, *kind.before, scenes.put_ink, scenes.gradient, *kind.after):
+    scene = start([frame], generator, SHARE, SIDES_PX)
+    for step in (paper.texture, *kind.before, pen.put_ink, camera.gradient, *kind.after):
         step(scene)
-    if kind.after[-1:] not in ([scenes.dithered], [scenes.one_bit]):
-        scenes.compressed(scene)
+    if kind.after[-1:] not in ([camera.dithered], [camera.one_bit]):
+        camera.compressed(scene)
     return scene
 
 

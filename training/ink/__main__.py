@@ -21,7 +21,7 @@ from inkserve.command import run
 from inkserve.files import atomic_write
 from training.card import DataFile, Record, card_path, sha256
 from training.data import load_characters
-from training.ink.export import export, mix, restore
+from training.ink.export import export, restore
 from training.ink.network import InkNetwork
 from training.ink.pool import SETS, make_views, pool_of
 from training.provenance import command, commit
@@ -42,7 +42,6 @@ class InkCard(Record):
     Attributes:
         parameters: how many numbers it has learned.
         start: card of the network that training went on from, if it did.
-        start_share: of that network in the mean with what was trained.
         overlap: mean over held-out views of the ink found and true, over the ink found or true, in [0, 1].
         held_out: scenes that it was measured on.
         history: loss and overlap of each epoch.
@@ -61,7 +60,6 @@ class InkCard(Record):
     overlap: float
     history: tuple[dict[str, float], ...]
     start: "InkCard | None" = None
-    start_share: float = 0.0
 
 
 def main() -> None:
@@ -79,7 +77,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the scenes, the weights and the order")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
     parser.add_argument("--start", type=Path, help="network to go on from, instead of random weights")
-    parser.add_argument("--start-share", type=float, default=0.5, help="of --start in the mean with what was trained")
     parser.add_argument("--out", type=Path, default=NETWORK, help="file of the network")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the state and the scenes")
     options = parser.parse_args()
@@ -135,8 +132,6 @@ def train(options: argparse.Namespace) -> Path:
             torch.save({name: part.state_dict() for name, part in parts.items()} | {"history": history}, partial)
     trained = average.module.to("cpu", memory_format=torch.contiguous_format).eval()
     export(trained, options.out)
-    if options.start:
-        mix(options.out, options.start, options.start_share)
     files = {name: digest for each in SETS for name, digest in load_characters(each, "train").files.items()}
     InkCard(
         parameters=sum(parameter.numel() for parameter in trained.parameters()),
@@ -152,7 +147,6 @@ def train(options: argparse.Namespace) -> Path:
         overlap=overlap(restore(options.out, some), held_out),
         history=tuple(history),
         start=start and dataclasses.replace(start, history=()),
-        start_share=options.start_share if start else 0.0,
     ).write(card_path(options.out))
     return options.out
 

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from torch import nn
@@ -55,28 +54,6 @@ def restore(path: Path, views: torch.Tensor) -> InkNetwork:
     for hook in hooks:
         hook.remove()
     return network
-
-
-def mix(path: Path, start: Path, share: float) -> None:
-    """Replace the weights in a file by their mean with those of the network that training started from.
-
-    The mean of both is better than either, where the one went on from the other. Source: Wortsman et al. 2022, "Model
-    soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference time".
-
-    Args:
-        path: of a file that `export` has written.
-        start: of another, of the same form.
-        share: of the start's weights.
-    """
-    model = onnx.load(path)
-    kept = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(start).graph.initializer}
-    for tensor in model.graph.initializer:
-        trained = onnx.numpy_helper.to_array(tensor)
-        if trained.dtype == np.float32:
-            mean = (1 - share) * trained + share * kept[tensor.name]
-            tensor.CopyFrom(onnx.numpy_helper.from_array(mean.astype(np.float32), tensor.name))
-    with atomic_write(path) as partial:
-        onnx.save(model, partial)
 
 
 def norms_of(network: InkNetwork) -> list[tuple[str, nn.BatchNorm2d]]:

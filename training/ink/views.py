@@ -4,7 +4,7 @@ import numpy as np
 
 from handwriting.preprocess.ink_network import VIEW_PX
 from handwriting.preprocess.windows import Window, beyond_of, border_of, cut, shown, whole
-from training.ink.scenes import Scene
+from training.ink.scene import Scene
 
 LAYERS = 5  # of a view: grey, ink, marks, what counts, and what is beyond the picture
 TILE_MARGIN_PX = 12  # what is that near the edge of a part of a page does not count

@@ -53,6 +53,7 @@ export default function ({data, parentElement, setStateValue}) {
   const buttons = data.rows.flat();
   const names = JSON.stringify(data.rows.map(row => row.map(each => each.name)));
   let bar = bars.get(element);
+  removeEventListener("keydown", bar?.onKey, true);
   if (bar?.names !== names) bars.set(element, bar = makeBar(data.rows, names, element));
   const press = name => {
     const shown = document.querySelector("[data-shown]")?.dataset.shown ?? null; // it may be newer than this bar
@@ -64,14 +65,14 @@ export default function ({data, parentElement, setStateValue}) {
     bar.buttons[i].disabled = !enabled;
     bar.buttons[i].onclick = () => press(name);
   });
+  /* It stays until the next is there: one that is taken away before, as Streamlit does, misses keys in between */
   const onKey = event => {
+    if (!element.isConnected) return removeEventListener("keydown", onKey, true); // another page is shown
     const button = pressedBy(event, buttons);
     if (!button) return;
     event.preventDefault();
     event.stopImmediatePropagation(); // Streamlit has keys of its own
     press(button.name); // also of a disabled one: what is shown may be newer than this bar
   };
-  removeEventListener("keydown", bar.onKey, true);
   addEventListener("keydown", bar.onKey = onKey, true);
-  return () => removeEventListener("keydown", onKey, true);
 }

@@ -226,6 +226,18 @@ def test_a_students_card_carries_its_teachers(mnist_train, tmp_path):
     assert [each["architecture"] for each in card["teachers"]] == ["LeNet5"]
 
 
+def test_a_card_tells_once_where_an_ancestor_came_from(tmp_path):
+    """A teacher that is the start, too, doubled the card with each training."""
+    card = Card.read(ROOT / "weights" / "lenet5-1.0.json").without_history()
+    sizes = []
+    for number in range(6):
+        card = dataclasses.replace(card, start=card, teachers=(card,), sha256=f"{number:064}")
+        card.write(tmp_path / "card.json")
+        sizes.append((tmp_path / "card.json").stat().st_size)
+        assert Card.read(tmp_path / "card.json").start.sha256 == card.start.sha256
+    assert sizes[5] - sizes[4] < 1.5 * (sizes[1] - sizes[0])
+
+
 def test_a_students_loss_leaves_equal_logits_where_they_are():
     logits = (torch.randn(64, 10) * 10).requires_grad_()
     distillation_loss(logits, soften_logits(logits.detach())).sum().backward()

@@ -147,6 +147,19 @@ class Card(Record):
         """Return the card as it stands in the cards of other weights."""
         return dataclasses.replace(self, history=None)
 
+    def write(self, path: Path) -> None:
+        """Write the card. What an ancestor came from is told once: a teacher is often the start, too."""
+        Record.write(_told_once(self, set()), path)
+
+
+def _told_once(card: Card, told: set[str]) -> Card:
+    if card.sha256 in told:
+        return dataclasses.replace(card, start=None, base=None, teachers=None)
+    told.add(card.sha256)
+    start, base = (each and _told_once(each, told) for each in (card.start, card.base))
+    teachers = card.teachers and tuple(_told_once(each, told) for each in card.teachers)
+    return dataclasses.replace(card, start=start, base=base, teachers=teachers)
+
 
 def card_path(weights: Path) -> Path:
     """Return where the card of weights lies."""

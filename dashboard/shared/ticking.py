@@ -4,7 +4,8 @@ Streamlit drops what a run of the page has not sent yet when a fragment's tick a
 tick is given a runner of its own, and nobody listens to the former one any more (`AppSession` of streamlit 1.67). What
 is lost may be the last elements of the page, or the timers themselves, so that a progress bar stands still until
 somebody clicks. On a busy machine that is not rare. A tick comes a second after its timer has been sent, so a timer
-that is sent last loses nothing.
+that is sent last loses nothing. A part with buttons beside a ticking one ticks, too: what its click has drawn may be
+lost in the same way, and is there at the next tick.
 """
 
 from collections.abc import Callable, Iterator

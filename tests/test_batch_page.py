@@ -182,6 +182,7 @@ def test_progress_tells_rate_and_time_left():
     assert (progress.share, progress.rate, progress.left_s) == (0.25, 500, 1.5)
     assert batch_html.progress_line(progress) == "250 of 1,000 pictures · 500 pictures/s · 1.5 s left · 1 with an error"
     assert batch_html.progress_line(Progress(0, 10, 0, 0.1)) == "0 of 10 pictures"
+    assert batch_html.duration(0.04) == "less than 0.1 s"
 
 
 def test_a_job_goes_on_where_an_earlier_one_had_no_answer():

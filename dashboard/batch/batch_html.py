@@ -14,6 +14,7 @@ from inkserve import RecogniserError
 SHOWN = 5  # confusions, and files that are not read or refused; the others are counted
 NAMED = 50  # files that were left out
 MINUTE_S = 60
+SHORT_S = 0.1
 ENOUGH = 100  # pictures: the rate of fewer is not meaningful
 
 
@@ -104,6 +105,8 @@ def folder_hint(labels: Sequence[str]) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time, rounded."""
+    if seconds < SHORT_S:
+        return f"less than {SHORT_S} s"
     if seconds < MINUTE_S:
         return f"{seconds:.{int(seconds < MINUTE_S / 6)}f} s"
     return f"{int(seconds) // MINUTE_S} min {int(seconds) % MINUTE_S} s"

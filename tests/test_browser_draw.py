@@ -17,10 +17,12 @@ CROSS = [[(0.05, 0.05), (0.95, 0.95)], [(0.95, 0.05), (0.05, 0.95)]]
 
 
 def choose(page: Page, recogniser: str) -> None:
-    """Choose a recogniser by its name and version."""
+    """Choose a recogniser by its name and version, and wait as a person does who looks before drawing."""
     canvas(page).wait_for()
     page.get_by_role("combobox").first.click()
     page.get_by_role("option", name=recogniser, exact=True).click()
+    page.wait_for_timeout(500)  # for the page to begin to run
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
 
 
 def small(digit: str, left: float, top: float) -> list:

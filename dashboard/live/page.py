@@ -60,7 +60,7 @@ def main() -> None:
     above = st.container()
     generator = _generator()
     last = generator.last()
-    # It ticks also without a load: a click that a tick of the figures meets may draw nothing (ticking.py) until it does
+    # Without a load, too: what a click has drawn may be lost (ticking.py), and is there at the next tick
     ticking.show(_load, FIRST_TICK_S if last and last[1].is_running else refresh_s, generator, sampler)
     with above:  # after the load, as they take longer
         ticking.show(_figures, refresh_s, sampler, history, window_s, selection)

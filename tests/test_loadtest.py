@@ -342,7 +342,7 @@ def test_a_smoke_test_with_two_processes_writes_its_page_and_meets_an_easy_objec
     assert "| picture of a client |" in page
     assert "| picture at a steady rate |" in page
     assert "| stroke of a drawing |" in page
-    assert "Batches of up to 32 requests, batch delay 1 ms, 2 workers." in page
+    assert "Batches of up to 16 requests, batch delay 1 ms, 2 workers." in page
     assert "requests; a request waited" in page
     assert "Locust, 2 processes, used" in page
     assert (tmp_path / "smoke.html").exists()

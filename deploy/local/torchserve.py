@@ -119,7 +119,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "TS_GRPC_INFERENCE_ADDRESS": HOST,
         "TS_GRPC_MANAGEMENT_ADDRESS": HOST,
         "TS_ALLOWED_URLS": f"file://{settings.model_store}/.*",
-        "TS_DECODE_INPUT_REQUEST": "false",  # the handler parses JSON itself, with better errors
         "PROMETHEUS_MULTIPROC_DIR": str(settings.metrics),
         "LOG_LOCATION": str(settings.logs),
         "METRICS_LOCATION": str(settings.logs),

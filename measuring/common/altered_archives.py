@@ -16,7 +16,7 @@ _handle = DigitsHandler.handle
 
 
 def _wait(self, data, context):
-    _time.sleep(max(float(context.get_request_header(i, "X-Wait-S") or 0) for i in range(len(data))))
+    _time.sleep(max(float(context.get_request_header(i, "x-wait-s") or 0) for i in range(len(data))))
     return _handle(self, data, context)
 
 

@@ -1,8 +1,8 @@
 """Compare Inkserve with other servers: `make bench`.
 
-Starts the servers one after the other, round by round, so that other work on the machine affects all of them; sends the
-same pictures, from frames to photographs, and writes docs/results/bench.md and bench.json. Needs wrk (the package wrk
-in Debian) and MNIST.
+Starts and warms up all servers, and sends each load to one after the other, round by round, so that other work on the
+machine affects all of them. Sends the same pictures, from frames to photographs, and writes docs/results/bench.md and
+bench.json. Needs wrk (the package wrk in Debian) and MNIST.
 """
 
 import base64
@@ -10,7 +10,9 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 import requests
@@ -30,7 +32,7 @@ from measuring.speed.peer_servers import PeerServer, Running, all_servers
 CHECKED = 16
 LOADS = [(kind, connections) for kind in ("frames", "drawings") for connections in (1, 64, 128)]
 LOADS += [("crops", 64), ("photographs", 64)]  # kind of picture, connections
-WARM_UP_S = 10  # for Java's compiler; the others get the same
+WARM_UP_S = 60  # at full load, after which Java has compiled what a request needs; the others get the same
 
 
 def main() -> int:
@@ -66,21 +68,29 @@ def measure(options: Namespace, pictures: Mapping[str, Sequence[Picture]]) -> No
     servers = [ours, *(each for each in peers if not options.only or each.name.startswith(tuple(options.only)))]
     not_run = {each.name: each.missing() for each in servers if each.missing()}
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as started:
         folder = Path(name)
         for as_json in (False, True):
             for kind, some in pictures.items():
                 write_bodies([each.content for each in some], as_json, bodies_of(folder, kind, as_json))
-        turns = [(number, each) for number in range(options.rounds) for each in servers if each.name not in not_run]
-        for number, each in tqdm(turns, unit="server", disable=None):
-            if each.name in not_run:
-                continue
+        running: list[tuple[PeerServer, Running]] = []
+        for each in tqdm(
+            [each for each in servers if each.name not in not_run], "warm-up", unit="server", disable=None
+        ):
             try:
-                with each.serve(each.runtime, folder) as running:
-                    check(each, running, pictures)
-                    rows += [{"round": number, **row} for row in load(each, running, folder, options.seconds)]
+                answering = started.enter_context(each.serve(each.runtime, folder))
+                check(each, answering, pictures)
             except StackError as err:
                 not_run[each.name] = str(err).strip().splitlines()[-1][:200]
+                continue
+            run_wrk(answering.url, bodies_of(folder, "frames", each.as_json), each.as_json, 128, WARM_UP_S)
+            running.append((each, answering))
+        for number, load in tqdm(list(product(range(options.rounds), LOADS)), "rounds", unit="load", disable=None):
+            # Forwards and backwards in turn, so that none always follows the same other one
+            rows += [
+                {"round": number, **measure_load(each, answering, folder, load, options.seconds)}
+                for each, answering in running[:: -1 if number % 2 else 1]
+            ]
     print("\n".join(page_lines(write_report(options, servers, not_run, rows))))
 
 
@@ -106,15 +116,12 @@ def check(each: PeerServer, running: Running, pictures: Mapping[str, Sequence[Pi
             raise StackError(f"{each.name} reads {wrong} of {len(some[:CHECKED])} {kind} wrong")
 
 
-def load(each: PeerServer, running: Running, folder: Path, seconds: int) -> list[Row]:
-    """Warm up a server, and measure it at each load."""
-    run_wrk(running.url, bodies_of(folder, "frames", each.as_json), each.as_json, 128, WARM_UP_S)
-    rows: list[Row] = []
-    for kind, connections in LOADS:
-        found = run_wrk(running.url, bodies_of(folder, kind, each.as_json), each.as_json, connections, seconds)
-        facts = {"server": each.name, "pictures": kind, "connections": connections, "memory_mib": running.memory_mib()}
-        rows.append(facts | asdict(found))
-    return rows
+def measure_load(each: PeerServer, running: Running, folder: Path, load: tuple[str, int], seconds: int) -> Row:
+    """Send one load to a server: a kind of pictures over a number of connections."""
+    kind, connections = load
+    found = run_wrk(running.url, bodies_of(folder, kind, each.as_json), each.as_json, connections, seconds)
+    facts = {"server": each.name, "pictures": kind, "connections": connections, "memory_mib": running.memory_mib()}
+    return facts | asdict(found)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from measuring.common.results_page import Row, Spread, provenance, ratios, spreads, table_of, write_results
-from measuring.speed.apps.peer_recogniser import BATCH_SIZE, DELAY_MS, WORKERS
+from measuring.speed.apps.peer_recogniser import BATCH_SIZES, DELAY_MS, WORKERS
 from measuring.speed.digit_requests import MODEL
 from measuring.speed.peer_servers import PeerServer
 
@@ -27,11 +27,12 @@ COLUMNS = {
 INTRODUCTION = """# Inkserve and other servers
 
 `{command}` writes this page. Each server has the same {model} weights, preprocessing and answers,
-{workers} processes of one torch thread, and, where it batches, batches of up to {batch_size} with a batch delay of
-{delay_ms} ms. A request is one picture, sent by wrk from the same machine ({processor}, {cores} cores): a frame, which
-is a 28 x 28 PNG of MNIST's test set; a drawing of 320 x 320 px; a crop of 60 x 60 px from paper with lines, boxes or
-shadows; or a photograph of 12 megapixels of such paper. {rounds} interleaved rounds of {seconds} s each; median (least
-to largest). Ratios are within a round: they can be compared between machines, the other figures cannot.
+{workers} processes of one torch thread, and, where it batches, batches of up to {batch_sizes[onnx]} with our runtime and of
+up to {batch_sizes[torch]} with plain torch, after at most {delay_ms} ms. A request is one picture, sent by wrk from the same
+machine ({processor}, {cores} cores): a frame, which is a 28 x 28 PNG of MNIST's test set; a drawing of 320 x 320 px; a
+crop of 60 x 60 px from paper with lines, boxes or shadows; or a photograph of 12 megapixels of such paper. All servers
+run and are warmed up, and each load goes to one after the other: {rounds} interleaved rounds of {seconds} s; median
+(least to largest). Ratios are within a round: they can be compared between machines, the other figures cannot.
 """
 KIND_COLUMNS = {
     "pictures": "{pictures}",
@@ -53,7 +54,7 @@ def write_report(
         "machine": {"processor": found["processor"], "cores": os.cpu_count(), "kernel": platform.release()},
         "versions": {"python": platform.python_version(), "torch": torch.__version__}
         | {each.package: each.version() for each in ran},
-        "settings": {"model": MODEL, "workers": WORKERS, "batch_size": BATCH_SIZE, "delay_ms": DELAY_MS},
+        "settings": {"model": MODEL, "workers": WORKERS, "batch_sizes": BATCH_SIZES, "delay_ms": DELAY_MS},
         "rounds": options.rounds,
         "seconds": options.seconds,
         "not_run": dict(not_run),

@@ -37,14 +37,16 @@ class Running:
     main: psutil.Process
 
     def memory_mib(self) -> float:
-        """Memory of all its processes (PSS: shared pages count once)."""
-        total = 0
+        """Memory of all its processes: what each has alone, and what the one that shares most has with others."""
+        private, shared = 0, 0
         for each in [self.main, *self.main.children(recursive=True)]:
             try:
-                total += each.memory_full_info().pss
+                found = each.memory_full_info()
             except psutil.Error:
                 continue
-        return total / MIB
+            private += found.uss
+            shared = max(shared, found.rss - found.uss)
+        return (private + shared) / MIB
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def serve_app(*command: str) -> Callable[[str, Path], AbstractContextManager[Run
         [port] = free_ports(1)
         variables = {WEIGHTS_VARIABLE: str(WEIGHTS), RUNTIME_VARIABLE: runtime, "PYTHONPATH": str(ROOT)}
         arguments = [sys.executable, *(part.replace("PORT", str(port)) for part in command)]
-        log = folder / "peer.log"
+        log = folder / f"{port}.log"
         main = process.start(arguments, os.environ | variables, log, ROOT)
         url = f"http://{HOST}:{port}/inference"
         try:

@@ -1,6 +1,6 @@
 """Memory of the server with all recognisers loaded: `python -m measuring.speed.server_memory`.
 
-Prints the memory (PSS: shared pages count once) after each recogniser has answered. With --photographs it then sends so
+Prints the memory (shared pages count once) after each recogniser has answered. With --photographs it then sends so
 many pictures of 12 megapixels to `digits`, and prints the memory in between: whether it has a level or a slope.
 """
 

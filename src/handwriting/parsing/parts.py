@@ -1,7 +1,7 @@
 """The pictures of a request, not yet decoded. Each is decoded on its own, so that one error affects one picture."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,7 @@ class NestedLists:
 Part = bytes | np.ndarray | NestedLists | RequestError
 
 
-@contextmanager
-def open_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Iterator[PageFile]:
+def open_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> AbstractContextManager[PageFile]:
     """Open a picture, or a file of pages, which are decoded as they are asked for.
 
     Args:
@@ -43,10 +42,9 @@ def open_part(part: Part, max_side_px: int = MAX_SIDE_PX) -> Iterator[PageFile]:
     if isinstance(part, RequestError):
         raise part
     if isinstance(part, bytes):
-        with open_pages(part, max_side_px) as file:
-            yield file
-        return
-    yield single(Picture(part, channels=1) if isinstance(part, np.ndarray) else read_array(part.values, max_side_px))
+        return open_pages(part, max_side_px)
+    read = Picture(part, channels=1) if isinstance(part, np.ndarray) else read_array(part.values, max_side_px)
+    return nullcontext(single(read))
 
 
 def read_picture_keys(fields: Mapping[str, Any], where: str) -> Part:

@@ -1,6 +1,6 @@
 """The query of a request's address, which the front end's agent passes on as a header: TorchServe itself drops it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from urllib.parse import parse_qsl
 
 from handwriting.errors import InvalidRequest
@@ -8,17 +8,19 @@ from handwriting.errors import InvalidRequest
 QUERY_HEADER = "url_query"  # deploy/frontend sets it, never a client
 
 
-def read_query(headers: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """Return the parameters of the query by name; none without a query.
+def read_query(query: str, known: Collection[str]) -> dict[str, str]:
+    """Return the parameters of a query by name.
 
     Args:
-        headers: of the request, their names in lower case.
+        query: as QUERY_HEADER has it; "" without one.
         known: names that there may be.
 
     Raises:
         InvalidRequest: a name is unknown, or there twice: nothing that was asked for is ignored.
     """
-    found = parse_qsl(headers.get(QUERY_HEADER, ""), keep_blank_values=True)
+    if not query:
+        return {}
+    found = parse_qsl(query, keep_blank_values=True)
     names = [name for name, _ in found]
     for name in names:
         if name not in known:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from handwriting.errors import InvalidRequest, RequestError, UnsupportedMedia
 from handwriting.parsing.base64_text import decode_base64, is_data_url
@@ -17,7 +17,7 @@ from handwriting.parsing.containers import (
 )
 from handwriting.parsing.document import parse_json, read_document, starts_json
 from handwriting.parsing.parts import JSON_LIST, JSON_SINGLE, MAX_KEY, Part, describe
-from handwriting.parsing.query import read_query
+from handwriting.parsing.query import QUERY_HEADER, read_query
 from handwriting.preprocess.formats import is_text
 
 DEFAULT_TOP_K = 3
@@ -29,7 +29,7 @@ ADDRESS = {"model_name", "model_version"}  # /invocations passes these query par
 FORM = "application/x-www-form-urlencoded"
 BYTES = {"", "application/octet-stream", "binary/octet-stream"}  # content types that say nothing about the body
 TEXT_KIND, JSON_KINDS = "text/plain", {"application/json", "text/json"}  # fetch() calls texts and JSON text/plain
-DOCUMENTS = {"application/pdf", "application/x-pdf"}
+FILES = BYTES | {"application/pdf", "application/x-pdf"}  # or image/...
 # How PNG, JPEG, GIF, WebP, TIFF, PDF, and HEIC and AVIF begin in base64
 BASE64_START = re.compile(rb"iVBORw0KGgo|[/_]9j[/_]|R0lGOD|UklGR|SUkq|TU0AK|JVBERi|AAAA.{2,4}Z0eX")
 LONGEST_START, FIELD_BYTES = 64, 1024  # of a field that are looked at
@@ -42,8 +42,7 @@ WANTED = (
 )
 
 
-@dataclass(frozen=True)
-class ParsedRequest:
+class ParsedRequest(NamedTuple):
     """The pictures and parameters of a request.
 
     Attributes:
@@ -65,8 +64,7 @@ class ParsedRequest:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """What the body of a request holds; attributes as of ParsedRequest, with top_k as it was sent, None without one."""
 
     parts: Sequence[Part]
@@ -83,36 +81,52 @@ def parse_request(inputs: Mapping[str, object], headers: Mapping[str, object], l
     Args:
         inputs: its body and query parameters by name. A body that is not multipart is named `body`. JSON comes
             as bytes, or parsed if the server decodes it.
-        headers: its headers. Under the name of a form part, the headers of that part.
+        headers: its headers, with names in lower case. Under the name of a form part, the headers of that part.
         labels: number of labels of the recogniser.
 
     Raises:
         RequestError: the request as a whole is invalid; the message is for the client.
     """
-    bodies = {name: value for name, value in inputs.items() if name not in ADDRESS}
-    request_headers = {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-    query = read_query(request_headers, PARAMETERS)
-    sent_top_k = bodies.pop("top_k", query.get("top_k"))
-    if request_headers.get("content-type", "").lower().startswith(FORM):
+    if (header(headers, "content-type") or "").lower().startswith(FORM):
         raise UnsupportedMedia(
             f"the body was sent as {FORM}, curl's default for --data; send {WANTED}, as curl -T does"
         )
-    kinds = {name: content_type(headers.get(name)) for name in bodies}
-    fields = [name for name, body in bodies.items() if len(bodies) > 1 and is_other_field(body, kinds[name])]
-    bodies = {name: body for name, body in bodies.items() if name not in fields}
-    if not bodies:
-        raise InvalidRequest(f"the request has no {'picture' if fields else 'body'}; wanted {WANTED}")
-    check_count(len(bodies))
-    if len(bodies) > 1:
-        read = Body([read_one(body, kinds[name]) for name, body in bodies.items()])
-    else:
-        name, body = bodies.popitem()
-        read = read_body(body, kinds[name])
-    ranked = (sent_top_k, read.top_k, request_headers.get(TOP_K_HEADER))
+    query = read_query(header(headers, QUERY_HEADER) or "", PARAMETERS)
+    bodies = {name: body for name, body in inputs.items() if name not in PARAMETERS and name not in ADDRESS}
+    read = read_bodies(bodies, headers)
+    ranked = (inputs.get("top_k"), query.get("top_k"), read.top_k, header(headers, TOP_K_HEADER))
     top_k = read_top_k(next((each for each in ranked if each is not None), None), labels)
-    notes = (*read.notes, *note_unused("fields", fields))
-    timing = TIMING_HEADER in request_headers
-    return ParsedRequest(read.parts, read.names, read.is_list, top_k, timing, read.left_out, notes)
+    timing = header(headers, TIMING_HEADER) is not None
+    return ParsedRequest(read.parts, read.names, read.is_list, top_k, timing, read.left_out, read.notes)
+
+
+def header(headers: Mapping[str, object], name: str) -> str | None:
+    """Return a header of a request, None without it: what has its name may also be a part of a form."""
+    value = headers.get(name)
+    return value if isinstance(value, str) else None
+
+
+def read_bodies(bodies: Mapping[str, object], headers: Mapping[str, object]) -> Body:
+    """Parse the body of a request, or the parts of a form.
+
+    Raises:
+        RequestError: there are no pictures.
+    """
+    if len(bodies) == 1:
+        [(name, body)] = bodies.items()
+        return read_body(body, content_type(headers.get(name)))
+    kinds = {name: content_type(headers.get(name)) for name in bodies}
+    pictures = {name: body for name, body in bodies.items() if not is_other_field(body, kinds[name])}
+    fields = [name for name in bodies if name not in pictures]
+    if not pictures:
+        raise InvalidRequest(f"the request has no {'picture' if fields else 'body'}; wanted {WANTED}")
+    notes = note_unused("fields", fields)
+    check_count(len(pictures))
+    if len(pictures) > 1:
+        return Body([read_one(body, kinds[name]) for name, body in pictures.items()], notes=notes)
+    [(name, body)] = pictures.items()
+    read = read_body(body, kinds[name])
+    return read._replace(notes=(*read.notes, *notes))
 
 
 def is_other_field(body: object, kind: str) -> bool:
@@ -137,7 +151,7 @@ def note_unused(what: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def content_type(headers: object) -> str:
     """Return the content type of a part without its parameters; "" if it has none."""
-    text = headers.get("content-type", "") if isinstance(headers, Mapping) else ""
+    text = headers.get("content-type", "") if isinstance(headers, dict) else ""
     return text.partition(";")[0].strip().lower()
 
 
@@ -190,6 +204,6 @@ def read_one(body: object, kind: str) -> Part:
             return decode_base64(body.decode("utf-8", "replace"), "the text")
         except InvalidRequest as err:
             return err
-    if kind not in BYTES | DOCUMENTS and not kind.startswith("image/"):
+    if kind not in FILES and not kind.startswith("image/"):
         return UnsupportedMedia(f"the body is {kind[:80]}; wanted {WANTED}")
     return bytes(body)

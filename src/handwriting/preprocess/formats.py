@@ -5,6 +5,7 @@ import re
 READ_HERE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow decodes them within limits that are checked first
 READ_APART = ("HEIF", "AVIF", "JPEG2000", "PPM", "ICO", "PDF")  # decoded by handwriting.sandbox
 WANTED = "PNG, JPEG, WebP, BMP, GIF, TIFF, HEIC, AVIF, JPEG 2000, PNM, ICO or PDF"
+COMMON = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")  # how PNG and JPEG begin
 START_BYTES = 1024  # a PDF may begin with as many bytes of something else
 HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 AVIF_BRANDS = {b"avif", b"avis"}
@@ -52,6 +53,8 @@ DICOM_AT, TAR_AT = 128, 257
 
 def format_apart(content: bytes) -> str:
     """Return which of READ_APART a file is; "" if none."""
+    if content.startswith(COMMON):
+        return ""
     if content[4:8] == b"ftyp":
         return _of_brands(content)
     if content.startswith((b"\x00\x00\x00\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")):

@@ -4,7 +4,7 @@ The number of pages is known at once, and each page is decoded when it is asked 
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from PIL import Image
@@ -21,7 +21,7 @@ ANIMATED_PNG, PNG_HEADER_BYTES = b"acTL", 4096  # a chunk before the pixels
 ANIMATED_WEBP_AT, ANIMATED_WEBP = 20, 0x02  # a bit of the flags
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PageFile:
     """The pages of a file.
 
@@ -36,8 +36,7 @@ class PageFile:
     pages: Iterator[Picture | RequestError]
 
 
-@contextmanager
-def open_pages(content: bytes, max_side_px: int = MAX_SIDE_PX) -> Iterator[PageFile]:
+def open_pages(content: bytes, max_side_px: int = MAX_SIDE_PX) -> AbstractContextManager[PageFile]:
     """Open a file, whose pages are decoded as they are asked for.
 
     Args:
@@ -48,19 +47,26 @@ def open_pages(content: bytes, max_side_px: int = MAX_SIDE_PX) -> Iterator[PageF
         InvalidImage: a PDF that cannot be read.
     """
     if format_apart(content) == "PDF":
-        with decoding(content, "PDF", MAX_PAGES) as decoded:
-            yield PageFile(decoded.count, False, drawn_pages(decoded.pages, min(decoded.count, MAX_PAGES), max_side_px))
-        return
+        return drawn(content, max_side_px)
     numbers, is_animation = page_numbers(content), False
     if len(numbers) == 1 and (frames := count_frames(content)) > 1:
         numbers, is_animation = (0, frames - 1), True
     count = numbers[-1] + 1 if is_animation else len(numbers)
-    yield PageFile(count, is_animation, (read_or_error(content, number, max_side_px) for number in numbers[:MAX_PAGES]))
+    pages = (read_or_error(content, number, max_side_px) for number in numbers[:MAX_PAGES])
+    return nullcontext(PageFile(count, is_animation, pages))
 
 
 def single(picture: Picture) -> PageFile:
     """Return a decoded picture as the only page of a file."""
     return PageFile(1, False, iter([picture]))
+
+
+@contextmanager
+def drawn(content: bytes, max_side_px: int) -> Iterator[PageFile]:
+    """Open a PDF; its process ends with the context."""
+    with decoding(content, "PDF", MAX_PAGES) as decoded:
+        pages = drawn_pages(decoded.pages, min(decoded.count, MAX_PAGES), max_side_px)
+        yield PageFile(decoded.count, False, pages)
 
 
 def drawn_pages(images: Iterator[Image.Image], count: int, max_side_px: int) -> Iterator[Picture | RequestError]:

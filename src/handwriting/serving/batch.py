@@ -1,8 +1,7 @@
 """Requests of a batch on their way through the handler: their pictures as frames, and which scores belong to which."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,8 +9,7 @@ from handwriting.errors import RequestError
 from handwriting.parsing import ParsedRequest
 
 
-@dataclass(frozen=True)
-class PreparedPicture:
+class PreparedPicture(NamedTuple):
     """The frames of one picture, as the network takes them.
 
     Attributes:
@@ -25,8 +23,7 @@ class PreparedPicture:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class PreparedRequest:
+class PreparedRequest(NamedTuple):
     """A request whose pictures are ready for the network.
 
     Attributes:

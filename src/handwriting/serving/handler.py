@@ -6,7 +6,6 @@ An invalid request gets its own status and error, and the other requests of its 
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,11 @@ from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequ
 from handwriting.serving.explanation import explain
 from handwriting.serving.infer import InferBatch
 from handwriting.serving.memory import MemoryTrimmer
+from handwriting.serving.messages import replace_reading
 from handwriting.serving.request_log import RequestLog
 from handwriting.serving.responses import list_answer, reject, to_json
 from handwriting.serving.runtime import RUNTIMES, Score, make_runtime, softmax, use_threads
-from handwriting.serving.worker import buffer_socket, keep_repeated_parts, silence_batch_logs
+from handwriting.serving.worker import silence_batch_logs
 from handwriting.serving.worker_metrics import Times, WorkerMetrics
 
 logger = logging.getLogger(__name__)
@@ -82,12 +82,10 @@ class RecogniserHandler:
         Raises:
             RuntimeError: the weights are of another recogniser or of an unknown normal form.
         """
-        keep_repeated_parts()
+        replace_reading()
         manifest = context.manifest["model"]
         options = (context.model_yaml_config or {}).get("handler", {})
         use_threads(int(options.get("threads", 1)))
-        if options.get("bufferedSocket", True):
-            buffer_socket()
         self.version = manifest["modelVersion"]
         weights = Path(context.system_properties["model_dir"]) / manifest["serializedFile"]
         self.network = load_checkpoint(weights)
@@ -173,19 +171,18 @@ class RecogniserHandler:
             raise InvalidRequest("the request has a list of pictures; an explanation is of one")
         extra_s = APART_S * sum(isinstance(part, bytes) and is_read_apart(part) for part in parsed.parts)
         deadline_s = min(latest_s, time.perf_counter() + REQUEST_S + self.picture_s * len(parsed.parts) + extra_s)
-        pictures: list[PreparedPicture | RequestError] = []
-        names: list[Mapping[str, object]] = []
+        pages: list[list[PreparedPicture | RequestError]] = []  # of each part
         for i, part in enumerate(parsed.parts):
             in_time = i == 0 or time.perf_counter() < deadline_s
-            pages = self.prepare_part(part, latest_s) if in_time else [time_limit_error(i)]
-            name = {"name": parsed.names[i]} if parsed.names is not None else {}
-            names += [name | ({"page": number} if len(pages) > 1 else {}) for number in range(1, len(pages) + 1)]
-            pictures += pages
+            pages.append(self.prepare_part(part, latest_s) if in_time else [time_limit_error(i)])
+        pictures = [picture for each in pages for picture in each]
         if len(pictures) > len(parsed.parts):
-            parsed = replace(parsed, is_list=True)
-        elif not parsed.is_list and isinstance(pictures[0], RequestError):
-            raise pictures[0]
-        return PreparedRequest(parsed, pictures, is_explained, names)
+            parsed = parsed._replace(is_list=True)
+        if not parsed.is_list:
+            if isinstance(pictures[0], RequestError):
+                raise pictures[0]
+            return PreparedRequest(parsed, pictures, is_explained)
+        return PreparedRequest(parsed, pictures, is_explained, list_names(parsed.names, [len(each) for each in pages]))
 
     def prepare_part(self, part: Part, latest_s: float) -> list[PreparedPicture | RequestError]:
         """Prepare one picture of a request, or the pages of one file, or return the error.
@@ -281,7 +278,7 @@ class RecogniserHandler:
 
     def ranking(self, probabilities: np.ndarray, top_k: int) -> dict[str, Any]:
         """List the most probable labels, given (labels,) float32 probabilities."""
-        order = (-probabilities).argsort(kind="stable")[:top_k]
+        order = (-probabilities).argsort(kind="stable")[:top_k].tolist()
         labels = self.network.config.labels
         top = [{"label": labels[i], "probability": probabilities[i]} for i in order]
         return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
@@ -293,6 +290,21 @@ class RecogniserHandler:
             "frame": np.round(picture.frames[0] * 255).astype(np.uint8),
             "heatmap": explain(self.network, picture.frames[0], target),
         }
+
+
+def list_names(names: Sequence[str] | None, pages: Sequence[int]) -> list[dict[str, object]]:
+    """Return what the answer for each picture of a list begins with.
+
+    Args:
+        names: of the files, if they have any.
+        pages: number of pages of each file.
+    """
+    files = [{} if names is None else {"name": names[i]} for i in range(len(pages))]
+    return [
+        file | ({"page": number} if count > 1 else {})
+        for file, count in zip(files, pages, strict=True)
+        for number in range(1, count + 1)
+    ]
 
 
 def with_notes(answer: Mapping[str, Any] | RequestError, notes: Sequence[str]) -> object:
@@ -310,7 +322,7 @@ def with_page_note(picture: PreparedPicture, file: PageFile, number: int) -> Pre
         note = (FIRST_PAGE if number == 1 else LATER_PAGE).format(number=number, count=file.count)
     else:
         note = ""
-    return replace(picture, notes=(*picture.notes, note)) if note else picture
+    return picture._replace(notes=(*picture.notes, note)) if note else picture
 
 
 def time_limit_error(index: int, what: str = "pictures") -> NotRead:

@@ -40,9 +40,7 @@ class InferBatch:
         body = inputs.get("body")
         if not isinstance(body, bytes | bytearray):
             raise InvalidRequest("the request is a form; wanted JSON, as KServe's protocol V2 has it")
-        infer = read_infer(
-            bytes(body), {name.lower(): value for name, value in headers.items() if isinstance(value, str)}
-        )
+        infer = read_infer(bytes(body), {name: value for name, value in headers.items() if isinstance(value, str)})
         if unknown := [name for name in infer.outputs if name not in OUTPUTS]:
             raise InvalidRequest(f"there is no output {unknown[0][:40]!r}; wanted {', '.join(OUTPUTS)}")
         self._infers[index] = infer

@@ -32,9 +32,8 @@ def client_request_id(context: Context, index: int) -> str:
         "" without an id, or if it is not 1 to 64 of A-Z, a-z, 0-9, ".", "_" and "-". The request then goes by
         TorchServe's own id, which each answer has in its header `x-request-id`.
     """
-    headers = context.get_all_request_header(index)
-    given = (value for name, value in headers.items() if name.lower() == ID_HEADER and isinstance(value, str))
-    return next((value for value in given if ID.fullmatch(value)), "")
+    given = context.get_request_header(index, ID_HEADER)
+    return given if isinstance(given, str) and ID.fullmatch(given) else ""
 
 
 class RequestLog:

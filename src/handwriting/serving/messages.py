@@ -1,0 +1,136 @@
+"""Reads the batches that TorchServe's front end sends to a worker.
+
+A message is a byte that says what it is, and for a batch a list of requests: the id, a list of headers (name, value)
+and a list of parts (name, content type, body). A field is its length, 4 bytes with a sign, and its bytes; a length of
+-1 ends a list. TorchServe 0.12 reads a batch field by field, each with a system call or two, keeps only the last of the
+parts that share a name, and parses JSON before a handler sees it.
+
+Source: TorchServe 0.12.0, ts/protocol/otf_message_handler.py.
+"""
+
+import logging
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from socket import socket
+from typing import NamedTuple
+
+from ts.context import RequestProcessor
+from ts.protocol import otf_message_handler as protocol
+from ts.service import Service
+
+CHUNK_BYTES = 1 << 16  # asked of the socket at once; a batch of frames has about a third of it
+LENGTH = struct.Struct("!i")
+END = -1
+
+logger = logging.getLogger(__name__)
+
+
+class Request(NamedTuple):
+    """A request as TorchServe hands it to a handler.
+
+    Attributes:
+        id: TorchServe's own.
+        headers: by name, in lower case; under the name of a part, the headers of that part.
+        inputs: bodies of the parts by name; a body that is not multipart is named `body`.
+    """
+
+    id: str
+    headers: dict[str, object]
+    inputs: dict[str, bytes]
+
+
+class Connection:
+    """The front end's connection to a worker, read through a buffer. Ends the process when the front end is gone."""
+
+    def __init__(self, connection: socket) -> None:
+        self._socket = connection
+        self._read = b""
+        self._at = 0
+
+    def take(self, length: int) -> bytes:
+        """Return the next bytes."""
+        if self._at + length > len(self._read):
+            self._receive(length)
+        start, self._at = self._at, self._at + length
+        return self._read[start : self._at]
+
+    def field(self) -> bytes | None:
+        """Return the next field, or None at the end of a list."""
+        if self._at + LENGTH.size > len(self._read):
+            self._receive(LENGTH.size)
+        start = self._at + LENGTH.size
+        [length] = LENGTH.unpack_from(self._read, self._at)
+        if length == END:
+            self._at = start
+            return None
+        if start + length > len(self._read):
+            self._receive(LENGTH.size + length)
+            start = LENGTH.size
+        self._at = start + length
+        return self._read[start : self._at]
+
+    def pairs(self) -> Iterator[tuple[str, bytes]]:
+        """Return names and values up to the end of the list."""
+        while (name := self.field()) is not None:
+            yield name.decode(), self.field() or b""
+
+    def batch(self) -> list[Request]:
+        """Return the requests of a batch."""
+        requests: list[Request] = []
+        while (id_ := self.field()) is not None:
+            own_headers = {name.lower(): value.decode() for name, value in self.pairs()}
+            headers: dict[str, object] = {}
+            inputs: dict[str, bytes] = {}
+            counts: dict[str, int] = {}  # last number by name; a form may have 200,000 parts of one name
+            for given, kind in self.pairs():
+                name = unused_name(given, inputs, counts)
+                headers[name] = {"content-type": kind.decode()}
+                inputs[name] = self.field() or b""
+            requests.append(Request(id_.decode(), headers | own_headers, inputs))
+        return requests
+
+    def _receive(self, length: int) -> None:
+        """Read until there are as many bytes as wanted behind the position, which becomes 0."""
+        parts = [self._read[self._at :]]
+        missing = length - len(parts[0])
+        while missing > 0:
+            received = self._socket.recv(max(CHUNK_BYTES, missing))
+            if not received:
+                logger.info("Frontend disconnected.")
+                sys.exit(0)
+            parts.append(received)
+            missing -= len(received)
+        self._read, self._at = b"".join(parts), 0
+
+
+def unused_name(name: str, taken: dict[str, bytes], counts: dict[str, int]) -> str:
+    """Number a name that is taken: the second `file` is `file (2)`, the third `file (3)` and so on."""
+    unused = name
+    while unused in taken:
+        counts[name] = counts.get(name, 1) + 1
+        unused = f"{name} ({counts[name]})"
+    return unused
+
+
+Retrieved = tuple[list[RequestProcessor], list[dict[str, bytes]], dict[int, str]]
+
+
+def retrieve(batch: Sequence[Request]) -> Retrieved:
+    """Return headers, bodies and ids of a batch as TorchServe's `Service` wants them."""
+    headers = [RequestProcessor(request.headers) for request in batch]
+    return headers, [request.inputs for request in batch], {i: request.id for i, request in enumerate(batch)}
+
+
+def replace_reading() -> None:
+    """Let TorchServe's worker read as this module does; called while a model is loaded, with nothing left to read."""
+    connections: dict[socket, Connection] = {}  # a worker has one
+
+    def connection_of(connection: socket) -> Connection:
+        if connection not in connections:
+            connections[connection] = Connection(connection)
+        return connections[connection]
+
+    protocol._retrieve_buffer = lambda connection, length: connection_of(connection).take(length)
+    protocol._retrieve_inference_msg = lambda connection: connection_of(connection).batch()
+    Service.retrieve_data_for_inference = staticmethod(retrieve)

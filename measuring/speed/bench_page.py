@@ -26,13 +26,13 @@ COLUMNS = {
 }
 INTRODUCTION = """# Inkserve and other servers
 
-`{command}` writes this page. Each server has the same {model} weights, preprocessing and answers,
-{workers} processes of one torch thread, and, where it batches, batches of up to {batch_sizes[onnx]} with our runtime and of
-up to {batch_sizes[torch]} with plain torch, after at most {delay_ms} ms. A request is one picture, sent by wrk from the same
-machine ({processor}, {cores} cores): a frame, which is a 28 x 28 PNG of MNIST's test set; a drawing of 320 x 320 px; a
-crop of 60 x 60 px from paper with lines, boxes or shadows; or a photograph of 12 megapixels of such paper. All servers
-run and are warmed up, and each load goes to one after the other: {rounds} interleaved rounds of {seconds} s; median
-(least to largest). Ratios are within a round: they can be compared between machines, the other figures cannot.
+`{command}` writes this page. Each server has the same {model} weights, preprocessing and answers, {workers} processes
+of one torch thread, and, where it batches, batches of up to {batch_sizes[onnx]} with our runtime and of up to
+{batch_sizes[torch]} with plain torch, after at most {delay_ms} ms. A request is one picture, sent by wrk from the
+same machine ({processor}, {cores} cores): a frame, which is a 28 x 28 PNG of MNIST's test set; a drawing of 320 x 320
+px; a crop of 60 x 60 px from paper with lines, boxes or shadows; or a photograph of 12 megapixels of such paper. All
+servers run and are warmed up, and each load goes to one after the other: {rounds} interleaved rounds of {seconds} s;
+median (least to largest). Ratios are within a round: they can be compared between machines, the other figures cannot.
 """
 KIND_COLUMNS = {
     "pictures": "{pictures}",

@@ -8,6 +8,7 @@ bench.json. Needs wrk (the package wrk in Debian) and MNIST.
 import base64
 import sys
 import tempfile
+import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -32,6 +33,7 @@ from measuring.speed.peer_servers import PeerServer, Running, all_servers
 CHECKED = 16
 LOADS = [(kind, connections) for kind in ("frames", "drawings") for connections in (1, 64, 128)]
 LOADS += [("crops", 64), ("photographs", 64)]  # kind of picture, connections
+PAUSE_S = 2  # before each load: a server still reads what wrk left when it closed its connections
 WARM_UP_S = 60  # at full load, after which Java has compiled what a request needs; the others get the same
 
 
@@ -119,6 +121,7 @@ def check(each: PeerServer, running: Running, pictures: Mapping[str, Sequence[Pi
 def measure_load(each: PeerServer, running: Running, folder: Path, load: tuple[str, int], seconds: int) -> Row:
     """Send one load to a server: a kind of pictures over a number of connections."""
     kind, connections = load
+    time.sleep(PAUSE_S)
     found = run_wrk(running.url, bodies_of(folder, kind, each.as_json), each.as_json, connections, seconds)
     facts = {"server": each.name, "pictures": kind, "connections": connections, "memory_mib": running.memory_mib()}
     return facts | asdict(found)

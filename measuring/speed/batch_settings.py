@@ -28,9 +28,9 @@ from measuring.common.wrk import run_wrk
 from measuring.speed.digit_requests import ARCHIVE, MODEL, write_bodies_of_digits
 from training.plots import draw
 
-SIZES, DELAYS_MS = (1, 8, 32, 64, 128), (1, 2, 5, 10)
+SIZES, DELAYS_MS = (1, 8, 16, 32, 64), (1, 2, 5)
 SETTINGS = [pair for pair in product(SIZES, DELAYS_MS) if pair[0] > 1 or pair[1] == DELAYS_MS[0]]  # 1 waits for none
-SHADES = ("#1e3a8a", "#2563eb", "#60a5fa", "#9ca3af")  # of the delays
+SHADES = ("#1e3a8a", "#2563eb", "#60a5fa")  # of the delays
 WORKERS = 1
 CONNECTIONS = 128
 WARM_UP_S = 3

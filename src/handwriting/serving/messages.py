@@ -19,7 +19,7 @@ from ts.context import RequestProcessor
 from ts.protocol import otf_message_handler as protocol
 from ts.service import Service
 
-CHUNK_BYTES = 1 << 16  # asked of the socket at once; a batch of frames has about a third of it
+BUFFER_BYTES = 1 << 16  # a batch of frames has about a sixth of it
 LENGTH = struct.Struct("!i")
 END = -1
 
@@ -44,31 +44,20 @@ class Connection:
     """The front end's connection to a worker, read through a buffer. Ends the process when the front end is gone."""
 
     def __init__(self, connection: socket) -> None:
-        self._socket = connection
-        self._read = b""
-        self._at = 0
+        self._file = connection.makefile("rb", BUFFER_BYTES)
 
     def take(self, length: int) -> bytes:
         """Return the next bytes."""
-        if self._at + length > len(self._read):
-            self._receive(length)
-        start, self._at = self._at, self._at + length
-        return self._read[start : self._at]
+        content = self._file.read(length)
+        if len(content) < length:
+            logger.info("Frontend disconnected.")
+            sys.exit(0)
+        return content
 
     def field(self) -> bytes | None:
         """Return the next field, or None at the end of a list."""
-        if self._at + LENGTH.size > len(self._read):
-            self._receive(LENGTH.size)
-        start = self._at + LENGTH.size
-        [length] = LENGTH.unpack_from(self._read, self._at)
-        if length == END:
-            self._at = start
-            return None
-        if start + length > len(self._read):
-            self._receive(LENGTH.size + length)
-            start = LENGTH.size
-        self._at = start + length
-        return self._read[start : self._at]
+        [length] = LENGTH.unpack(self.take(LENGTH.size))
+        return None if length == END else self.take(length)
 
     def pairs(self) -> Iterator[tuple[str, bytes]]:
         """Return names and values up to the end of the list."""
@@ -89,19 +78,6 @@ class Connection:
                 inputs[name] = self.field() or b""
             requests.append(Request(id_.decode(), headers | own_headers, inputs))
         return requests
-
-    def _receive(self, length: int) -> None:
-        """Read until there are as many bytes as wanted behind the position, which becomes 0."""
-        parts = [self._read[self._at :]]
-        missing = length - len(parts[0])
-        while missing > 0:
-            received = self._socket.recv(max(CHUNK_BYTES, missing))
-            if not received:
-                logger.info("Frontend disconnected.")
-                sys.exit(0)
-            parts.append(received)
-            missing -= len(received)
-        self._read, self._at = b"".join(parts), 0
 
 
 def unused_name(name: str, taken: dict[str, bytes], counts: dict[str, int]) -> str:

@@ -48,7 +48,7 @@ class Connection:
 
     def take(self, length: int) -> bytes:
         """Return the next bytes."""
-        content = self._file.read(length)
+        content: bytes = self._file.read(length)
         if len(content) < length:
             logger.info("Frontend disconnected.")
             sys.exit(0)

@@ -74,3 +74,9 @@ def back_afterwards(stack) -> Iterator[None]:
 def scrolls_sideways(page: Page) -> bool:
     """Tell whether a page is wider than its window."""
     return page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+def wait_until_run(page: Page) -> None:
+    """Wait until the page has run after a click, as a person does who looks before going on."""
+    page.wait_for_timeout(500)  # for it to begin
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from deploy.local.settings import ROOT
 from examples.browser import canvas, draw, picture_of_canvas
 from examples.digit_strokes import DIGIT_STROKES
-from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways, wait_until_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 
@@ -21,8 +21,7 @@ def choose(page: Page, recogniser: str) -> None:
     canvas(page).wait_for()
     page.get_by_role("combobox").first.click()
     page.get_by_role("option", name=recogniser, exact=True).click()
-    page.wait_for_timeout(500)  # for the page to begin to run
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
+    wait_until_run(page)
 
 
 def small(digit: str, left: float, top: float) -> list:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways
+from tests.browsing import DESKTOP, PATIENCE_MS, PHONE, SCREENSHOTS, scrolls_sideways, wait_until_run
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -84,6 +84,7 @@ def test_a_load_can_be_stopped(live):
 def test_users_come_one_after_the_other_and_leave_a_report(live, size, seconds):
     page = live(size)  # which shows the last load, of the other size: the same seconds would look as if it had ended
     page.get_by_text("Ramping users", exact=True).click()
+    wait_until_run(page)
     for label, value in (("Users", 3), ("Seconds", seconds)):
         field = page.get_by_role("spinbutton", name=label)
         field.fill(str(value))

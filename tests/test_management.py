@@ -48,7 +48,7 @@ def test_all_versions_are_listed_with_their_workers(management):
     found = management.versions()
     assert [each.name for each in found] == NAMES
     assert [(each.ready_workers, each.wanted_workers, each.waiting) for each in found] == [(2, 2, 0), (1, 1, 0)]
-    assert (found[0].batch_size, found[0].batch_delay_ms) == (32, 1)
+    assert (found[0].batch_size, found[0].batch_delay_ms) == (16, 1)
 
 
 @pytest.mark.server
@@ -83,7 +83,7 @@ def test_a_version_is_unloaded_and_loaded_again(server, management):
     found = management.versions()[1]
     assert found.ready_workers == 1
     assert (found.batch_size, found.batch_delay_ms) == (
-        32,
+        16,
         1,
     )  # as in config/digits-tiny.yaml, not the API's 1 and 100
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 4_500_000
 PREDICTIONS, EXPLANATIONS = "predictions", "explanations"
 
+Part = tuple[str, str, bytes]  # name, content type or "", and body
+
 
 class RefusedError(Exception):
     """A request that does not reach the handler.
@@ -34,8 +36,8 @@ class RefusedError(Exception):
         self.status, self.kind = status, kind
 
 
-def to_request(event: Mapping[str, Any], archive: "Archive") -> dict[str, Any]:
-    """Return an event as a request of TorchServe's protocol.
+def to_request(event: Mapping[str, Any], archive: "Archive") -> tuple[str, dict[str, str], list[Part]]:
+    """Return the id, the headers and the parts of an event's request.
 
     Raises:
         RefusedError: it is for no recogniser here, or its body is too large.
@@ -57,13 +59,12 @@ def to_request(event: Mapping[str, Any], archive: "Archive") -> dict[str, Any]:
     body = read_body(event)
     kind = headers.get("content-type", "")
     is_form = kind.lower().startswith("multipart/form-data")
-    parts = split_form(body, kind) if is_form else [{"name": "body", "contentType": kind, "value": body}]
+    parts = split_form(body, kind) if is_form else [("body", kind, body)]
     # As the server's front end tells its workers; a client's own headers of these names are dropped
     explain = "True" if words[0] == EXPLANATIONS else ""
     told = {"url_query": str(event.get("rawQueryString", "")), "explain": explain, "url_infer": ""}
-    headers |= told
-    sent = [{"name": name.encode(), "value": value.encode()} for name, value in headers.items() if value]
-    return {"requestId": str(event["requestContext"]["requestId"]).encode(), "parameters": parts, "headers": sent}
+    sent = {name: value for name, value in (headers | told).items() if value}
+    return str(event["requestContext"]["requestId"]), sent, parts
 
 
 def read_body(event: Mapping[str, Any]) -> bytes:
@@ -84,15 +85,15 @@ def read_body(event: Mapping[str, Any]) -> bytes:
     return body
 
 
-def split_form(body: bytes, kind: str) -> list[dict[str, Any]]:
+def split_form(body: bytes, kind: str) -> list[Part]:
     """Return the parts of a form, with the name and content type of each."""
     message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     return [
-        {
-            "name": part.get_param("name", "body", header="content-disposition"),
-            "contentType": part.get_content_type() if part["content-type"] else "",
-            "value": part.get_payload(decode=True),
-        }
+        (
+            str(part.get_param("name", "body", header="content-disposition")),
+            part.get_content_type() if part["content-type"] else "",
+            part.get_payload(decode=True),
+        )
         for part in message.iter_parts()
     ]
 
@@ -105,7 +106,7 @@ def response(status: int, body: bytes) -> dict[str, Any]:
 def handle(event: Mapping[str, Any], _: object) -> dict[str, Any]:
     """Answer an event."""
     try:
-        return response(*ARCHIVE.answer(to_request(event, ARCHIVE)))
+        return response(*ARCHIVE.answer(*to_request(event, ARCHIVE)))
     except RefusedError as err:
         error = {"code": err.status, "type": err.kind, "message": str(err)}
         return response(err.status, json.dumps(error).encode())

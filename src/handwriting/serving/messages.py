@@ -11,7 +11,7 @@ Source: TorchServe 0.12.0, ts/protocol/otf_message_handler.py.
 import logging
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from socket import socket
 from typing import NamedTuple
 
@@ -22,6 +22,8 @@ from ts.service import Service
 BUFFER_BYTES = 1 << 16  # a batch of frames has about a sixth of it
 LENGTH = struct.Struct("!i")
 END = -1
+
+Part = tuple[str, str, bytes]  # name, content type or "", and body
 
 logger = logging.getLogger(__name__)
 
@@ -68,16 +70,22 @@ class Connection:
         """Return the requests of a batch."""
         requests: list[Request] = []
         while (id_ := self.field()) is not None:
-            own_headers = {name.lower(): value.decode() for name, value in self.pairs()}
-            headers: dict[str, object] = {}
-            inputs: dict[str, bytes] = {}
-            counts: dict[str, int] = {}  # last number by name; a form may have 200,000 parts of one name
-            for given, kind in self.pairs():
-                name = unused_name(given, inputs, counts)
-                headers[name] = {"content-type": kind.decode()}
-                inputs[name] = self.field() or b""
-            requests.append(Request(id_.decode(), headers | own_headers, inputs))
+            headers = [(name, value.decode()) for name, value in self.pairs()]
+            parts = ((name, kind.decode(), self.field() or b"") for name, kind in self.pairs())
+            requests.append(make_request(id_.decode(), headers, parts))
         return requests
+
+
+def make_request(id_: str, headers: Iterable[tuple[str, str]], parts: Iterable[Part]) -> Request:
+    """Make a request of its headers and parts; of parts that share a name, all but the first are numbered."""
+    of_parts: dict[str, object] = {}
+    inputs: dict[str, bytes] = {}
+    counts: dict[str, int] = {}  # last number by name; a form may have 200,000 parts of one name
+    for given, kind, body in parts:
+        name = unused_name(given, inputs, counts)
+        of_parts[name] = {"content-type": kind}
+        inputs[name] = body
+    return Request(id_, of_parts | {name.lower(): value for name, value in headers}, inputs)
 
 
 def unused_name(name: str, taken: dict[str, bytes], counts: dict[str, int]) -> str:

@@ -1,13 +1,15 @@
 """An unpacked archive in a process of its own, without TorchServe's front end: for functions and for work in bulk."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from ts.model_loader import ModelLoaderFactory
 from ts.service import Service
+
+from handwriting.serving.messages import Part, make_request, retrieve
 
 Answer = tuple[int, bytes]  # HTTP status, and the body
 
@@ -29,19 +31,18 @@ class Archive:
             self.model, str(folder), manifest["handler"], batch_size=1, metrics_cache=metrics
         )
 
-    def answer(self, request: Mapping[str, Any]) -> Answer:
-        """Answer one request in the form in which TorchServe's front end sends it to a worker."""
+    def answer(self, id_: str, headers: Mapping[str, str], parts: Iterable[Part]) -> Answer:
+        """Answer one request as a worker does."""
         context = self.service.context
-        headers, inputs, ids = self.service.retrieve_data_for_inference([request])
-        context.request_ids, context.request_processor = ids, headers
+        processors, inputs, ids = retrieve([make_request(id_, headers.items(), parts)])
+        context.request_ids, context.request_processor = ids, processors
         [body] = self.service._entry_point(inputs, context)
         status, _ = context.get_response_status(0)
         return status, body
 
     def read(self, pictures: Sequence[bytes]) -> list[dict[str, Any]]:
         """Read pictures as one request of many; each answer is as in docs/api.md, with an `error` where it failed."""
-        parts = [{"name": str(i), "contentType": "", "value": each} for i, each in enumerate(pictures)]
-        _, body = self.answer({"requestId": b"read", "parameters": parts, "headers": []})
+        _, body = self.answer("read", {}, ((str(i), "", each) for i, each in enumerate(pictures)))
         document: dict[str, Any] = json.loads(body)
         answers: list[dict[str, Any]] = document.get("predictions", [document])
         return answers

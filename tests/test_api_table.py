@@ -18,7 +18,7 @@ def first_column(title: str) -> set[str]:
 
 
 def test_all_content_types_are_listed():
-    known = {*request.KINDS, *request.JSON_KINDS, request.TEXT_KIND, *request.DOCUMENTS, *request.BYTES} - {""}
+    known = {*request.KINDS, *request.JSON_KINDS, request.TEXT_KIND, *request.FILES} - {""}
     assert first_column("content type") == known | {"image/*", "multipart/form-data"}
 
 

@@ -1,6 +1,6 @@
 """From picture to network input; training, handlers and dashboard share this implementation.
 
-bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `to_frame` -> frame.
+bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `crop`, `glyph_frame` -> frame.
 """
 
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from handwriting.preprocess.decode import (
     read_array,
     read_picture,
 )
-from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, to_frame, unit_frames
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, crop, glyph_frame, unit_frames
 from handwriting.preprocess.ink import Ink, find_ink
 from handwriting.preprocess.notes import notes_on
+from handwriting.preprocess.outline import fill_outline
 from handwriting.preprocess.windows import border_of
 
 __all__ = [
@@ -71,10 +72,12 @@ class Character(NamedTuple):
     Attributes:
         frame: (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
         notes: for people, about what else the picture shows.
+        filled: another frame, if the ink may be an outline: with what it encloses filled.
     """
 
     frame: np.ndarray
     notes: tuple[str, ...] = ()
+    filled: np.ndarray | None = None
 
 
 def find_character(picture: Picture, form: str) -> Character:
@@ -90,7 +93,10 @@ def find_character(picture: Picture, form: str) -> Character:
     if not is_frame(picture):
         ink = find_ink(picture.grey)
         check_cut(picture, ink.box)
-        return Character(to_frame(ink.ink, FORMS[form]), (*notes_on(ink), *picture.notes))
+        glyph, side = crop(ink.ink)
+        outline = fill_outline(glyph, side)
+        filled = None if outline is None else glyph_frame(outline, side, FORMS[form])
+        return Character(glyph_frame(glyph, side, FORMS[form]), (*notes_on(ink), *picture.notes), filled)
     if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
     return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32)), picture.notes)

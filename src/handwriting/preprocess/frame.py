@@ -66,6 +66,21 @@ def to_frame(ink: np.ndarray, form: Form) -> np.ndarray:
     "EMNIST: an extension of MNIST to handwritten letters", fig. 1. Thickening fine
     strokes is our addition.
     """
+    return glyph_frame(*crop(ink), form)
+
+
+def crop(ink: np.ndarray) -> tuple[np.ndarray, float]:
+    """Cut a character out, and reduce it to WORKING_PX if it is larger.
+
+    Args:
+        ink: (H, W) float32 in [0, 1].
+
+    Returns:
+        (h, w) float32 ink with the soft edge of the strokes around it; the longest side of its ink box in px.
+
+    Raises:
+        InvalidImage: as `to_frame`.
+    """
     left, top, right, bottom = ink_box(ink)
     if max(right - left, bottom - top) < SPECK_PX:
         raise InvalidImage(f"the only ink is a speck of {right - left} x {bottom - top} px")
@@ -74,6 +89,11 @@ def to_frame(ink: np.ndarray, form: Form) -> np.ndarray:
     side: float = max(right - left, bottom - top)
     if side > WORKING_PX:
         glyph, side = resize(glyph, WORKING_PX / side), WORKING_PX
+    return glyph, side
+
+
+def glyph_frame(glyph: np.ndarray, side: float, form: Form) -> np.ndarray:
+    """Bring a character as `crop` returns it into a frame: (28, 28) float32 in [0, 1]."""
     glyph, side = thicken(glyph, side, form.pen_px / form.box_px)
     return place(glyph, side / form.box_px, form.by_mass)
 

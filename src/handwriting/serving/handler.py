@@ -42,6 +42,8 @@ APART_S = 1.0  # more for each picture that is decoded in a process of its own
 FIRST_PAGE = "page 1 of {count} was read; `reader` reads every page"
 LATER_PAGE = "page {number} of {count} was read, the first that shows a character; `reader` reads every page"
 LAST_FRAME = "the last of {count} frames was read, as the first shows no character"
+OUTLINE = "the character was read as an outline"
+SURER = 4  # power of a reading's confidence with which it counts
 MAX_FRAMES = 256  # frames scored in one pass; larger passes take more memory and are not faster
 
 
@@ -218,13 +220,14 @@ class RecogniserHandler:
         raise failure or InvalidImage("the file has no pages")
 
     def prepare(self, picture: Picture) -> PreparedPicture:
-        """Make the frames of a picture: one, as the picture shows one character.
+        """Make the frames of a picture, which shows one character: one, and a filled one if it may be an outline.
 
         Raises:
             RequestError: the picture shows no character.
         """
         character = find_character(picture, self.network.config.normal_form)
-        return PreparedPicture(character.frame[None], notes=character.notes)
+        frames = character.frame[None] if character.filled is None else np.stack([character.frame, character.filled])
+        return PreparedPicture(frames, notes=character.notes)
 
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
@@ -273,8 +276,9 @@ class RecogniserHandler:
             picture: that the rows belong to.
             top_k: how many labels to list.
         """
-        notes = {"notes": picture.notes} if picture.notes else {}
-        return self.ranking(probabilities[0], top_k) | {"model": self.model, "version": self.version} | notes
+        found = [*picture.notes, *([OUTLINE] if is_outline(probabilities) else [])]
+        notes = {"notes": found} if found else {}
+        return self.ranking(weigh(probabilities), top_k) | {"model": self.model, "version": self.version} | notes
 
     def ranking(self, probabilities: np.ndarray, top_k: int) -> dict[str, Any]:
         """List the most probable labels, given (labels,) float32 probabilities."""
@@ -286,10 +290,35 @@ class RecogniserHandler:
     def explanation(self, picture: PreparedPicture, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Return the frame that the network saw, and the Grad-CAM heatmap of the predicted label."""
         target = self.network.config.labels.index(answer["label"])
+        frame = picture.frames[self.inference(picture.frames).max(axis=1).argmax()]
         return {name: answer[name] for name in ("label", "confidence", "model", "version")} | {
-            "frame": np.round(picture.frames[0] * 255).astype(np.uint8),
-            "heatmap": explain(self.network, picture.frames[0], target),
+            "frame": np.round(frame * 255).astype(np.uint8),
+            "heatmap": explain(self.network, frame, target),
         }
+
+
+def weigh(readings: np.ndarray) -> np.ndarray:
+    """Combine the readings of one character: the surer a reading is, the more it counts.
+
+    Two that are as sure of different labels leave none that is sure.
+
+    Args:
+        readings: (n, labels) float32 probabilities.
+
+    Returns:
+        (labels,) float32 probabilities.
+    """
+    if len(readings) == 1:
+        return np.asarray(readings[0])
+    shares = readings.max(axis=1) ** SURER
+    return np.asarray((shares / shares.sum()) @ readings)
+
+
+def is_outline(readings: np.ndarray) -> bool:
+    """Tell whether a character is more surely another one with its outline filled."""
+    return len(readings) > 1 and bool(
+        readings[1].max() > readings[0].max() and readings[1].argmax() != readings[0].argmax()
+    )
 
 
 def list_names(names: Sequence[str] | None, pages: Sequence[int]) -> list[dict[str, object]]:

@@ -16,10 +16,10 @@ from handwriting.preprocess.decode import (
     read_array,
     read_picture,
 )
-from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, crop, glyph_frame, unit_frames
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, crop, glyph_frame, to_frame, unit_frames
 from handwriting.preprocess.ink import Ink, find_ink
 from handwriting.preprocess.notes import notes_on
-from handwriting.preprocess.outline import fill_outline
+from handwriting.preprocess.outline import inside_outline
 from handwriting.preprocess.windows import border_of
 
 __all__ = [
@@ -72,12 +72,12 @@ class Character(NamedTuple):
     Attributes:
         frame: (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
         notes: for people, about what else the picture shows.
-        filled: another frame, if the ink may be an outline: with what it encloses filled.
+        inside: another frame, of what the ink encloses, if it may be an outline.
     """
 
     frame: np.ndarray
     notes: tuple[str, ...] = ()
-    filled: np.ndarray | None = None
+    inside: np.ndarray | None = None
 
 
 def find_character(picture: Picture, form: str) -> Character:
@@ -94,9 +94,9 @@ def find_character(picture: Picture, form: str) -> Character:
         ink = find_ink(picture.grey)
         check_cut(picture, ink.box)
         glyph, side = crop(ink.ink)
-        outline = fill_outline(glyph, side)
-        filled = None if outline is None else glyph_frame(outline, side, FORMS[form])
-        return Character(glyph_frame(glyph, side, FORMS[form]), (*notes_on(ink), *picture.notes), filled)
+        enclosed = inside_outline(glyph, side)
+        inside = None if enclosed is None else to_frame(enclosed, FORMS[form])
+        return Character(glyph_frame(glyph, side, FORMS[form]), (*notes_on(ink), *picture.notes), inside)
     if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
     return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32)), picture.notes)

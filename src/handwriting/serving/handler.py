@@ -220,13 +220,13 @@ class RecogniserHandler:
         raise failure or InvalidImage("the file has no pages")
 
     def prepare(self, picture: Picture) -> PreparedPicture:
-        """Make the frames of a picture, which shows one character: one, and a filled one if it may be an outline.
+        """Make the frames of a picture of one character: one, and another of its inside if it may be an outline.
 
         Raises:
             RequestError: the picture shows no character.
         """
         character = find_character(picture, self.network.config.normal_form)
-        frames = character.frame[None] if character.filled is None else np.stack([character.frame, character.filled])
+        frames = character.frame[None] if character.inside is None else np.stack([character.frame, character.inside])
         return PreparedPicture(frames, notes=character.notes)
 
     def inference(self, frames: np.ndarray) -> np.ndarray:
@@ -315,7 +315,7 @@ def weigh(readings: np.ndarray) -> np.ndarray:
 
 
 def is_outline(readings: np.ndarray) -> bool:
-    """Tell whether a character is more surely another one with its outline filled."""
+    """Tell whether a character is more surely another one if its lines are an outline."""
     return len(readings) > 1 and bool(
         readings[1].max() > readings[0].max() and readings[1].argmax() != readings[0].argmax()
     )

@@ -126,9 +126,8 @@ def test_names_that_look_like_numbered_ones_stay_apart():
 
 
 def test_very_many_parts_of_one_name_are_numbered_in_one_go(ours):
-    count = 100_000
-    [[_, inputs, _]] = received(
-        batch(request(*[(b"a", b"", b"")] * count)), 1
-    )  # by trying every number for each: minutes
+    count = 100_000  # by trying every number for each it would take minutes
+    parts = [(b"a", b"", b"")] * count
+    [[_, inputs, _]] = received(batch(request(*parts)), 1)
     assert len(inputs[0]) == count
     assert f"a ({count})" in inputs[0]

@@ -8,8 +8,8 @@ import requests
 from examples.digit_strokes import DIGIT_STROKES
 from handwriting.preprocess import find_character, read_picture
 from handwriting.preprocess.outline import enclosed
-from handwriting.serving.handler import OUTLINE, is_outline, weigh
-from inkserve.client.pictures import encode, from_array
+from handwriting.serving.handler import OUTLINE, weigh
+from tests.pictures import encode
 
 SIDE_PX, BOLD_PX = 320, 36
 TIMEOUT_S = 60
@@ -29,27 +29,26 @@ def outlined(digit: str) -> np.ndarray:
     return cv2.dilate(bold, np.ones((5, 5), np.uint8)) - bold
 
 
-def picture(ink: np.ndarray) -> bytes:
-    return encode(from_array(1 - ink / 255))
+def frames(ink: np.ndarray) -> np.ndarray:
+    return find_character(read_picture(encode(255 - ink)), "mnist").frames
 
 
 @pytest.mark.parametrize("digit", ["1", "2", "3", "5", "7"])
 def test_an_outline_has_a_frame_of_its_inside_which_is_the_digit_itself(digit):
-    found = find_character(read_picture(picture(outlined(digit))), "mnist")
-    plain = find_character(read_picture(picture(drawn(digit, BOLD_PX))), "mnist")
-    assert plain.inside is None
-    assert np.abs(found.inside - plain.frame).mean() < 0.05 < np.abs(found.frame - plain.frame).mean()
+    lines, inside = frames(outlined(digit))
+    [plain] = frames(drawn(digit, BOLD_PX))
+    assert np.abs(inside - plain).mean() < 0.05 < np.abs(lines - plain).mean()
 
 
 @pytest.mark.parametrize("digit", list(DIGIT_STROKES))
 def test_strokes_of_a_usual_width_have_one_frame(digit):
-    assert find_character(read_picture(picture(drawn(digit, 24))), "mnist").inside is None
+    assert len(frames(drawn(digit, 24))) == 1
 
 
 def test_a_small_loop_of_a_fine_pen_is_no_outline():
     ink = drawn("2", 4)
     cv2.circle(ink, (60, 250), 6, 255, 2)
-    assert find_character(read_picture(picture(ink)), "mnist").inside is None
+    assert len(frames(ink)) == 1
 
 
 def test_lines_within_an_outline_enclose_paper():
@@ -78,16 +77,18 @@ def test_the_surer_reading_counts_more():
     assert weigh(np.stack([sure, unsure])).sum() == pytest.approx(1)
 
 
-def test_a_note_says_so_where_the_outline_changes_the_label():
-    assert is_outline(np.stack([reading(8, 0.4), reading(1, 0.95)]))
-    assert not is_outline(np.stack([reading(1, 0.4), reading(1, 0.95)]))
-    assert not is_outline(np.stack([reading(8, 0.95), reading(1, 0.4)]))
-    assert not is_outline(reading(8, 0.4)[None])
+@pytest.mark.server
+@pytest.mark.parametrize(("digit", "notes"), [("2", None), ("3", None), ("5", None), ("7", [OUTLINE])])
+def test_the_server_reads_outlines_and_says_so_where_it_changes_the_label(stack, digit, notes):
+    answer = requests.post(stack.predictions_url, data=encode(255 - outlined(digit)), timeout=TIMEOUT_S).json()
+    assert answer["label"] == digit
+    assert answer.get("notes") == notes
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("digit", ["2", "3", "5", "7"])
-def test_the_server_reads_outlines(stack, digit):
-    answer = requests.post(stack.predictions_url, data=picture(outlined(digit)), timeout=TIMEOUT_S).json()
-    assert answer["label"] == digit
-    assert answer.get("notes", [OUTLINE]) == [OUTLINE]
+def test_an_explanation_shows_the_reading_that_counted(stack):
+    url = stack.predictions_url.replace("/predictions/", "/explanations/")
+    found = requests.post(url, data=encode(255 - outlined("7")), timeout=TIMEOUT_S).json()
+    _, inside = frames(outlined("7"))
+    assert found["label"] == "7"
+    assert np.array_equal(found["frame"], np.round(inside * 255))

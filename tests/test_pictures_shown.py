@@ -44,7 +44,7 @@ def test_a_finished_frame_has_no_box():
 
 def test_a_picture_without_ink_has_no_box_and_says_why():
     blank = prepare(encode(np.full((60, 60), 255, np.uint8)))
-    for part in (lambda: blank.box, lambda: blank.frame("mnist")):
+    for part in (lambda: blank.box, lambda: blank.frames("mnist")):
         with pytest.raises(InvalidImage, match="blank"):
             part()
 
@@ -64,7 +64,7 @@ def test_the_frame_is_the_one_of_the_server(kind, mode, turned):
     image.save(content, kind, exif=exif, **FORMATS[kind])
     found = prepare(content.getvalue())
     assert np.array_equal(found.grey.grey, read_picture(content.getvalue()).grey)
-    assert np.array_equal(found.frame("mnist"), picture_frame(content.getvalue(), "mnist"))
+    assert np.array_equal(found.frames("mnist")[0], picture_frame(content.getvalue(), "mnist"))
     assert found.size_px == ((1600, 2400) if exif else (2400, 1600))
     assert max(found.shown.size) == 640
     assert (found.shown.width < found.shown.height) == bool(exif)
@@ -82,7 +82,7 @@ def test_a_heatmap_says_in_words_where_it_is_strongest():
     assert picture_html.strongest(heat) == "nowhere"
     heat[2, 26] = 1
     assert picture_html.strongest(heat) == "at the top right"
-    page = picture_html.frame_figure(np.zeros((28, 28)), heat, 0.4)
+    page = picture_html.frame_figure(np.zeros((28, 28)), heatmap=heat, opacity=0.4)
     assert "opacity:0.40" in page
     assert "at the top right" in page
     assert picture_html.warmth(heat).getpixel((26, 2))[3] == 255

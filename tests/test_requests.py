@@ -173,7 +173,7 @@ def test_floats_from_0_to_1_are_read_as_shares_of_white():
 def test_a_normalised_frame_is_a_frame():
     frame = np.zeros((28, 28))
     frame[4:24, 13:15] = 0.9
-    assert find_character(read_array(frame.tolist()), "mnist").frame.max() == pytest.approx(0.9, abs=0.01)
+    assert find_character(read_array(frame.tolist()), "mnist").frames.max() == pytest.approx(0.9, abs=0.01)
 
 
 @pytest.mark.parametrize("values", [[[0.5, 1.5]], [[1, 1]], [[0.0, 0.0]], [[0.5, 200]]], ids=str)

@@ -157,9 +157,10 @@ def _of_character(
     if picture is None:
         return
     if explanation is not None:
-        yield picture_html.frame_figure(explanation.frame / 255, explanation.heatmap, HEAT)
+        yield picture_html.frame_figure(explanation.frame / 255, heatmap=explanation.heatmap, opacity=HEAT)
     elif answer.model in NORMAL_FORMS:  # the normal form of other recognisers is not known here
-        yield picture_html.frame_figure(picture.frame(NORMAL_FORMS[answer.model]), None, 0)
+        captions = (picture_html.INPUT, picture_html.INSIDE)  # of one frame or two
+        yield from map(picture_html.frame_figure, picture.frames(NORMAL_FORMS[answer.model]), captions)
     yield _crop(picture)
 
 

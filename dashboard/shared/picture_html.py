@@ -13,21 +13,25 @@ from inkserve import Character
 
 HEAT_RGB = (255, 112, 0)
 READ_RGB = (27, 54, 165)  # of ink that was read
+INPUT = "Model input: the ink, scaled and centred in 28 &times; 28 pixels"
+INSIDE = "Second model input: what the ink encloses, as it may be an outline"
 FADED = 0.45  # of the contrast of all else
 Box = tuple[float, float, float, float]  # left, top, width, height in px
 
 
-def frame_figure(frame: np.ndarray, heatmap: np.ndarray | None, opacity: float) -> str:
-    """Show the model input, and a Grad-CAM heatmap over it.
+def frame_figure(
+    frame: np.ndarray, caption: str = INPUT, heatmap: np.ndarray | None = None, opacity: float = 0.0
+) -> str:
+    """Show a model input, and a Grad-CAM heatmap over it.
 
     Args:
         frame: (28, 28) float32 in [0, 1]; 1 is ink.
+        caption: HTML; with a heatmap, its own.
         heatmap: (28, 28) float32 in [0, 1], or None.
         opacity: of the heatmap, in [0, 1].
     """
     image = Image.fromarray((frame * 255).round().astype(np.uint8))
     images = f'<img src="{data_url(image)}" alt="Model input, 28 by 28 pixels">'
-    caption = "Model input: the ink, scaled and centred in 28 &times; 28 pixels"
     if heatmap is not None:
         images += (
             f'<img class="ink-heat" style="opacity:{opacity:.2f}" src="{data_url(warmth(heatmap))}" '

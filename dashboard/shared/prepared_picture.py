@@ -10,9 +10,9 @@ from PIL import ExifTags, Image, ImageOps
 
 from handwriting.errors import RequestError
 from handwriting.pages.page_ink import find_page_ink
-from handwriting.preprocess import FORMS, MAX_SIDE_PX, Ink, Picture, find_ink, is_frame, normal_form
+from handwriting.preprocess import FORMS, MAX_SIDE_PX, Ink, Picture, find_ink, frames_of, is_frame, normal_form
 from handwriting.preprocess.decode import draft, grey_values, opened, reduced
-from handwriting.preprocess.frame import Box, to_frame
+from handwriting.preprocess.frame import Box
 
 SHOWN_PX = 640  # longest side of a picture as a page shows it
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -32,13 +32,13 @@ class PreparedPicture:
     shown: Image.Image = field(repr=False)
     grey: Picture = field(repr=False)
 
-    def frame(self, form: str) -> np.ndarray:
-        """Return the model input in a normal form, (28, 28) float32 in [0, 1]; 1 is ink.
+    def frames(self, form: str) -> np.ndarray:
+        """Return the model input in a normal form: (1 or 2, 28, 28) float32 in [0, 1], as `frames_of` does.
 
         Raises:
             InvalidImage: blank, a speck, or all ink.
         """
-        return normal_form(self.grey, form) if is_frame(self.grey) else to_frame(self._ink.ink, FORMS[form])
+        return normal_form(self.grey, form)[None] if is_frame(self.grey) else frames_of(self._ink.ink, FORMS[form])
 
     @cached_property
     def box(self) -> Box | None:

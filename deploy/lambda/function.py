@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from handwriting.serving.messages import FormPart
     from handwriting.serving.unpacked import Archive
 
 # An event has at most 6 MB, and its body is base64 in it, with room for the headers
 MAX_BODY_BYTES = 4_500_000
 PREDICTIONS, EXPLANATIONS = "predictions", "explanations"
-
-Part = tuple[str, str, bytes]  # name, content type or "", and body
 
 
 class RefusedError(Exception):
@@ -36,7 +35,7 @@ class RefusedError(Exception):
         self.status, self.kind = status, kind
 
 
-def to_request(event: Mapping[str, Any], archive: "Archive") -> tuple[str, dict[str, str], list[Part]]:
+def to_request(event: Mapping[str, Any], archive: "Archive") -> tuple[str, dict[str, str], list["FormPart"]]:
     """Return the id, the headers and the parts of an event's request.
 
     Raises:
@@ -85,7 +84,7 @@ def read_body(event: Mapping[str, Any]) -> bytes:
     return body
 
 
-def split_form(body: bytes, kind: str) -> list[Part]:
+def split_form(body: bytes, kind: str) -> list["FormPart"]:
     """Return the parts of a form, with the name and content type of each."""
     message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
     return [

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -75,18 +75,13 @@ def measure(options: Namespace, pictures: Mapping[str, Sequence[Picture]]) -> No
         for as_json in (False, True):
             for kind, some in pictures.items():
                 write_bodies([each.content for each in some], as_json, bodies_of(folder, kind, as_json))
+        there = [each for each in servers if each.name not in not_run]
         running: list[tuple[PeerServer, Running]] = []
-        for each in tqdm(
-            [each for each in servers if each.name not in not_run], "warm-up", unit="server", disable=None
-        ):
+        for each in tqdm(there, "warm-up", unit="server", disable=None):
             try:
-                answering = started.enter_context(each.serve(each.runtime, folder))
-                check(each, answering, pictures)
+                running.append((each, started.enter_context(warm_server(each, folder, pictures))))
             except StackError as err:
                 not_run[each.name] = str(err).strip().splitlines()[-1][:200]
-                continue
-            run_wrk(answering.url, bodies_of(folder, "frames", each.as_json), each.as_json, 128, WARM_UP_S)
-            running.append((each, answering))
         for number, load in tqdm(list(product(range(options.rounds), LOADS)), "rounds", unit="load", disable=None):
             # Forwards and backwards in turn, so that none always follows the same other one
             rows += [
@@ -94,6 +89,19 @@ def measure(options: Namespace, pictures: Mapping[str, Sequence[Picture]]) -> No
                 for each, answering in running[:: -1 if number % 2 else 1]
             ]
     print("\n".join(page_lines(write_report(options, servers, not_run, rows))))
+
+
+@contextmanager
+def warm_server(each: PeerServer, folder: Path, pictures: Mapping[str, Sequence[Picture]]) -> Iterator[Running]:
+    """Run a server, after its answers were checked and it was warmed up.
+
+    Raises:
+        StackError: it does not start, or reads pictures wrong.
+    """
+    with each.serve(each.runtime, folder) as running:
+        check(each, running, pictures)
+        run_wrk(running.url, bodies_of(folder, "frames", each.as_json), each.as_json, 128, WARM_UP_S)
+        yield running
 
 
 def bodies_of(folder: Path, kind: str, as_json: bool) -> Path:

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import yaml
 
+from deploy.local.settings import ROOT
 from handwriting.checkpoint import load_checkpoint
 from handwriting.preprocess import picture_frame
 from handwriting.serving.runtime import softmax, use_threads
-from measuring.speed.digit_requests import runtime_of
+from measuring.speed.digit_requests import MODEL, runtime_of
 
 WEIGHTS_VARIABLE, RUNTIME_VARIABLE = "BENCH_WEIGHTS", "BENCH_RUNTIME"
 RUNTIME = os.environ.get(RUNTIME_VARIABLE, "onnx")
-BATCH_SIZES = {"onnx": 16, "torch": 32}  # as config/digits.yaml; PyTorch takes longer for a picture of a small batch
+SETTINGS = yaml.safe_load((ROOT / "config" / f"{MODEL}.yaml").read_text())  # Inkserve's own
+BATCH_SIZES = {"onnx": SETTINGS["batchSize"], "torch": 32}  # PyTorch takes longer for a picture of a smaller batch
 BATCH_SIZE = BATCH_SIZES[RUNTIME]
-DELAY_MS = 1
-WORKERS = 2
+DELAY_MS = SETTINGS["maxBatchDelay"]
+WORKERS = SETTINGS["minWorkers"]
 TOP_K = 3
 
 

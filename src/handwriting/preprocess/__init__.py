@@ -1,6 +1,6 @@
 """From picture to network input; training, handlers and dashboard share this implementation.
 
-bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `crop`, `glyph_frame` -> frame.
+bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `frames_of` -> frames.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from handwriting.preprocess.decode import (
     read_array,
     read_picture,
 )
-from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, crop, glyph_frame, to_frame, unit_frames
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, Form, crop, glyph_frame, to_frame, unit_frames
 from handwriting.preprocess.ink import Ink, find_ink
 from handwriting.preprocess.notes import notes_on
 from handwriting.preprocess.outline import inside_outline
@@ -34,6 +34,7 @@ __all__ = [
     "check_cut",
     "find_character",
     "find_ink",
+    "frames_of",
     "is_frame",
     "normal_form",
     "picture_frame",
@@ -70,14 +71,12 @@ class Character(NamedTuple):
     """A picture of one character, as a network takes it.
 
     Attributes:
-        frame: (28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
+        frames: (n, 28, 28) float32 in [0, 1]; 1 is ink, 0 is paper: as `frames_of` returns them.
         notes: for people, about what else the picture shows.
-        inside: another frame, of what the ink encloses, if it may be an outline.
     """
 
-    frame: np.ndarray
+    frames: np.ndarray
     notes: tuple[str, ...] = ()
-    inside: np.ndarray | None = None
 
 
 def find_character(picture: Picture, form: str) -> Character:
@@ -93,13 +92,28 @@ def find_character(picture: Picture, form: str) -> Character:
     if not is_frame(picture):
         ink = find_ink(picture.grey)
         check_cut(picture, ink.box)
-        glyph, side = crop(ink.ink)
-        enclosed = inside_outline(glyph, side)
-        inside = None if enclosed is None else to_frame(enclosed, FORMS[form])
-        return Character(glyph_frame(glyph, side, FORMS[form]), (*notes_on(ink), *picture.notes), inside)
+        return Character(frames_of(ink.ink, FORMS[form]), (*notes_on(ink), *picture.notes))
     if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
-    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32)), picture.notes)
+    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32))[None], picture.notes)
+
+
+def frames_of(ink: np.ndarray, form: Form) -> np.ndarray:
+    """Make the frame of a character, and another of what its lines enclose if they may be an outline.
+
+    Args:
+        ink: (H, W) float32 in [0, 1].
+        form: of the data set to imitate.
+
+    Returns:
+        (1 or 2, 28, 28) float32 in [0, 1].
+
+    Raises:
+        InvalidImage: there is no ink, or a speck of it.
+    """
+    glyph = crop(ink)
+    frame, inside = glyph_frame(glyph, form), inside_outline(glyph)
+    return frame[None] if inside is None else np.stack([frame, to_frame(inside, form)])
 
 
 def check_cut(picture: Picture, box: Box) -> None:
@@ -120,8 +134,8 @@ def check_cut(picture: Picture, box: Box) -> None:
 
 
 def normal_form(picture: Picture, form: str) -> np.ndarray:
-    """Bring a decoded picture into a normal form: the frame that `find_character` returns, with its errors."""
-    return find_character(picture, form).frame
+    """Bring a decoded picture into a normal form: the first frame that `find_character` returns, with its errors."""
+    return np.asarray(find_character(picture, form).frames[0])
 
 
 def character_box(picture: bytes) -> Box | None:

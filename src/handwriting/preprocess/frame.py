@@ -1,6 +1,7 @@
 """Ink to frame: the normal forms in which MNIST and EMNIST store their characters."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -66,17 +67,25 @@ def to_frame(ink: np.ndarray, form: Form) -> np.ndarray:
     "EMNIST: an extension of MNIST to handwritten letters", fig. 1. Thickening fine
     strokes is our addition.
     """
-    return glyph_frame(*crop(ink), form)
+    return glyph_frame(crop(ink), form)
 
 
-def crop(ink: np.ndarray) -> tuple[np.ndarray, float]:
-    """Cut a character out, and reduce it to WORKING_PX if it is larger.
+class Glyph(NamedTuple):
+    """A character cut out of a picture, small enough to work with.
 
-    Args:
-        ink: (H, W) float32 in [0, 1].
+    Attributes:
+        ink: (h, w) float32 in [0, 1], with the soft edge of the strokes.
+        side_px: longest side of its ink box.
+        pen_px: mean width of its strokes.
+    """
 
-    Returns:
-        (h, w) float32 ink with the soft edge of the strokes around it; the longest side of its ink box in px.
+    ink: np.ndarray
+    side_px: float
+    pen_px: float
+
+
+def crop(ink: np.ndarray) -> Glyph:
+    """Cut a character out of (H, W) float32 ink in [0, 1], and reduce it to WORKING_PX if it is larger.
 
     Raises:
         InvalidImage: as `to_frame`.
@@ -89,13 +98,13 @@ def crop(ink: np.ndarray) -> tuple[np.ndarray, float]:
     side: float = max(right - left, bottom - top)
     if side > WORKING_PX:
         glyph, side = resize(glyph, WORKING_PX / side), WORKING_PX
-    return glyph, side
+    return Glyph(glyph, side, pen_width(glyph))
 
 
-def glyph_frame(glyph: np.ndarray, side: float, form: Form) -> np.ndarray:
-    """Bring a character as `crop` returns it into a frame: (28, 28) float32 in [0, 1]."""
-    glyph, side = thicken(glyph, side, form.pen_px / form.box_px)
-    return place(glyph, side / form.box_px, form.by_mass)
+def glyph_frame(glyph: Glyph, form: Form) -> np.ndarray:
+    """Scale a character to a form's box and centre it: (28, 28) float32 in [0, 1]."""
+    thickened, side = thicken(glyph, form.pen_px / form.box_px)
+    return place(thickened, side / form.box_px, form.by_mass)
 
 
 def ink_box(ink: np.ndarray) -> Box:
@@ -120,23 +129,17 @@ def resize(ink: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray(small * (ink.max() / small.max()))
 
 
-def thicken(glyph: np.ndarray, side: float, pen_share: float) -> tuple[np.ndarray, float]:
+def thicken(glyph: Glyph, pen_share: float) -> tuple[np.ndarray, float]:
     """Widen strokes that are finer than a share of the ink box's side.
 
-    Args:
-        glyph: (H, W) float32 ink in [0, 1].
-        side: longest side of its ink box in px.
-        pen_share: smallest width of a stroke, as a share of that side.
-
     Returns:
-        the glyph, padded if its strokes grew; the longest side of its ink box.
+        (H, W) float32 ink, padded if its strokes grew; the longest side of its ink box in px.
     """
-    missing = pen_share * side - pen_width(glyph)
-    grow = round(missing / 2)
+    grow = round((pen_share * glyph.side_px - glyph.pen_px) / 2)
     if grow < 1:
-        return glyph, side
+        return glyph.ink, glyph.side_px
     pen = np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)
-    return np.asarray(cv2.dilate(with_margin(glyph, grow), pen)), side + 2 * grow
+    return np.asarray(cv2.dilate(with_margin(glyph.ink, grow), pen)), glyph.side_px + 2 * grow
 
 
 def with_margin(image: np.ndarray, margin: int) -> np.ndarray:

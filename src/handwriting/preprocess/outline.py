@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from handwriting.preprocess.frame import INK_THRESHOLD, pen_width, with_margin
+from handwriting.preprocess.frame import INK_THRESHOLD, Glyph, with_margin
 
 FINE = 0.08  # of the character's longest side: an outline is drawn with a finer pen than a character
 GAP = 1.5  # widths of the pen: so long a gap of an outline is closed
@@ -12,27 +12,22 @@ SOFT_PX = 3  # of the edge, which a pen's stroke has, too
 PARENT = 3  # column of OpenCV's hierarchy of contours; -1 is none
 
 
-def inside_outline(glyph: np.ndarray, side: float) -> np.ndarray | None:
+def inside_outline(glyph: Glyph) -> np.ndarray | None:
     """Return what the outermost lines of a character enclose, if they are so fine that they may be its outline.
 
     What lies within further lines is no part of it, as the inside of a 0 is not.
 
-    Args:
-        glyph: (h, w) float32 ink in [0, 1] of one character, as `crop` returns it.
-        side: longest side of its ink box in px.
-
     Returns:
         (h, w) float32 in [0, 1] with a margin of paper; None if the pen was not as fine, or the lines enclose little.
     """
-    pen = pen_width(glyph)
-    if pen > FINE * side:
+    if glyph.pen_px > FINE * glyph.side_px:
         return None
-    reach = max(1, round(GAP * pen / 2))
-    inked = (with_margin(glyph, reach + 1) > INK_THRESHOLD).view(np.uint8)
+    reach = max(1, round(GAP * glyph.pen_px / 2))
+    inked = (with_margin(glyph.ink, reach + 1) > INK_THRESHOLD).view(np.uint8)
     lines = cv2.morphologyEx(inked, cv2.MORPH_CLOSE, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     inside = enclosed(lines)
     _, _, width, height = cv2.boundingRect(inside)
-    if max(width, height) < LARGE * side:
+    if max(width, height) < LARGE * glyph.side_px:
         return None
     return np.asarray(cv2.GaussianBlur(inside.astype(np.float32), (SOFT_PX, SOFT_PX), 0))
 

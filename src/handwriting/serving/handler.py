@@ -226,8 +226,7 @@ class RecogniserHandler:
             RequestError: the picture shows no character.
         """
         character = find_character(picture, self.network.config.normal_form)
-        frames = character.frame[None] if character.inside is None else np.stack([character.frame, character.inside])
-        return PreparedPicture(frames, notes=character.notes)
+        return PreparedPicture(character.frames, notes=character.notes)
 
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
@@ -257,16 +256,16 @@ class RecogniserHandler:
 
     def respond(self, request: PreparedRequest, scores: BatchScores) -> bytes:
         """Write the JSON answer to one request; its rows are the next of `scores`."""
+        if request.is_explained and isinstance(picture := request.pictures[0], PreparedPicture):
+            explanation = self.explanation(scores.take(picture), picture)
+            return to_json(with_notes(explanation, request.parsed.notes))
         answers = [
             each if isinstance(each, RequestError) else self.answer(scores.take(each), each, request.parsed.top_k)
             for each in request.pictures
         ]
         if request.parsed.is_list:
             return to_json(list_answer(answers, request.names, request.parsed.left_out, request.parsed.notes))
-        [picture], [answer] = request.pictures, answers
-        if request.is_explained and isinstance(picture, PreparedPicture) and isinstance(answer, dict):
-            answer = self.explanation(picture, answer)
-        return to_json(with_notes(answer, request.parsed.notes))
+        return to_json(with_notes(answers[0], request.parsed.notes))
 
     def answer(self, probabilities: np.ndarray, picture: PreparedPicture, top_k: int) -> dict[str, Any]:
         """Describe the prediction for one picture as the API documents it.
@@ -276,9 +275,11 @@ class RecogniserHandler:
             picture: that the rows belong to.
             top_k: how many labels to list.
         """
-        found = [*picture.notes, *([OUTLINE] if is_outline(probabilities) else [])]
+        combined = weigh(probabilities)
+        is_outline = combined.argmax() != probabilities[0].argmax()
+        found = (*picture.notes, OUTLINE) if is_outline else picture.notes
         notes = {"notes": found} if found else {}
-        return self.ranking(weigh(probabilities), top_k) | {"model": self.model, "version": self.version} | notes
+        return self.ranking(combined, top_k) | {"model": self.model, "version": self.version} | notes
 
     def ranking(self, probabilities: np.ndarray, top_k: int) -> dict[str, Any]:
         """List the most probable labels, given (labels,) float32 probabilities."""
@@ -287,14 +288,25 @@ class RecogniserHandler:
         top = [{"label": labels[i], "probability": probabilities[i]} for i in order]
         return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
 
-    def explanation(self, picture: PreparedPicture, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the frame that the network saw, and the Grad-CAM heatmap of the predicted label."""
-        target = self.network.config.labels.index(answer["label"])
-        frame = picture.frames[self.inference(picture.frames).max(axis=1).argmax()]
-        return {name: answer[name] for name in ("label", "confidence", "model", "version")} | {
-            "frame": np.round(frame * 255).astype(np.uint8),
-            "heatmap": explain(self.network, frame, target),
-        }
+    def explanation(self, probabilities: np.ndarray, picture: PreparedPicture) -> dict[str, Any]:
+        """Return the frame that speaks most for the predicted label, and the label's Grad-CAM heatmap on it.
+
+        Args:
+            probabilities: (frames, labels) float32, a row for each frame of the picture.
+            picture: that the rows belong to.
+        """
+        ranking = self.ranking(weigh(probabilities), 1)
+        target = self.network.config.labels.index(ranking["label"])
+        frame = picture.frames[probabilities[:, target].argmax()]
+        told = {"label": ranking["label"], "confidence": ranking["confidence"]}
+        return (
+            told
+            | {"model": self.model, "version": self.version}
+            | {
+                "frame": np.round(frame * 255).astype(np.uint8),
+                "heatmap": explain(self.network, frame, target),
+            }
+        )
 
 
 def weigh(readings: np.ndarray) -> np.ndarray:
@@ -312,13 +324,6 @@ def weigh(readings: np.ndarray) -> np.ndarray:
         return np.asarray(readings[0])
     shares = readings.max(axis=1) ** SURER
     return np.asarray((shares / shares.sum()) @ readings)
-
-
-def is_outline(readings: np.ndarray) -> bool:
-    """Tell whether a character is more surely another one if its lines are an outline."""
-    return len(readings) > 1 and bool(
-        readings[1].max() > readings[0].max() and readings[1].argmax() != readings[0].argmax()
-    )
 
 
 def list_names(names: Sequence[str] | None, pages: Sequence[int]) -> list[dict[str, object]]:

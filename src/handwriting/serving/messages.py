@@ -23,7 +23,7 @@ BUFFER_BYTES = 1 << 16  # a batch of frames has about a sixth of it
 LENGTH = struct.Struct("!i")
 END = -1
 
-Part = tuple[str, str, bytes]  # name, content type or "", and body
+FormPart = tuple[str, str, bytes]  # name, content type or "", and body
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Connection:
         return requests
 
 
-def make_request(id_: str, headers: Iterable[tuple[str, str]], parts: Iterable[Part]) -> Request:
+def make_request(id_: str, headers: Iterable[tuple[str, str]], parts: Iterable[FormPart]) -> Request:
     """Make a request of its headers and parts; of parts that share a name, all but the first are numbered."""
     of_parts: dict[str, object] = {}
     inputs: dict[str, bytes] = {}

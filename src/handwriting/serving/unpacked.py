@@ -9,7 +9,7 @@ from typing import Any
 from ts.model_loader import ModelLoaderFactory
 from ts.service import Service
 
-from handwriting.serving.messages import Part, make_request, retrieve
+from handwriting.serving.messages import FormPart, make_request, retrieve
 
 Answer = tuple[int, bytes]  # HTTP status, and the body
 
@@ -31,7 +31,7 @@ class Archive:
             self.model, str(folder), manifest["handler"], batch_size=1, metrics_cache=metrics
         )
 
-    def answer(self, id_: str, headers: Mapping[str, str], parts: Iterable[Part]) -> Answer:
+    def answer(self, id_: str, headers: Mapping[str, str], parts: Iterable[FormPart]) -> Answer:
         """Answer one request as a worker does."""
         context = self.service.context
         processors, inputs, ids = retrieve([make_request(id_, headers.items(), parts)])

@@ -214,6 +214,19 @@ def test_strokes_are_undone_and_redone_also_after_another_page(chromium, size):
     expect(page.locator(".ink-label")).to_have_text("7")
 
 
+def test_an_undo_counts_for_a_stroke_that_was_drawn_just_before(chromium):
+    page = chromium()
+    draw(page, SEVEN)
+    expect(page.locator(".ink-label")).to_have_text("7")
+    for pause_ms in (0, 15, 60):
+        draw(page, [[(x, y * (1 - pause_ms / 600)) for x, y in stroke] for stroke in CROSS])
+        page.keyboard.press("Control+z")
+        page.wait_for_timeout(pause_ms)
+        page.keyboard.press("Control+z")
+        page.wait_for_timeout(1500)  # until all is reported and read
+        expect(page.locator(".ink-label")).to_have_text("7")
+
+
 def test_each_of_several_quick_presses_counts(chromium):
     page = chromium()
     answer = page.locator(".ink-result[data-of]")

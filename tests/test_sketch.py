@@ -1,3 +1,5 @@
+import pytest
+
 from dashboard.draw.sketch import MOST_STATES, Sketch
 from dashboard.draw.tab import MOST_TABS, Tabs
 
@@ -24,6 +26,14 @@ def test_strokes_are_taken_back_and_put_back_with_their_pictures():
 
 def test_what_was_cleared_comes_back():
     sketch = drawn(A, B)
+    for _ in range(2):
+        sketch.undo()
+    sketch.clear()
+    assert not sketch.now.strokes
+    sketch.report([], b"white")
+    sketch.redo()
+    sketch.report([A], b"picture 1")
+    sketch.redo()
     sketch.clear()
     assert not sketch.now.strokes
     sketch.report([], b"white")
@@ -121,3 +131,33 @@ def test_a_canvas_that_is_shown_anew_may_report_that_it_is_empty():
     sketch.report([A, B, C], b"picture 3")  # drawn before the canvas had reported what it loaded
     sketch.report([], b"nothing")
     assert sketch.now.strokes == []
+
+
+@pytest.mark.parametrize("strokes", [[A, B], [A, B, C]])
+def test_an_undo_counts_for_a_stroke_that_the_canvas_reports_only_after_it(strokes):
+    sketch = drawn(A)
+    sketch.undo()
+    sketch.report(strokes, b"picture")  # drawn before
+    assert sketch.now.strokes == strokes[:-1]
+    sketch.report(strokes, b"picture")  # the canvas has not loaded the earlier state yet
+    assert sketch.now.strokes == strokes[:-1]
+    sketch.redo()
+    assert sketch.now.strokes == strokes
+
+
+def test_presses_count_in_their_order_for_a_stroke_that_is_reported_after_them():
+    sketch = drawn(A)
+    for act in (sketch.undo, sketch.clear, sketch.undo, sketch.redo, sketch.clear, sketch.undo):
+        act()
+    sketch.report([A, B], b"picture")
+    assert (sketch.now.strokes, sketch.can_redo) == ([A], True)
+
+
+def test_a_drawing_is_cleared_with_a_stroke_that_is_reported_afterwards():
+    sketch = drawn(A)
+    sketch.clear()
+    sketch.report([A, B], b"picture 2")
+    assert not sketch.now.strokes
+    sketch.report([], b"white")
+    sketch.report([C], b"picture 3")
+    assert sketch.now.strokes == [C]

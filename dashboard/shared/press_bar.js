@@ -55,8 +55,9 @@ export default function ({data, parentElement, setStateValue}) {
   let bar = bars.get(element);
   removeEventListener("keydown", bar?.onKey, true);
   if (bar?.names !== names) bars.set(element, bar = makeBar(data.rows, names, element));
-  const press = name => {
+  const press = async name => {
     const shown = document.querySelector("[data-shown]")?.dataset.shown ?? null; // it may be newer than this bar
+    await window.inkReported; // a stroke that ended just before; an undo would take it off the canvas unreported
     bar.count += 1;
     bar.last = [...bar.last, [name, shown]].slice(-KEPT);
     setStateValue("presses", {bar: bar.id, count: bar.count, last: bar.last});

@@ -72,10 +72,12 @@ class Character(NamedTuple):
 
     Attributes:
         frames: (n, 28, 28) float32 in [0, 1]; 1 is ink, 0 is paper: as `frames_of` returns them.
+        doubt: how unsure it is which ink is the character's, as `Ink` has it.
         notes: for people, about what else the picture shows.
     """
 
     frames: np.ndarray
+    doubt: float = 0.0
     notes: tuple[str, ...] = ()
 
 
@@ -92,10 +94,10 @@ def find_character(picture: Picture, form: str) -> Character:
     if not is_frame(picture):
         ink = find_ink(picture.grey)
         check_cut(picture, ink.box)
-        return Character(frames_of(ink.ink, FORMS[form]), (*notes_on(ink), *picture.notes))
+        return Character(frames_of(ink.ink, FORMS[form]), ink.doubt, (*notes_on(ink), *picture.notes))
     if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
-    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32))[None], picture.notes)
+    return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32))[None], notes=picture.notes)
 
 
 def frames_of(ink: np.ndarray, form: Form) -> np.ndarray:

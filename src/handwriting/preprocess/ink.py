@@ -29,6 +29,7 @@ CLEAN_FULL = 0.9  # quantile of the differences of ink: where it is 1
 MOST_INK = 0.4  # share of the picture; what fills more is a sheet on black
 HALF = 0.5
 BESIDE = np.ones((3, 3), np.uint8)
+AROUND = np.ones((7, 7), np.uint8)
 APART = 0.25  # of the largest piece's size: pieces with wider gaps between them do not belong together
 SURE = 0.75  # writing that lies apart is a character of its own if the network sees so much ink somewhere in it
 AT_EDGE = 0.25  # what ink counts that reaches the picture's edge: shadows, desks and strokes that are cut off do
@@ -44,6 +45,7 @@ class Ink(NamedTuple):
         top: of its first row, in px of the picture.
         per_px: px of the picture for one of the ink.
         left_out: what is as dark around it but no character's ink, as a share of that.
+        doubt: how unsure the network is of what is as dark at the character, as a share of its ink.
         everywhere: (h, w) float32 of all that a look took for characters, if writing lay apart; otherwise None.
         is_one_piece: whether all of the ink is known to hang together.
     """
@@ -53,6 +55,7 @@ class Ink(NamedTuple):
     top: float
     per_px: float
     left_out: float = 0.0
+    doubt: float = 0.0
     everywhere: np.ndarray | None = None
     is_one_piece: bool = False
 
@@ -139,7 +142,7 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
             break  # what an earlier, coarser look has found stays
         ink, (left, top, width, height), others = written
         everywhere = others if everywhere is None else everywhere  # the first such look sees most
-        found = (ink, window, seen.darkness)
+        found = (ink, window, seen)
         _, _, *size = cv2.boundingRect((ink > INKED).view(np.uint8))
         is_large = view_px == VIEW_PX and max(size) >= LARGE_PX
         is_cut = look > 0 and border_of(seen.ink + seen.marks).max() > INKED
@@ -151,21 +154,24 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
             window = closer(window, (left + width / 2, top + height / 2), max(width, height), view_px)
     if found is None:
         raise InvalidImage(NO_WRITING)
-    ink, window, darkness = found
-    return Ink(ink, window.left, window.top, window.side / len(ink), left_out(darkness, ink), everywhere)
+    ink, window, seen = found
+    return Ink(ink, window.left, window.top, window.side / len(ink), *others_of(seen, ink), everywhere)
 
 
-def left_out(darkness: np.ndarray, ink: np.ndarray) -> float:
-    """Return how much is as dark as a character but none of its ink, as a share of that.
+def others_of(seen: Seen, ink: np.ndarray) -> tuple[float, float]:
+    """Return how much is as dark as a character but none of its ink, and how much may or may not be: shares of its ink.
 
     Args:
-        darkness: (H, W) float32, as the network got it.
+        seen: by the network.
         ink: (H, W) float32 in [0, 1], of the character.
     """
     inked = cv2.threshold(ink, INKED, 1, cv2.THRESH_BINARY)[1]
     amount = float(inked.sum())
-    dark = darkness > HALF * float((inked * darkness).sum()) / amount
-    return float(np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))) / amount
+    dark = seen.darkness > HALF * float((inked * seen.darkness).sum()) / amount
+    left_out = np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))
+    near = dark & (cv2.dilate(inked, AROUND) > 0)
+    doubt = np.minimum(seen.ink, 1 - seen.ink)[near].sum()
+    return float(left_out) / amount, float(doubt) / amount
 
 
 def writing(seen: Seen, inside: tuple[slice, slice]) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:

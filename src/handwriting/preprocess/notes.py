@@ -9,19 +9,23 @@ from handwriting.preprocess.ink import Ink
 TALL = 0.5  # of the tallest piece's height: lower pieces are dots, bars and noise
 OVERLAP = 0.3  # of the narrower piece's width: two pieces that overlap by more are one character
 MUCH = 0.5  # of the ink: so much print and other marks are worth a note
+UNSURE = 0.3  # of doubt; of characters on plain paper, 1 in 200 has more
 
 SEVERAL = "{count} characters side by side; `reader` reads them all"
 LEFT_OUT = "print or marks around the character were left out"
+UNCLEAR = "it is unclear which strokes belong to the character"
 
 
 def notes_on(ink: Ink) -> tuple[str, ...]:
-    """Return notes for people about a picture of one character: that it shows several, or that much was left out."""
+    """Return notes for people: that a picture shows several characters, much was left out, or its ink is unclear."""
     notes = []
     count = 1 if ink.is_one_piece else count_characters(ink.ink if ink.everywhere is None else ink.everywhere)
     if count > 1:
         notes.append(SEVERAL.format(count=count))
     if ink.left_out > MUCH:
         notes.append(LEFT_OUT)
+    if ink.doubt > UNSURE:
+        notes.append(UNCLEAR)
     return tuple(notes)
 
 

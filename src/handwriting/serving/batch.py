@@ -15,11 +15,13 @@ class PreparedPicture(NamedTuple):
     Attributes:
         frames: (n, 28, 28) float32 in [0, 1]; 1 is ink.
         layout: where the frames lie in the picture, for recognisers that read pages.
+        doubt: how unsure it is which ink is the character's, as a share of it.
         notes: for people, about what else the picture shows.
     """
 
     frames: np.ndarray
     layout: Any = None
+    doubt: float = 0.0
     notes: tuple[str, ...] = ()
 
 

@@ -165,13 +165,13 @@ def others_of(seen: Seen, ink: np.ndarray) -> tuple[float, float]:
         seen: by the network.
         ink: (H, W) float32 in [0, 1], of the character.
     """
-    inked = cv2.threshold(ink, INKED, 1, cv2.THRESH_BINARY)[1]
-    amount = float(inked.sum())
-    dark = seen.darkness > HALF * float((inked * seen.darkness).sum()) / amount
-    left_out = np.count_nonzero(dark & (cv2.dilate(ink, BESIDE) < INK_THRESHOLD))
-    near = dark & (cv2.dilate(inked, AROUND) > 0)
-    doubt = np.minimum(seen.ink, 1 - seen.ink)[near].sum()
-    return float(left_out) / amount, float(doubt) / amount
+    inked = (ink > INKED).view(np.uint8)
+    amount = cv2.countNonZero(inked)
+    dark = seen.darkness > HALF * cv2.mean(seen.darkness, inked)[0]
+    clear = cv2.dilate((ink >= INK_THRESHOLD).view(np.uint8), BESIDE) == 0
+    undecided = seen.ink[dark & (cv2.dilate(inked, AROUND) > 0)]
+    doubt = float(np.minimum(undecided, 1 - undecided).sum()) / amount
+    return np.count_nonzero(dark & clear) / amount, doubt
 
 
 def writing(seen: Seen, inside: tuple[slice, slice]) -> tuple[np.ndarray, Sequence[int], np.ndarray | None] | None:

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import requests
 
 from examples.digit_strokes import DIGIT_STROKES
 from handwriting.preprocess import find_character, find_ink, read_picture
@@ -11,6 +12,8 @@ from handwriting.serving.handler import doubted
 from tests.pictures import encode
 
 SIDE_PX = 240
+STROKE = ((30, 150), (210, 90))
+TIMEOUT_S = 60
 
 
 def on_paper(digit: str, *lines: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
@@ -30,7 +33,7 @@ def doubt(page: np.ndarray) -> float:
 @pytest.mark.parametrize("digit", ["0", "2", "3", "5", "6", "8"])
 def test_a_stroke_through_a_digit_leaves_doubt_about_its_ink(digit):
     plain = doubt(on_paper(digit))
-    assert 0 < 1.5 * plain < doubt(on_paper(digit, ((30, 150), (210, 90))))
+    assert 0 < 1.5 * plain < doubt(on_paper(digit, STROKE))
 
 
 def test_much_doubt_is_told_and_little_is_not():
@@ -58,3 +61,21 @@ def test_doubt_makes_an_answer_less_sure_and_keeps_the_order_of_its_labels():
     assert all(each.sum() == pytest.approx(1) for each in readings)
     assert all(np.array_equal(each.argsort(), sure.argsort()) for each in readings)
     assert 0.97 > readings[0].max() > 0.96 > readings[1].max() > readings[2].max() > 0.5
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("digit", ["2", "3", "5"])
+def test_the_server_is_less_sure_of_a_struck_digit_than_of_its_frame_alone(stack, digit):
+    struck = on_paper(digit, STROKE)
+    [frame] = find_character(read_picture(encode(struck)), "mnist").frames
+    pictures = (struck, np.round(frame * 255).astype(np.uint8))
+    answers = [
+        requests.post(f"{stack.predictions_url}?top_k=10", data=encode(each), timeout=TIMEOUT_S).json()
+        for each in pictures
+    ]
+    of_picture, of_frame = (
+        np.array([each["probability"] for each in sorted(answer["top"], key=lambda each: each["label"])])
+        for answer in answers
+    )
+    assert of_picture.max() < of_frame.max() - 0.02
+    assert of_picture == pytest.approx(doubted(of_frame, doubt(struck)), abs=0.02)

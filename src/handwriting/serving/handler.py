@@ -276,7 +276,7 @@ class RecogniserHandler:
             picture: that the rows belong to.
             top_k: how many labels to list.
         """
-        combined = doubted(weigh(probabilities), picture.doubt)
+        combined = read_as_one(probabilities, picture)
         is_outline = combined.argmax() != probabilities[0].argmax()
         found = (*picture.notes, OUTLINE) if is_outline else picture.notes
         notes = {"notes": found} if found else {}
@@ -296,7 +296,7 @@ class RecogniserHandler:
             probabilities: (frames, labels) float32, a row for each frame of the picture.
             picture: that the rows belong to.
         """
-        ranking = self.ranking(doubted(weigh(probabilities), picture.doubt), 1)
+        ranking = self.ranking(read_as_one(probabilities, picture), 1)
         target = self.network.config.labels.index(ranking["label"])
         frame = picture.frames[probabilities[:, target].argmax()]
         told = {"label": ranking["label"], "confidence": ranking["confidence"]}
@@ -308,6 +308,11 @@ class RecogniserHandler:
                 "heatmap": explain(self.network, frame, target),
             }
         )
+
+
+def read_as_one(readings: np.ndarray, picture: PreparedPicture) -> np.ndarray:
+    """Make one reading, (labels,) float32 probabilities, of those of a picture's frames, (n, labels) float32."""
+    return doubted(weigh(readings), picture.doubt)
 
 
 def weigh(readings: np.ndarray) -> np.ndarray:

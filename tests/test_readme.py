@@ -85,6 +85,13 @@ def test_every_path_linked_exists(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_part_is_there_twice(page):
+    """A link to a heading finds the first, and a part that was copied stays wrong when the other is changed."""
+    headings = re.findall(r"^##? .*$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    assert sorted({*headings}) == sorted(headings)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_module_named_exists(page):
     """`python -m name`, and files of ours in backticks."""
     text = page.read_text()

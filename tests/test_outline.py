@@ -8,7 +8,8 @@ import requests
 from examples.digit_strokes import DIGIT_STROKES
 from handwriting.preprocess import find_character, read_picture
 from handwriting.preprocess.outline import enclosed
-from handwriting.serving.handler import OUTLINE, weigh
+from handwriting.preprocess.readings import INSIDE
+from handwriting.serving.handler import MEANT, weigh
 from tests.pictures import encode
 
 SIDE_PX, BOLD_PX = 320, 36
@@ -78,7 +79,7 @@ def test_the_surer_reading_counts_more():
 
 
 @pytest.mark.server
-@pytest.mark.parametrize(("digit", "notes"), [("2", None), ("3", None), ("5", None), ("7", [OUTLINE])])
+@pytest.mark.parametrize(("digit", "notes"), [("2", None), ("3", None), ("5", None), ("7", [MEANT[INSIDE]])])
 def test_the_server_reads_outlines_and_says_so_where_it_changes_the_label(stack, digit, notes):
     answer = requests.post(stack.predictions_url, data=encode(255 - outlined(digit)), timeout=TIMEOUT_S).json()
     assert answer["label"] == digit

@@ -11,6 +11,7 @@ from dashboard.shared import answer_html, picture_html
 from dashboard.shared.prepared_picture import prepare, thumbnail
 from handwriting.errors import ImageTooLarge, InvalidImage
 from handwriting.preprocess import picture_frame, read_picture
+from handwriting.preprocess.readings import AS_IT_IS
 from inkserve.client import Candidate, Character, PageReading, Prediction
 from measuring.reliability.corpus.picture_files import png
 from tests.conftest import drawings
@@ -64,7 +65,7 @@ def test_the_frame_is_the_one_of_the_server(kind, mode, turned):
     image.save(content, kind, exif=exif, **FORMATS[kind])
     found = prepare(content.getvalue())
     assert np.array_equal(found.grey.grey, read_picture(content.getvalue()).grey)
-    assert np.array_equal(found.frames("mnist")[0], picture_frame(content.getvalue(), "mnist"))
+    assert np.array_equal(found.frames("mnist")[AS_IT_IS], picture_frame(content.getvalue(), "mnist"))
     assert found.size_px == ((1600, 2400) if exif else (2400, 1600))
     assert max(found.shown.size) == 640
     assert (found.shown.width < found.shown.height) == bool(exif)

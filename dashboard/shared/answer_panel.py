@@ -159,8 +159,8 @@ def _of_character(
     if explanation is not None:
         yield picture_html.frame_figure(explanation.frame / 255, heatmap=explanation.heatmap, opacity=HEAT)
     elif answer.model in NORMAL_FORMS:  # the normal form of other recognisers is not known here
-        captions = (picture_html.INPUT, picture_html.INSIDE)  # of one frame or two
-        yield from map(picture_html.frame_figure, picture.frames(NORMAL_FORMS[answer.model]), captions)
+        for reading, frame in picture.frames(NORMAL_FORMS[answer.model]).items():
+            yield picture_html.frame_figure(frame, picture_html.INPUTS[reading])
     yield _crop(picture)
 
 

@@ -9,18 +9,22 @@ import numpy as np
 from PIL import Image
 
 from dashboard.shared.prepared_picture import thumbnail
+from handwriting.preprocess.readings import AS_IT_IS, CLEAREST, INSIDE
 from inkserve import Character
 
 HEAT_RGB = (255, 112, 0)
 READ_RGB = (27, 54, 165)  # of ink that was read
-INPUT = "Model input: the ink, scaled and centred in 28 &times; 28 pixels"
-INSIDE = "Second model input: what the ink encloses, as it may be an outline"
+INPUTS = {  # by reading
+    AS_IT_IS: "Model input: the ink, scaled and centred in 28 &times; 28 pixels",
+    INSIDE: "Another model input: what the ink encloses, as it may be an outline",
+    CLEAREST: "Another model input: without strokes that may not belong to the character",
+}
 FADED = 0.45  # of the contrast of all else
 Box = tuple[float, float, float, float]  # left, top, width, height in px
 
 
 def frame_figure(
-    frame: np.ndarray, caption: str = INPUT, heatmap: np.ndarray | None = None, opacity: float = 0.0
+    frame: np.ndarray, caption: str = INPUTS[AS_IT_IS], heatmap: np.ndarray | None = None, opacity: float = 0.0
 ) -> str:
     """Show a model input, and a Grad-CAM heatmap over it.
 

@@ -1,6 +1,7 @@
 """A picture decoded and prepared once, for everything that a page shows of it."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from handwriting.pages.page_ink import find_page_ink
 from handwriting.preprocess import FORMS, MAX_SIDE_PX, Ink, Picture, find_ink, frames_of, is_frame, normal_form
 from handwriting.preprocess.decode import draft, grey_values, opened, reduced
 from handwriting.preprocess.frame import Box
+from handwriting.preprocess.readings import AS_IT_IS
 
 SHOWN_PX = 640  # longest side of a picture as a page shows it
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -32,13 +34,13 @@ class PreparedPicture:
     shown: Image.Image = field(repr=False)
     grey: Picture = field(repr=False)
 
-    def frames(self, form: str) -> np.ndarray:
-        """Return the model input in a normal form: (1 or 2, 28, 28) float32 in [0, 1], as `frames_of` does.
+    def frames(self, form: str) -> Mapping[str, np.ndarray]:
+        """Return the model inputs in a normal form: (28, 28) float32 in [0, 1], by reading, as `frames_of` does.
 
         Raises:
             InvalidImage: blank, a speck, or all ink.
         """
-        return normal_form(self.grey, form)[None] if is_frame(self.grey) else frames_of(self._ink.ink, FORMS[form])
+        return {AS_IT_IS: normal_form(self.grey, form)} if is_frame(self.grey) else frames_of(self._ink, FORMS[form])
 
     @cached_property
     def box(self) -> Box | None:

@@ -1,6 +1,6 @@
 """From picture to network input; training, handlers and dashboard share this implementation.
 
-bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `frames_of` -> frames.
+bytes -> `read_picture` -> grey values -> `find_ink` -> ink -> `frames_of` -> frames, one for each reading.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,10 @@ from handwriting.preprocess.decode import (
     read_array,
     read_picture,
 )
-from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, Form, crop, glyph_frame, to_frame, unit_frames
+from handwriting.preprocess.frame import EMNIST, FRAME_PX, MNIST, Box, unit_frames
 from handwriting.preprocess.ink import Ink, find_ink
 from handwriting.preprocess.notes import notes_on
-from handwriting.preprocess.outline import inside_outline
+from handwriting.preprocess.readings import AS_IT_IS, frames_of
 from handwriting.preprocess.windows import border_of
 
 __all__ = [
@@ -71,12 +71,14 @@ class Character(NamedTuple):
     """A picture of one character, as a network takes it.
 
     Attributes:
-        frames: (n, 28, 28) float32 in [0, 1]; 1 is ink, 0 is paper: as `frames_of` returns them.
+        frames: (n, 28, 28) float32 in [0, 1]; 1 is ink, 0 is paper.
+        readings: of which reading of its ink each frame is, as `frames_of` names them.
         doubt: how unsure it is which ink is the character's, as `Ink` has it.
         notes: for people, about what else the picture shows.
     """
 
     frames: np.ndarray
+    readings: tuple[str, ...] = (AS_IT_IS,)
     doubt: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -94,28 +96,11 @@ def find_character(picture: Picture, form: str) -> Character:
     if not is_frame(picture):
         ink = find_ink(picture.grey)
         check_cut(picture, ink.box)
-        return Character(frames_of(ink.ink, FORMS[form]), ink.doubt, (*notes_on(ink), *picture.notes))
+        frames = frames_of(ink, FORMS[form])
+        return Character(np.stack([*frames.values()]), (*frames,), ink.doubt, (*notes_on(ink), *picture.notes))
     if picture.grey.max() < FAINTEST:
         raise InvalidImage("the picture is blank: a 28 x 28 frame without light ink")
     return Character(np.asarray(np.divide(picture.grey, 255, dtype=np.float32))[None], notes=picture.notes)
-
-
-def frames_of(ink: np.ndarray, form: Form) -> np.ndarray:
-    """Make the frame of a character, and another of what its lines enclose if they may be an outline.
-
-    Args:
-        ink: (H, W) float32 in [0, 1].
-        form: of the data set to imitate.
-
-    Returns:
-        (1 or 2, 28, 28) float32 in [0, 1].
-
-    Raises:
-        InvalidImage: there is no ink, or a speck of it.
-    """
-    glyph = crop(ink)
-    frame, inside = glyph_frame(glyph, form), inside_outline(glyph)
-    return frame[None] if inside is None else np.stack([frame, to_frame(inside, form)])
 
 
 def check_cut(picture: Picture, box: Box) -> None:

@@ -46,6 +46,7 @@ class Ink(NamedTuple):
         per_px: px of the picture for one of the ink.
         left_out: what is as dark around it but no character's ink, as a share of that.
         doubt: how unsure the network is of what is as dark at the character, as a share of its ink.
+        marks: (h, w) float32 in [0, 1], how much the network took for other marks, if it was asked; otherwise None.
         everywhere: (h, w) float32 of all that a look took for characters, if writing lay apart; otherwise None.
         is_one_piece: whether all of the ink is known to hang together.
     """
@@ -56,6 +57,7 @@ class Ink(NamedTuple):
     per_px: float
     left_out: float = 0.0
     doubt: float = 0.0
+    marks: np.ndarray | None = None
     everywhere: np.ndarray | None = None
     is_one_piece: bool = False
 
@@ -155,7 +157,7 @@ def find_ink_on_paper(grey: np.ndarray) -> Ink:
     if found is None:
         raise InvalidImage(NO_WRITING)
     ink, window, seen = found
-    return Ink(ink, window.left, window.top, window.side / len(ink), *others_of(seen, ink), everywhere)
+    return Ink(ink, window.left, window.top, window.side / len(ink), *others_of(seen, ink), seen.marks, everywhere)
 
 
 def others_of(seen: Seen, ink: np.ndarray) -> tuple[float, float]:

@@ -15,12 +15,14 @@ class PreparedPicture(NamedTuple):
     Attributes:
         frames: (n, 28, 28) float32 in [0, 1]; 1 is ink.
         layout: where the frames lie in the picture, for recognisers that read pages.
+        readings: of which reading of a character's ink each frame is.
         doubt: how unsure it is which ink is the character's, as a share of it.
         notes: for people, about what else the picture shows.
     """
 
     frames: np.ndarray
     layout: Any = None
+    readings: tuple[str, ...] = ()
     doubt: float = 0.0
     notes: tuple[str, ...] = ()
 

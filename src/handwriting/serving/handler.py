@@ -20,6 +20,7 @@ from handwriting.preprocess import FORMS, FRAME_PX, MAX_SIDE_PX, Picture, find_c
 from handwriting.preprocess.formats import is_read_apart
 from handwriting.preprocess.ink_network import VIEW_PX, look_at_all
 from handwriting.preprocess.page_files import PageFile
+from handwriting.preprocess.readings import CLEAREST, INSIDE
 from handwriting.serving.batch import BatchScores, PreparedPicture, PreparedRequest
 from handwriting.serving.explanation import explain
 from handwriting.serving.infer import InferBatch
@@ -42,7 +43,10 @@ APART_S = 1.0  # more for each picture that is decoded in a process of its own
 FIRST_PAGE = "page 1 of {count} was read; `reader` reads every page"
 LATER_PAGE = "page {number} of {count} was read, the first that shows a character; `reader` reads every page"
 LAST_FRAME = "the last of {count} frames was read, as the first shows no character"
-OUTLINE = "the character was read as an outline"
+MEANT = {  # where a reading of other ink than all of it counted
+    INSIDE: "the character was read as an outline",
+    CLEAREST: "strokes that may not belong to the character were left out",
+}
 HEAT = 10  # by which doubt about the ink tempers a reading; `make evaluate ARGS=--papers` shows what it does
 SURER = 4  # power of a reading's confidence with which it counts
 MAX_FRAMES = 256  # frames scored in one pass; larger passes take more memory and are not faster
@@ -221,13 +225,15 @@ class RecogniserHandler:
         raise failure or InvalidImage("the file has no pages")
 
     def prepare(self, picture: Picture) -> PreparedPicture:
-        """Make the frames of a picture of one character: one, and another of its inside if it may be an outline.
+        """Make the frames of a picture of one character: one for each reading of its ink.
 
         Raises:
             RequestError: the picture shows no character.
         """
         character = find_character(picture, self.network.config.normal_form)
-        return PreparedPicture(character.frames, doubt=character.doubt, notes=character.notes)
+        return PreparedPicture(
+            character.frames, readings=character.readings, doubt=character.doubt, notes=character.notes
+        )
 
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
@@ -277,8 +283,10 @@ class RecogniserHandler:
             top_k: how many labels to list.
         """
         combined = read_as_one(probabilities, picture)
-        is_outline = combined.argmax() != probabilities[0].argmax()
-        found = (*picture.notes, OUTLINE) if is_outline else picture.notes
+        found = picture.notes
+        if (label := combined.argmax()) != probabilities[0].argmax():
+            counted = picture.readings[probabilities[:, label].argmax()]
+            found = (*found, MEANT[counted]) if counted in MEANT else found
         notes = {"notes": found} if found else {}
         return self.ranking(combined, top_k) | {"model": self.model, "version": self.version} | notes
 

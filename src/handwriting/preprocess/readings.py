@@ -47,12 +47,12 @@ def clearest_ink(ink: Ink) -> np.ndarray | None:
     """
     if ink.marks is None:
         return None
-    inked = (ink.ink > INK_THRESHOLD).view(np.uint8)
-    kept = cv2.dilate((ink.ink > SURE).view(np.uint8), EDGES)
+    inked = ink.ink > INK_THRESHOLD
+    kept = cv2.dilate((ink.ink > SURE).view(np.uint8), EDGES) > 0
     if ink.doubt <= UNSURE:
         kept |= cv2.dilate((ink.marks > MARKED).view(np.uint8), BESIDE) == 0
     left = inked & kept
-    if cv2.countNonZero(left) > (1 - SHARE) * cv2.countNonZero(inked):
+    if np.count_nonzero(left) > (1 - SHARE) * np.count_nonzero(inked):
         return None
-    _, _, width, height = cv2.boundingRect(left)
-    return ink.ink * kept if max(width, height) >= SPECK_PX else None
+    _, _, width, height = cv2.boundingRect(left.view(np.uint8))
+    return np.asarray(ink.ink * kept) if max(width, height) >= SPECK_PX else None

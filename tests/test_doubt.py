@@ -67,9 +67,8 @@ def test_doubt_makes_an_answer_less_sure_and_keeps_the_order_of_its_labels():
 @pytest.mark.parametrize("digit", ["2", "3", "5"])
 def test_the_server_is_less_sure_of_a_struck_digit_than_of_its_frames_alone(stack, digit):
     struck = on_paper(digit, STROKE)
-    frames = [
-        np.round(each * 255).astype(np.uint8) for each in find_character(read_picture(encode(struck)), "mnist").frames
-    ]
+    character = find_character(read_picture(encode(struck)), "mnist")
+    frames = [np.round(each * 255).astype(np.uint8) for each in character.frames]
     of_picture, *of_frames = (
         np.array([each["probability"] for each in sorted(answer["top"], key=lambda each: each["label"])])
         for answer in (
@@ -77,6 +76,6 @@ def test_the_server_is_less_sure_of_a_struck_digit_than_of_its_frames_alone(stac
             for each in (struck, *frames)
         )
     )
-    of_frame = weigh(np.stack(of_frames))
+    of_frame = weigh(np.stack(of_frames), character.readings)
     assert of_picture.max() < of_frame.max() - 0.02
     assert of_picture == pytest.approx(doubted(of_frame, doubt(struck)), abs=0.02)

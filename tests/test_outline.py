@@ -8,7 +8,7 @@ import requests
 from examples.digit_strokes import DIGIT_STROKES
 from handwriting.preprocess import find_character, read_picture
 from handwriting.preprocess.outline import enclosed
-from handwriting.preprocess.readings import INSIDE
+from handwriting.preprocess.readings import AS_IT_IS, INSIDE
 from handwriting.serving.handler import MEANT, weigh
 from tests.pictures import encode
 
@@ -69,13 +69,16 @@ def reading(label: int, probability: float) -> np.ndarray:
 
 
 def test_the_surer_reading_counts_more():
-    assert np.array_equal(weigh(reading(3, 0.8)[None]), reading(3, 0.8))
+    def weighed(*readings: np.ndarray) -> np.ndarray:
+        return weigh(np.stack(readings), (AS_IT_IS, INSIDE)[: len(readings)])
+
+    assert np.array_equal(weighed(reading(3, 0.8)), reading(3, 0.8))
     sure, unsure = reading(1, 0.95), reading(8, 0.4)
-    assert weigh(np.stack([unsure, sure])).argmax() == 1
-    assert weigh(np.stack([unsure, sure])).max() > 0.9
-    assert weigh(np.stack([sure, unsure])).argmax() == 1
-    assert weigh(np.stack([sure, reading(0, 0.95)])).max() < 0.5
-    assert weigh(np.stack([sure, unsure])).sum() == pytest.approx(1)
+    assert weighed(unsure, sure).argmax() == 1
+    assert weighed(unsure, sure).max() > 0.9
+    assert weighed(sure, unsure).argmax() == 1
+    assert weighed(sure, reading(0, 0.95)).max() < 0.5
+    assert weighed(sure, unsure).sum() == pytest.approx(1)
 
 
 @pytest.mark.server

@@ -8,7 +8,7 @@ import requests
 from handwriting.preprocess import find_character, find_ink, read_picture
 from handwriting.preprocess.notes import UNSURE
 from handwriting.preprocess.readings import AS_IT_IS, CLEAREST, clearest_ink
-from handwriting.serving.handler import MEANT
+from handwriting.serving.handler import MEANT, weigh
 from tests.pictures import encode
 from tests.test_doubt import on_paper
 
@@ -74,6 +74,14 @@ def test_what_leaves_no_more_than_a_speck_is_no_reading():
     assert np.count_nonzero(kept) == 36  # the sure pixels, and two around them
     ink[30:32, 30:32] = 0.7
     assert clearest_ink(found._replace(ink=ink, doubt=2 * UNSURE)) is None
+
+
+def test_a_part_that_reads_surely_leaves_the_whole_in_doubt_if_that_reads_as_nothing():
+    nothing, sure = np.full(10, 0.1, np.float32), np.zeros(10, np.float32)
+    sure[3] = 1
+    combined = weigh(np.stack([nothing, sure]), (AS_IT_IS, CLEAREST))
+    assert combined.argmax() == 3
+    assert 0.5 < combined.max() < 0.95
 
 
 @pytest.mark.server

@@ -48,7 +48,9 @@ MEANT = {  # where a reading of other ink than all of it counted
     CLEAREST: "strokes that may not belong to the character were left out",
 }
 HEAT = 10  # by which doubt about the ink tempers a reading; `make evaluate ARGS=--papers` shows what it does
-SURER = 4  # power of a reading's confidence with which it counts
+# Power of the confidence with which readings count, by what the second is of: with more, a part of a mark, such as the
+# line of an exclamation mark, is surely read as a character
+SURER = {INSIDE: 4, CLEAREST: 1}
 MAX_FRAMES = 256  # frames scored in one pass; larger passes take more memory and are not faster
 
 
@@ -320,23 +322,24 @@ class RecogniserHandler:
 
 def read_as_one(readings: np.ndarray, picture: PreparedPicture) -> np.ndarray:
     """Make one reading, (labels,) float32 probabilities, of those of a picture's frames, (n, labels) float32."""
-    return doubted(weigh(readings), picture.doubt)
+    return doubted(weigh(readings, picture.readings), picture.doubt)
 
 
-def weigh(readings: np.ndarray) -> np.ndarray:
+def weigh(readings: np.ndarray, of: Sequence[str]) -> np.ndarray:
     """Combine the readings of one character: the surer a reading is, the more it counts.
 
     Two that are as sure of different labels leave none that is sure.
 
     Args:
         readings: (n, labels) float32 probabilities.
+        of: n names, as `frames_of` has them.
 
     Returns:
         (labels,) float32 probabilities.
     """
     if len(readings) == 1:
         return np.asarray(readings[0])
-    shares = readings.max(axis=1) ** SURER
+    shares = readings.max(axis=1) ** SURER[of[-1]]
     return np.asarray((shares / shares.sum()) @ readings)
 
 

@@ -143,6 +143,23 @@ def test_a_load_is_sent_from_the_page(live, monkeypatch):
     assert len(answers.bodies) == 50
 
 
+def test_what_was_chosen_for_a_load_stays_while_it_runs(live, monkeypatch):
+    """On a busy machine, numbers and the click that sends them reach the server at once."""
+    with answering((200, SEVEN)) as recogniser:
+        monkeypatch.setenv("INKSERVE_URL", recogniser.url)
+        app = live(0, 400)
+        app.button_group(key="live-load-kind").set_value("Ramping users").run()
+        app.number_input(key="live-load-Users").set_value(3)
+        app.number_input(key="live-load-seconds").set_value(2)
+        app.button(key="load-send").click()
+        app.run()
+        assert "3 users to digits for 2 s: running." in text_of(app)
+        assert app.button_group(key="live-load-kind").value == "Ramping users"
+        assert app.number_input(key="live-load-Users").value == 3
+        assert app.number_input(key="live-load-seconds").value == 2
+        app.button(key="load-stop").click().run()
+
+
 def test_numbers_stay_where_they_are_when_a_hint_comes(live):
     def before_numbers(app: AppTest) -> int:
         return [element.type for element in app.main].index("expander")

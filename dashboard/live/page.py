@@ -189,17 +189,12 @@ def _load(generator: LoadGenerator, sampler: Sampler) -> None:
     models = sorted({each.model for each in sampler.known_versions()}) or [FALLBACK.model]
     at = models.index(FALLBACK.model) if FALLBACK.model in models else 0
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        model = st.selectbox(
-            "Recogniser under load", models, disabled=running, width=200, **kept("live-load-model", models[at], models)
-        )
-        kind = st.segmented_control(
-            "Load", [RATE, USERS], required=True, disabled=running, **kept("live-load-kind", RATE)
-        )
+        # Not disabled while a load runs: Streamlit forgets what was chosen just before a widget is disabled
+        model = st.selectbox("Recogniser under load", models, width=200, **kept("live-load-model", models[at], models))
+        kind = st.segmented_control("Load", [RATE, USERS], required=True, **kept("live-load-kind", RATE))
         label, most, default = ("Requests/s", MAX_RATE, 20) if kind == RATE else ("Users", MAX_USERS, 8)
-        count = st.number_input(label, 1, most, disabled=running, width=120, **kept(f"live-load-{label}", default))
-        seconds = st.number_input(
-            "Seconds", 1, MAX_SECONDS, disabled=running, width=120, **kept("live-load-seconds", 10)
-        )
+        count = st.number_input(label, 1, most, width=120, **kept(f"live-load-{label}", default))
+        seconds = st.number_input("Seconds", 1, MAX_SECONDS, width=120, **kept("live-load-seconds", 10))
         started = clicked(
             "Send", "load-send", icon=":material/play_arrow:", disabled=running or not server_watch.is_up()
         )

@@ -13,8 +13,7 @@ from unittest import mock
 import cv2
 import numpy as np
 
-from handwriting.preprocess import FORMS, find_ink, ink, read_picture
-from handwriting.preprocess.frame import to_frame
+from handwriting.preprocess import find_character, ink, read_picture
 from handwriting.preprocess.ink_network import Seen, look_at
 from inkserve.command import run
 from measuring.common.command_line import parser_of
@@ -22,7 +21,7 @@ from measuring.common.example_digits import drawings
 from measuring.common.load_pictures import crops, photographs, scans
 from measuring.common.results_page import Spread, provenance, write_json
 
-FORM = FORMS["mnist"]
+FORM = "mnist"
 TIMES = 20  # that everything is run in a round
 USED = 6  # pictures of each kind
 
@@ -52,8 +51,8 @@ def pictures() -> Mapping[str, Measured]:
 
 
 def frame_of(content: bytes) -> None:
-    """Turn a picture into a frame, as a handler does."""
-    to_frame(find_ink(read_picture(content).grey).ink, FORM)
+    """Turn a picture into the frames of its readings, as a handler does."""
+    find_character(read_picture(content), FORM)
 
 
 def cpu_ms(call: Callable[[bytes], object], contents: Sequence[bytes], times: int) -> float:

@@ -22,7 +22,7 @@ import streamlit as st
 
 PARTS = "ticking-parts"
 RAN = "ticking-ran"  # by which thread the page has run, and when its run ended
-SOON_S = 0.9  # the first tick of a timer comes later
+SOON_S = 0.9  # the first tick of a timer comes later, as none is shorter than a second
 P = ParamSpec("P")
 
 
@@ -37,13 +37,13 @@ def page() -> Iterator[None]:
         _start()
         raise
     _start()
-    st.session_state[RAN] = (threading.current_thread(), time.monotonic())
 
 
 def show(part: Callable[P, None], every_s: float | None, *args: P.args, **kwargs: P.kwargs) -> None:
     """Show a part of the page here, and again after each such time; None for only once, and when the page runs.
 
-    It runs after the rest of the page. Parts that take long come last.
+    It runs after the rest of the page. Parts that take long come last. Their buttons act in callbacks: the run that a
+    click starts may be one of the page instead, in which `st.button` returns nothing of it.
     """
     st.session_state[PARTS].append((st.container(), part, every_s, args, kwargs))
 
@@ -52,6 +52,7 @@ def _start() -> None:
     for place, part, every_s, args, kwargs in st.session_state.pop(PARTS):
         with place:
             st.fragment(_unless_lost(part), run_every=every_s)(*args, **kwargs)
+    st.session_state[RAN] = (threading.current_thread(), time.monotonic())
 
 
 def _unless_lost(part: Callable[P, None]) -> Callable[P, None]:

@@ -233,9 +233,7 @@ class RecogniserHandler:
             RequestError: the picture shows no character.
         """
         character = find_character(picture, self.network.config.normal_form)
-        return PreparedPicture(
-            character.frames, readings=character.readings, doubt=character.doubt, notes=character.notes
-        )
+        return PreparedPicture(**character._asdict())
 
     def inference(self, frames: np.ndarray) -> np.ndarray:
         """Score (n, 28, 28) float32 frames: (n, labels) float32 probabilities."""
